@@ -1,0 +1,134 @@
+// One sentence in the making.
+#ifndef YUKHA_EVENT_HPP
+#define YUKHA_EVENT_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+#include <yukha/status.hpp>
+
+namespace yukha::detail {
+class Core;
+}
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+namespace yukha {
+
+// A further fact about a part. Names are [a-z][a-z0-9_]{0,63}; a value is any text. Invalid UTF-8 becomes U+FFFD.
+struct Member {
+  std::string_view name;
+  std::string_view value;
+};
+
+// Members as a list in braces, or an array the caller owns. Borrowed for the length of the call.
+class Members {
+ public:
+  constexpr Members() noexcept = default;
+  constexpr Members(std::initializer_list<Member> list) noexcept {  // NOLINT(google-explicit-constructor)
+    first_ = list.begin();
+    count_ = list.size();
+  }
+  constexpr Members(const Member* first, std::size_t count) noexcept : first_(first), count_(count) {}
+  constexpr const Member* begin() const noexcept { return first_; }
+  constexpr const Member* end() const noexcept { return first_ + count_; }
+
+ private:
+  const Member* first_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+// Built by Tracker::event(), finished by track(). What is passed is copied at once; nothing is borrowed. It must not
+// outlive its tracker. The first mistake is remembered and answered by track(); later calls then do nothing.
+// Threads: one. Blocks: never.
+class [[nodiscard]] Event {
+ public:
+  Event(Event&& other) noexcept;
+  Event(const Event&) = delete;
+  Event& operator=(Event&&) = delete;
+  Event& operator=(const Event&) = delete;
+  ~Event();
+
+  // Where: a screen and what more is to say about the place. Becomes app://<app_id>/<screen>?<name>=<value>…,
+  // percent-encoded. A screen that is a URL itself (scheme://…) is kept, repaired where java.net.URI could not read it,
+  // and the parameters join its query.
+  Event& location(std::string_view screen, Members parameters = {}) & noexcept;
+  // What it was about. Members: any but `id`.
+  Event& content(std::string_view id, Members members = {}) & noexcept;
+  // What led here: CLICK, PUSH, a URL.
+  Event& referral(std::string_view from) & noexcept;
+  // What the user did. Required. Members: any but `type` and `duration_ms`.
+  Event& action(std::string_view type, Members members = {}) & noexcept;
+  // The same with how long it took: 0 or more.
+  Event& action(std::string_view type, std::chrono::milliseconds duration, Members members = {}) & noexcept;
+  // More members of `user` for this sentence alone; one that identify() gave is replaced, the id too.
+  Event& user(Members members) & noexcept;
+  // More members of `device` for this sentence alone; one of the config's is replaced.
+  // Any but `id`, `run`, `seq`, `sdk`, `contract` and `clock_offset_ms`.
+  Event& device(Members members) & noexcept;
+  // When it happened, if not now: year 1 to 9999, kept to the millisecond.
+  Event& at(std::chrono::system_clock::time_point time) & noexcept;
+  Event& at_unix_ms(std::int64_t unix_ms) & noexcept;
+  // Sent before and evicted after the ordinary ones.
+  Event& critical() & noexcept;
+
+  // The first mistake so far, or ok.
+  const Status& problem() const noexcept { return problem_; }
+
+  // Ends the sentence and keeps it: ok, kept_in_memory, or the refusal. No I/O, no sync; waits only when the ring is
+  // full and Config::ring_full_wait allows it. A sentence is tracked once; a second call is already_tracked.
+  // Threads: one for this object, any for its tracker. Blocks: never, or up to Config::ring_full_wait.
+  Status track() noexcept;
+
+  // The same words on a temporary, so that a sentence reads as one.
+  Event&& location(std::string_view screen, Members parameters = {}) && noexcept {
+    return static_cast<Event&&>(location(screen, parameters));
+  }
+  Event&& content(std::string_view id, Members members = {}) && noexcept {
+    return static_cast<Event&&>(content(id, members));
+  }
+  Event&& referral(std::string_view from) && noexcept { return static_cast<Event&&>(referral(from)); }
+  Event&& action(std::string_view type, Members members = {}) && noexcept {
+    return static_cast<Event&&>(action(type, members));
+  }
+  Event&& action(std::string_view type, std::chrono::milliseconds duration, Members members = {}) && noexcept {
+    return static_cast<Event&&>(action(type, duration, members));
+  }
+  Event&& user(Members members) && noexcept { return static_cast<Event&&>(user(members)); }
+  Event&& device(Members members) && noexcept { return static_cast<Event&&>(device(members)); }
+  Event&& at(std::chrono::system_clock::time_point time) && noexcept { return static_cast<Event&&>(at(time)); }
+  Event&& at_unix_ms(std::int64_t unix_ms) && noexcept { return static_cast<Event&&>(at_unix_ms(unix_ms)); }
+  Event&& critical() && noexcept { return static_cast<Event&&>(critical()); }
+
+ private:
+  friend class Tracker;
+  friend class detail::Core;
+  explicit Event(detail::Core* core) noexcept;
+  bool add(int part, std::string_view name, std::string_view value) noexcept;
+  void add_members(int part, Members members) noexcept;
+
+  // See src/compose/parts.hpp, which reads and writes this store.
+  static constexpr std::size_t inline_bytes = 1024;
+  detail::Core* core_;
+  char* store_;  // inline_, or memory of its own once grown
+  std::uint32_t size_ = 0;
+  std::uint32_t capacity_ = inline_bytes;
+  std::int64_t at_unix_ms_ = 0;
+  bool has_time_ = false;
+  bool critical_ = false;
+  Status problem_;
+  char inline_[inline_bytes];
+};
+
+}  // namespace yukha
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif  // YUKHA_EVENT_HPP

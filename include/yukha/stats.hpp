@@ -1,0 +1,37 @@
+// The ledger: what became of every sentence.
+#ifndef YUKHA_STATS_HPP
+#define YUKHA_STATS_HPP
+
+#include <cstdint>
+#include <string>
+
+namespace yukha {
+
+// Counted per lane, cumulative over restarts, exact even when the process was killed:
+//   accepted = delivered + waiting + quarantined + evicted + erased + lost
+// Ledger sentences that the library writes itself are in none of these.
+struct Stats {
+  std::uint64_t accepted = 0;     // track() kept them
+  std::uint64_t delivered = 0;    // the endpoint has them
+  std::uint64_t waiting = 0;      // on the device, to be sent
+  std::uint64_t quarantined = 0;  // refused by the endpoint one by one, kept aside with the reason
+  std::uint64_t evicted = 0;      // given up because of Config::queue_bytes_max or age_max
+  std::uint64_t erased = 0;       // removed by erase() or denied consent
+  std::uint64_t lost = 0;         // accepted, and not found again after a power loss or in a damaged file
+
+  // track() did not keep them, and said why. Not part of `accepted`.
+  std::uint64_t refused = 0;             // all of the following together
+  std::uint64_t refused_ring_full = 0;   // the worker was behind
+  std::uint64_t refused_consent = 0;     // consent was denied
+  std::uint64_t refused_invalid = 0;     // not a sentence: names, sizes, times
+  std::uint64_t refused_closed = 0;      // after close(), or in a fork's child (since this process opened the lane)
+
+  std::uint64_t requests = 0;       // since open()
+  std::uint64_t failures = 0;       // verdicts in a row that were no delivery; 0 after a delivery
+  std::int64_t next_attempt_ms = 0; // how long the endpoint is left in peace from now; 0: not at all
+  std::string last_trouble;         // the latest verdict that was no delivery, for a person; empty after a delivery
+};
+
+}  // namespace yukha
+
+#endif  // YUKHA_STATS_HPP

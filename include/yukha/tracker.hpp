@@ -1,0 +1,99 @@
+// The tracker: composes sentences, holds them on disk, sends them.
+#ifndef YUKHA_TRACKER_HPP
+#define YUKHA_TRACKER_HPP
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+
+#include <yukha/config.hpp>
+#include <yukha/event.hpp>
+#include <yukha/stats.hpp>
+#include <yukha/status.hpp>
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+namespace yukha {
+
+// granted: keep and send (the default). pending: keep, send nothing. denied: keep nothing; what waits is erased.
+// Belongs to the queue directory and outlives the process.
+enum class Consent : std::int32_t { granted = 0, pending = 1, denied = 2 };
+
+// Owns one lane of a queue directory and the worker that empties it. Movable, not copyable; several may live in one
+// process, each with a lane of its own. A moved-from tracker answers not_open.
+// Nothing here throws, prints, exits or raises a signal.
+class Tracker {
+ public:
+  // Always gives a tracker that can be called. When it could not open, status() and every call say why; when the
+  // directory could not be written, it works in memory and status() is kept_in_memory.
+  // Blocks: for a few disk writes.
+  static Tracker open(const Config& config) noexcept;
+
+  Tracker() noexcept;
+  Tracker(Tracker&& other) noexcept;
+  Tracker& operator=(Tracker&& other) noexcept;
+  Tracker(const Tracker&) = delete;
+  Tracker& operator=(const Tracker&) = delete;
+  // Closes with the default deadline.
+  ~Tracker();
+
+  // How opening went: ok, kept_in_memory, or why not.
+  // Threads: any. Blocks: never.
+  Status status() const noexcept;
+
+  // Who: from now on, until changed. An empty id goes back to the anonymous one (the install id). Members: any but `id`.
+  // Threads: any. Blocks: never.
+  Status identify(std::string_view user_id, Members members = {}) noexcept;
+
+  // Begins a sentence; see Event.
+  // Threads: any. Blocks: never.
+  Event event() noexcept;
+
+  // The six parts as one JSON object, for hosts where each call is dear:
+  // {"user":{…},"device":{…},"location":"FEED"|{"screen":"FEED","y":"3"},"content":{"id":…},"referral":"…",
+  //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true}. Numbers and booleans become their text;
+  // arrays, nulls, deeper objects and other keys are refused. `user.id` identifies for this sentence alone.
+  // Threads: any. Blocks: as Event::track().
+  Status track_json(std::string_view json) noexcept;
+
+  // Threads: any. Blocks: for a disk write; denied as erase().
+  Status consent(Consent consent) noexcept;
+  Consent consent() const noexcept;
+
+  // Removes every sentence on the device, of all lanes of the directory, and begins anew with a new install id and run.
+  // The files are unlinked, not emptied. The ledger goes on and counts what was removed.
+  // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
+  Status erase() noexcept;
+
+  // Delivers what is here now: ok when all of it was, still_waiting at the deadline.
+  // It may end a back-off early, at most once in 10 s.
+  // Threads: any. Blocks: up to deadline.
+  Status flush(std::chrono::milliseconds deadline) noexcept;
+
+  // Threads: any. Blocks: never for longer than a few memory reads.
+  Stats stats() const noexcept;
+
+  // For hosts without a thread to spare (Config::use_thread false): does what is due, waits at most `budget` for the
+  // network, and returns how long until there is more to do (negative: nothing until the next sentence).
+  // Threads: any, one at a time. Blocks: up to budget, plus disk writes.
+  std::chrono::milliseconds work(std::chrono::milliseconds budget) noexcept;
+
+  // Brings everything to disk and ends. Nothing new is sent; a running request may finish until the deadline.
+  // A second call answers as the first did. Calls after it are refused with `closed`.
+  // Threads: any, also while others track, and in exit(). Blocks: up to deadline, plus disk writes.
+  Status close(std::chrono::milliseconds deadline = std::chrono::seconds(2)) noexcept;
+
+ private:
+  friend class Event;
+  std::unique_ptr<detail::Core, void (*)(detail::Core*)> core_;
+};
+
+}  // namespace yukha
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif  // YUKHA_TRACKER_HPP

@@ -1,0 +1,189 @@
+/* yukha for C, and for every language that can call C. yukha.hpp says the same to C++ in more words.
+ *
+ * Strings are UTF-8, end with NUL, and are borrowed for the call. A handle comes from a
+ * function that ends in _open or _new and goes to the one that ends in _free; nothing else gives or takes ownership. NULL where a handle or a text is needed is answered, not followed. */
+#ifndef YUKHA_YUKHA_H
+#define YUKHA_YUKHA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ffi.cdef begins */
+
+typedef int32_t yukha_result;
+
+enum {
+  YUKHA_OK = 0,
+  YUKHA_KEPT_IN_MEMORY = 1,
+  YUKHA_STILL_WAITING = 2,
+  YUKHA_CUT_SHORT = 3,
+  YUKHA_RING_FULL = -1,
+  YUKHA_CLOSED = -2,
+  YUKHA_NOT_OPEN = -3,
+  YUKHA_CONSENT_DENIED = -4,
+  YUKHA_FORKED_CHILD = -5,
+  YUKHA_SENTENCE_TOO_LARGE = -6,
+  YUKHA_BAD_MEMBER_NAME = -7,
+  YUKHA_RESERVED_MEMBER = -8,
+  YUKHA_REPEATED_MEMBER = -9,
+  YUKHA_MISSING_ACTION = -10,
+  YUKHA_BAD_TIME = -11,
+  YUKHA_ALREADY_TRACKED = -12,
+  YUKHA_NOT_A_SENTENCE = -13,
+  YUKHA_TOO_MANY_MEMBERS = -14,
+  YUKHA_BAD_CONFIG = -20,
+  YUKHA_BAD_KEY = -21,
+  YUKHA_BAD_ENDPOINT = -22,
+  YUKHA_PLAIN_HTTP = -23,
+  YUKHA_BAD_ARGUMENT = -24,
+  YUKHA_LANE_HELD = -30,
+  YUKHA_NO_FREE_LANE = -31,
+  YUKHA_NEWER_FORMAT = -32,
+  YUKHA_DISK_FULL = -33,
+  YUKHA_DISK_ERROR = -34,
+  YUKHA_OUT_OF_MEMORY = -35
+};
+
+enum { YUKHA_CONSENT_GRANTED = 0, YUKHA_CONSENT_PENDING = 1, YUKHA_CONSENT_DENIED_STATE = 2 };
+
+typedef struct yukha_tracker yukha_tracker;
+typedef struct yukha_sentence yukha_sentence;
+
+/* The settings a C host needs; 0 or NULL leaves a default. Fill it with yukha_config_init, which writes `bytes`: so a
+ * library of another version knows which of them are there. */
+typedef struct yukha_config {
+  uint32_t bytes;
+  uint32_t no_thread;            /* 1: the host calls yukha_work */
+  const char *app_id;            /* required: [a-z0-9][a-z0-9.-]{0,127} */
+  const char *queue_dir;         /* required: a directory of the app's own */
+  const char *lane;
+  const char *endpoint;          /* https://host/path; NULL: sentences are kept, not sent */
+  const char *key_id;
+  const char *key_secret_base64;
+  const char *app_version;
+  const char *os;
+  const char *model;
+  const char *locale;
+  uint32_t allow_plain_http;
+  uint32_t no_device_facts;
+  uint32_t upload_interval_ms;
+  uint32_t sync_interval_ms;
+  uint32_t ring_full_wait_ms;
+  uint32_t age_max_hours;
+  uint64_t ring_bytes;
+  uint64_t queue_bytes_max;
+} yukha_config;
+
+typedef struct yukha_member {
+  const char *name;
+  const char *value;
+} yukha_member;
+
+/* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */
+typedef struct yukha_stats {
+  uint32_t bytes;
+  uint32_t failures;
+  uint64_t accepted;
+  uint64_t delivered;
+  uint64_t waiting;
+  uint64_t quarantined;
+  uint64_t evicted;
+  uint64_t erased;
+  uint64_t lost;
+  uint64_t refused;
+  uint64_t refused_ring_full;
+  uint64_t refused_consent;
+  uint64_t refused_invalid;
+  uint64_t refused_closed;
+  uint64_t requests;
+  int64_t next_attempt_ms;
+} yukha_stats;
+
+/* Threads: any. Blocks: never. */
+void yukha_config_init(yukha_config *config, uint32_t bytes);
+
+/* Always gives a tracker that can be called, or NULL when there is no memory for one; `result` (may be NULL) says how
+ * it went. Threads: any. Blocks: for a few disk writes. */
+yukha_tracker *yukha_open(const yukha_config *config, yukha_result *result);
+
+/* Who: from now on. An empty id goes back to the anonymous one. Threads: any. Blocks: never. */
+yukha_result yukha_identify(yukha_tracker *tracker, const char *user_id, const yukha_member *members, size_t count);
+
+/* A sentence in the making: made once, used for one sentence after another, freed before its tracker. Its parts are given
+ * in any order, each at most once; only the action is required. The first mistake is remembered and answered by
+ * yukha_track, too. Threads: one at a time for each sentence. Blocks: never. */
+yukha_sentence *yukha_sentence_new(yukha_tracker *tracker);
+void yukha_sentence_free(yukha_sentence *sentence);
+/* Where: a screen with parameters, or a URL. */
+yukha_result yukha_location(yukha_sentence *sentence, const char *screen, const yukha_member *parameters, size_t count);
+/* What it was about. */
+yukha_result yukha_content(yukha_sentence *sentence, const char *id, const yukha_member *members, size_t count);
+/* What led here. */
+yukha_result yukha_referral(yukha_sentence *sentence, const char *from);
+/* What the user did, and for how long; a negative duration is none. */
+yukha_result yukha_action(yukha_sentence *sentence, const char *type, int64_t duration_ms, const yukha_member *members,
+                          size_t count);
+/* More members of the user or the device, for this sentence alone. */
+yukha_result yukha_user(yukha_sentence *sentence, const yukha_member *members, size_t count);
+yukha_result yukha_device(yukha_sentence *sentence, const yukha_member *members, size_t count);
+/* When, if not now: milliseconds since 1970. */
+yukha_result yukha_at(yukha_sentence *sentence, int64_t unix_ms);
+yukha_result yukha_critical(yukha_sentence *sentence);
+
+/* Keeps the sentence: YUKHA_OK, YUKHA_KEPT_IN_MEMORY, or why not. The handle is empty again, ready for the next.
+ * Threads: one at a time for each sentence. Blocks: never, or up to ring_full_wait_ms. */
+yukha_result yukha_track(yukha_sentence *sentence);
+
+/* The six parts as one JSON object of `size` bytes, in one call; Tracker::track_json describes it.
+ * Threads: any. Blocks: as yukha_track. */
+yukha_result yukha_track_json(yukha_tracker *tracker, const char *json, size_t size);
+
+/* Threads: any. Blocks: for a disk write. */
+yukha_result yukha_set_consent(yukha_tracker *tracker, int32_t consent);
+int32_t yukha_consent(yukha_tracker *tracker);
+
+/* Removes every sentence of the queue directory. Threads: any. Blocks: for a few disk writes. */
+yukha_result yukha_erase(yukha_tracker *tracker);
+
+/* Delivers what is here now, or YUKHA_STILL_WAITING. Threads: any. Blocks: up to deadline_ms. */
+yukha_result yukha_flush(yukha_tracker *tracker, int64_t deadline_ms);
+
+/* Fills as much of `stats` as `bytes` allows. Threads: any. Blocks: never. */
+yukha_result yukha_get_stats(yukha_tracker *tracker, yukha_stats *stats, uint32_t bytes);
+
+/* For a host without a thread to spare: does what is due; returns the milliseconds until there is more, negative for
+ * nothing. Threads: any, one at a time. Blocks: up to budget_ms, plus disk writes. */
+int64_t yukha_work(yukha_tracker *tracker, int64_t budget_ms);
+
+/* Brings everything to disk and ends; later calls are refused with YUKHA_CLOSED. Threads: any. Blocks: up to
+ * deadline_ms, plus disk writes. */
+yukha_result yukha_close(yukha_tracker *tracker, int64_t deadline_ms);
+
+/* Closes if need be and gives the handle back; nobody may use it any more. Threads: one. Blocks: as yukha_close. */
+void yukha_free(yukha_tracker *tracker);
+
+/* The message of this tracker's last call that was not YUKHA_OK, on any thread. Copies at most size - 1 bytes and a NUL;
+ * returns the whole length. Threads: any. Blocks: never. */
+size_t yukha_last_error(yukha_tracker *tracker, char *buffer, size_t size);
+
+/* "ring_full" for YUKHA_RING_FULL. Threads: any. Blocks: never. */
+const char *yukha_result_name(yukha_result result);
+const char *yukha_version(void);
+
+/* ffi.cdef ends */
+
+#ifdef __cplusplus
+}
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif /* YUKHA_YUKHA_H */

@@ -1,0 +1,278 @@
+// yukha.h over yukha.hpp: maps names and types, holds no logic.
+#include <yukha/yukha.h>
+
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
+#include <vector>
+#include <yukha/yukha.hpp>
+
+using yukha::Code;
+using yukha::Member;
+using yukha::Members;
+using yukha::Status;
+
+struct yukha_tracker {
+  yukha::Tracker tracker;
+  std::mutex mutex;
+  std::string last_error;
+
+  yukha_result note(const Status& status) noexcept {
+    if (status.code() != Code::ok) {
+      try {
+        const std::lock_guard<std::mutex> lock(mutex);
+        last_error = status.message();
+      } catch (...) {
+        // Without memory for the message the code alone must do.
+      }
+    }
+    return static_cast<yukha_result>(status.code());
+  }
+};
+
+struct yukha_sentence {
+  yukha_tracker* owner;
+  std::optional<yukha::Event> event;
+
+  yukha::Event& parts() {
+    if (!event) event.emplace(owner->tracker.event());
+    return *event;
+  }
+};
+
+namespace {
+
+constexpr std::size_t members_max = 1024;  // more cannot fit into a sentence of 32 KiB
+
+std::string_view text(const char* from) noexcept { return from == nullptr ? std::string_view() : std::string_view(from); }
+
+// Runs `call` with the members as C++ has them; bad_argument for a null among them.
+template <typename Call>
+yukha_result with_members(yukha_sentence* sentence, const yukha_member* members, size_t count, const Call& call) noexcept {
+  if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
+  if (count > 0 && members == nullptr) return sentence->owner->note({Code::bad_argument, "members"});
+  if (count > members_max) return sentence->owner->note({Code::sentence_too_large, "members"});
+  try {
+    std::vector<Member> list(count);
+    for (size_t i = 0; i < count; ++i) {
+      if (members[i].name == nullptr || members[i].value == nullptr) {
+        return sentence->owner->note({Code::bad_argument, "a member without name or value"});
+      }
+      list[i] = {members[i].name, members[i].value};
+    }
+    yukha::Event& parts = sentence->parts();
+    call(parts, Members(list.data(), list.size()));
+    return sentence->owner->note(parts.problem());
+  } catch (...) {
+    return sentence->owner->note(Code::out_of_memory);
+  }
+}
+
+template <typename Call>
+yukha_result with_tracker(yukha_tracker* tracker, const Call& call) noexcept {
+  if (tracker == nullptr) return YUKHA_BAD_ARGUMENT;
+  try {
+    return tracker->note(call(tracker->tracker));
+  } catch (...) {
+    return YUKHA_OUT_OF_MEMORY;
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+void yukha_config_init(yukha_config* config, uint32_t bytes) {
+  if (config == nullptr || bytes < sizeof config->bytes) return;
+  std::memset(config, 0, bytes);
+  config->bytes = bytes;
+}
+
+yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
+  const auto answer = [result](yukha_result code) {
+    if (result != nullptr) *result = code;
+  };
+  try {
+    auto* handle = new yukha_tracker;
+    if (from == nullptr || from->bytes < offsetof(yukha_config, lane)) {
+      answer(handle->note({Code::bad_argument, "config"}));
+      return handle;
+    }
+    // An older host's struct is shorter; what it does not know of keeps its default. A newer one's tail is not read.
+    yukha_config given;
+    std::memset(&given, 0, sizeof given);
+    std::memcpy(&given, from, from->bytes < sizeof given ? from->bytes : sizeof given);
+    yukha::Config config;
+    config.app_id = text(given.app_id);
+    config.queue_dir = text(given.queue_dir);
+    config.lane = text(given.lane);
+    config.endpoint = text(given.endpoint);
+    if (given.key_id != nullptr) config.keys.push_back({given.key_id, std::string(text(given.key_secret_base64))});
+    config.app_version = text(given.app_version);
+    config.os = text(given.os);
+    config.model = text(given.model);
+    config.locale = text(given.locale);
+    config.use_thread = given.no_thread == 0;
+    config.allow_plain_http = given.allow_plain_http != 0;
+    config.collect_device_facts = given.no_device_facts == 0;
+    if (given.upload_interval_ms != 0) config.upload_interval = std::chrono::milliseconds(given.upload_interval_ms);
+    if (given.sync_interval_ms != 0) config.sync_interval = std::chrono::milliseconds(given.sync_interval_ms);
+    if (given.age_max_hours != 0) config.age_max = std::chrono::hours(given.age_max_hours);
+    config.ring_full_wait = std::chrono::milliseconds(given.ring_full_wait_ms);
+    if (given.ring_bytes != 0) config.ring_bytes = static_cast<std::size_t>(given.ring_bytes);
+    if (given.queue_bytes_max != 0) config.queue_bytes_max = given.queue_bytes_max;
+    handle->tracker = yukha::Tracker::open(config);
+    answer(handle->note(handle->tracker.status()));
+    return handle;
+  } catch (...) {
+    answer(YUKHA_OUT_OF_MEMORY);
+    return nullptr;
+  }
+}
+
+yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, const yukha_member* members, size_t count) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) -> Status {
+    if ((count > 0 && members == nullptr) || count > members_max) return {Code::bad_argument, "members"};
+    std::vector<Member> list(count);
+    for (size_t i = 0; i < count; ++i) {
+      if (members[i].name == nullptr || members[i].value == nullptr) return {Code::bad_argument, "a member without name or value"};
+      list[i] = {members[i].name, members[i].value};
+    }
+    return inner.identify(text(user_id), {list.data(), list.size()});
+  });
+}
+
+yukha_sentence* yukha_sentence_new(yukha_tracker* tracker) {
+  if (tracker == nullptr) return nullptr;
+  return new (std::nothrow) yukha_sentence{tracker, std::nullopt};
+}
+
+void yukha_sentence_free(yukha_sentence* sentence) { delete sentence; }
+
+yukha_result yukha_location(yukha_sentence* sentence, const char* screen, const yukha_member* parameters, size_t count) {
+  return with_members(sentence, parameters, count,
+                      [&](yukha::Event& event, Members list) { event.location(text(screen), list); });
+}
+
+yukha_result yukha_content(yukha_sentence* sentence, const char* id, const yukha_member* members, size_t count) {
+  return with_members(sentence, members, count, [&](yukha::Event& event, Members list) { event.content(text(id), list); });
+}
+
+yukha_result yukha_referral(yukha_sentence* sentence, const char* from) {
+  return with_members(sentence, nullptr, 0, [&](yukha::Event& event, Members) { event.referral(text(from)); });
+}
+
+yukha_result yukha_action(yukha_sentence* sentence, const char* type, int64_t duration_ms, const yukha_member* members,
+                          size_t count) {
+  return with_members(sentence, members, count, [&](yukha::Event& event, Members list) {
+    if (duration_ms < 0) {
+      event.action(text(type), list);
+    } else {
+      event.action(text(type), std::chrono::milliseconds(duration_ms), list);
+    }
+  });
+}
+
+yukha_result yukha_user(yukha_sentence* sentence, const yukha_member* members, size_t count) {
+  return with_members(sentence, members, count, [](yukha::Event& event, Members list) { event.user(list); });
+}
+
+yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members, size_t count) {
+  return with_members(sentence, members, count, [](yukha::Event& event, Members list) { event.device(list); });
+}
+
+yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms) {
+  return with_members(sentence, nullptr, 0, [&](yukha::Event& event, Members) { event.at_unix_ms(unix_ms); });
+}
+
+yukha_result yukha_critical(yukha_sentence* sentence) {
+  return with_members(sentence, nullptr, 0, [](yukha::Event& event, Members) { event.critical(); });
+}
+
+yukha_result yukha_track(yukha_sentence* sentence) {
+  if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
+  try {
+    const Status status = sentence->parts().track();
+    sentence->event.reset();
+    return sentence->owner->note(status);
+  } catch (...) {
+    return YUKHA_OUT_OF_MEMORY;
+  }
+}
+
+yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) {
+    return json == nullptr ? Status(Code::bad_argument, "json") : inner.track_json({json, size});
+  });
+}
+
+yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.consent(static_cast<yukha::Consent>(consent)); });
+}
+
+int32_t yukha_consent(yukha_tracker* tracker) {
+  return tracker == nullptr ? YUKHA_CONSENT_PENDING : static_cast<int32_t>(tracker->tracker.consent());
+}
+
+yukha_result yukha_erase(yukha_tracker* tracker) {
+  return with_tracker(tracker, [](yukha::Tracker& inner) { return inner.erase(); });
+}
+
+yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.flush(std::chrono::milliseconds(deadline_ms)); });
+}
+
+yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes) {
+  if (tracker == nullptr || stats == nullptr || bytes < sizeof stats->bytes) return YUKHA_BAD_ARGUMENT;
+  const yukha::Stats from = tracker->tracker.stats();
+  yukha_stats full;
+  std::memset(&full, 0, sizeof full);
+  full.bytes = bytes;
+  full.failures = static_cast<uint32_t>(from.failures);
+  full.accepted = from.accepted;
+  full.delivered = from.delivered;
+  full.waiting = from.waiting;
+  full.quarantined = from.quarantined;
+  full.evicted = from.evicted;
+  full.erased = from.erased;
+  full.lost = from.lost;
+  full.refused = from.refused;
+  full.refused_ring_full = from.refused_ring_full;
+  full.refused_consent = from.refused_consent;
+  full.refused_invalid = from.refused_invalid;
+  full.refused_closed = from.refused_closed;
+  full.requests = from.requests;
+  full.next_attempt_ms = from.next_attempt_ms;
+  std::memset(stats, 0, bytes);
+  std::memcpy(stats, &full, bytes < sizeof full ? bytes : sizeof full);
+  return YUKHA_OK;
+}
+
+int64_t yukha_work(yukha_tracker* tracker, int64_t budget_ms) {
+  return tracker == nullptr ? -1 : tracker->tracker.work(std::chrono::milliseconds(budget_ms)).count();
+}
+
+yukha_result yukha_close(yukha_tracker* tracker, int64_t deadline_ms) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.close(std::chrono::milliseconds(deadline_ms)); });
+}
+
+void yukha_free(yukha_tracker* tracker) { delete tracker; }
+
+size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size) {
+  if (tracker == nullptr) return 0;
+  const std::lock_guard<std::mutex> lock(tracker->mutex);
+  if (buffer != nullptr && size > 0) {
+    const size_t count = tracker->last_error.size() < size ? tracker->last_error.size() : size - 1;
+    std::memcpy(buffer, tracker->last_error.data(), count);
+    buffer[count] = '\0';
+  }
+  return tracker->last_error.size();
+}
+
+const char* yukha_result_name(yukha_result result) { return yukha::code_name(static_cast<Code>(result)); }
+
+const char* yukha_version(void) { return YUKHA_VERSION; }
+
+}  // extern "C"

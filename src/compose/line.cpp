@@ -1,0 +1,150 @@
+#include "compose/line.hpp"
+
+#include <yukha/version.hpp>
+
+#include <cstring>
+
+#include "compose/parts.hpp"
+#include "compose/text.hpp"
+#include "system/uuid.hpp"
+
+namespace yukha::compose {
+namespace {
+
+class Out {
+ public:
+  explicit Out(char* at) noexcept : begin_(at), at_(at) {}
+  void put(std::string_view text) noexcept {
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  void put(char c) noexcept { *at_++ = c; }
+  char* room(std::size_t size) noexcept {
+    char* room = at_;
+    at_ += size;
+    return room;
+  }
+  bool ends_with(char c) const noexcept { return at_[-1] == c; }
+  std::size_t size() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+ private:
+  char* begin_;
+  char* at_;
+};
+
+// The member that the contract names first in its part; the order of calls must not move it.
+std::string_view leader(Part part) noexcept { return part == Part::action ? "type" : "id"; }
+
+void put_member(Out& out, std::string_view text) noexcept {
+  if (!out.ends_with('{')) out.put(',');
+  out.put(text);
+}
+
+// The members of a part: its leader, then those of `base` that the sentence does not replace, then the sentence's own.
+void put_members(Out& out, Part part, std::string_view base, const Sentence& sentence) noexcept {
+  const std::string_view first = leader(part);
+  bool led = false;
+  Entry entry;
+  for (Entries own(sentence.parts, sentence.parts_size); own.next(entry);) {
+    if (entry.part == part && entry.name == first) {
+      put_member(out, entry.text);
+      led = true;
+    }
+  }
+  for (Entries given(base.data(), base.size()); given.next(entry);) {
+    if (entry.name == first ? led : has_entry(sentence.parts, sentence.parts_size, part, entry.name)) continue;
+    put_member(out, entry.text);
+  }
+  for (Entries own(sentence.parts, sentence.parts_size); own.next(entry);) {
+    if (entry.part == part && entry.name != first) put_member(out, entry.text);
+  }
+}
+
+bool has_part(const Sentence& sentence, Part part, std::string_view& text) noexcept {
+  Entry entry;
+  for (Entries own(sentence.parts, sentence.parts_size); own.next(entry);) {
+    if (entry.part != part) continue;
+    text = entry.text;
+    return true;
+  }
+  return false;
+}
+
+std::string joined(const std::string& store, const char* before_first) {
+  std::string text;
+  Entry entry;
+  for (Entries entries(store.data(), store.size()); entries.next(entry);) {
+    text += text.empty() ? before_first : ",";
+    text += entry.text;
+  }
+  return text;
+}
+
+}  // namespace
+
+void LineEncoder::set(const Circumstances& circumstances) {
+  circumstances_ = circumstances;
+  user_text_ = joined(circumstances.user, "");
+  char run[16];
+  write_hex64(circumstances.run, run);
+  device_head_ = "\"id\":\"" + circumstances.install_id + "\",\"run\":\"" + std::string(run, sizeof run) + "\",\"seq\":\"";
+  device_mid_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
+  device_text_ = joined(circumstances.device, ",");
+}
+
+std::size_t LineEncoder::bound(std::size_t parts_size) const noexcept {
+  // 400 bytes are more than the keys, the id, the time, the sequence number and a clock offset take together.
+  return parts_size + user_text_.size() + device_head_.size() + device_mid_.size() + device_text_.size() + 400;
+}
+
+std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
+  Out out(into);
+  out.put("{\"id\":\"");
+  write_uuid7(sentence.id_unix_ms, sentence.chance[0], sentence.chance[1], out.room(system::uuid_text_size));
+  out.put("\",\"time\":\"");
+  // Sentences come many a second: the date is worked out once a second, the milliseconds each time.
+  const std::int64_t second = sentence.unix_ms >= 0 ? sentence.unix_ms / 1000 : INT64_MIN + 1;
+  char* const time = out.room(time_text_size);
+  if (second != cached_second_ || sentence.unix_ms > time_unix_ms_max || sentence.unix_ms < 0) {
+    write_time(sentence.unix_ms, cached_time_);
+    cached_second_ = second;
+    std::memcpy(time, cached_time_, time_text_size);
+  } else {
+    std::memcpy(time, cached_time_, time_text_size);
+    const auto ms = static_cast<unsigned>(sentence.unix_ms % 1000);
+    time[20] = static_cast<char>('0' + ms / 100);
+    time[21] = static_cast<char>('0' + ms / 10 % 10);
+    time[22] = static_cast<char>('0' + ms % 10);
+  }
+  out.put("\",\"user\":{");
+  std::string_view text;
+  if (has_part(sentence, Part::user, text)) {
+    put_members(out, Part::user, circumstances_.user, sentence);
+  } else {
+    out.put(user_text_);
+  }
+  out.put("},\"device\":{");
+  out.put(device_head_);
+  std::uint64_t seq = sentence.seq;
+  char* const digits = out.room(10);
+  for (int i = 9; i >= 0; --i, seq /= 10) digits[i] = static_cast<char>('0' + seq % 10);
+  out.put(device_mid_);
+  if (sentence.own_time) out.put(",\"clock_offset_ms\":\"0\"");
+  if (has_part(sentence, Part::device, text)) {
+    put_members(out, Part::device, circumstances_.device, sentence);
+  } else {
+    out.put(device_text_);
+  }
+  out.put("},\"location\":\"");
+  if (has_part(sentence, Part::location, text)) out.put(text);
+  out.put("\",\"content\":{");
+  put_members(out, Part::content, {}, sentence);
+  out.put("},\"referral\":\"");
+  if (has_part(sentence, Part::referral, text)) out.put(text);
+  out.put("\",\"action\":{");
+  put_members(out, Part::action, {}, sentence);
+  out.put("}}");
+  return out.size();
+}
+
+}  // namespace yukha::compose

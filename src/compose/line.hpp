@@ -1,0 +1,52 @@
+// The encoder: parts and circumstances in, the contract's line out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace yukha::compose {
+
+constexpr std::size_t line_bytes_max = 32 * 1024;  // wire contract, "The sentence"
+
+// What stands in every sentence until somebody changes it.
+struct Circumstances {
+  std::string user;    // store: `id` first, then what identify() gave
+  std::string device;  // store: the facts behind sdk and contract
+  std::string install_id;
+  std::uint64_t run = 0;
+};
+
+struct Sentence {
+  const char* parts = nullptr;  // store of the builder, checked as it was filled
+  std::size_t parts_size = 0;
+  std::int64_t id_unix_ms = 0;  // goes into the id
+  std::uint64_t chance[2] = {0, 0};
+  std::int64_t unix_ms = 0;     // when it happened
+  bool own_time = false;        // the app said when; its clock offset is 0 by definition
+  std::uint64_t seq = 0;
+};
+
+// Encodes sentences of one tracker; remembers what only changes with the circumstances.
+// Threads: one at a time. Blocks: never.
+class LineEncoder {
+ public:
+  void set(const Circumstances& circumstances);
+
+  // The most that encode() writes for parts of this size, allowed or not.
+  std::size_t bound(std::size_t parts_size) const noexcept;
+  // Writes the line without a line end and returns its size, which may be over line_bytes_max: look before using it.
+  std::size_t encode(const Sentence& sentence, char* out) noexcept;
+
+ private:
+  Circumstances circumstances_;
+  std::string user_text_;    // "id":"u_1842","plan":"free"
+  std::string device_head_;  // "id":"…","run":"…","seq":"
+  std::string device_mid_;   // ","sdk":"…","contract":"1"
+  std::string device_text_;  // ,"os":"…" …
+  std::int64_t cached_second_ = INT64_MIN;
+  char cached_time_[24];
+};
+
+}  // namespace yukha::compose

@@ -1,0 +1,146 @@
+#include "compose/parts.hpp"
+
+#include "compose/text.hpp"
+
+namespace yukha::compose {
+namespace {
+
+std::string member_path(Part part, std::string_view name) {
+  // A hostile name must not fill the message with itself.
+  return std::string(part_name(part)) + "." + std::string(name.substr(0, 80));
+}
+
+void write_head(Part part, std::size_t name_size, std::size_t text_size, char* out) noexcept {
+  out[0] = static_cast<char>(part);
+  out[1] = static_cast<char>(name_size);
+  const auto size = static_cast<std::uint16_t>(text_size);
+  std::memcpy(out + 2, &size, 2);
+}
+
+std::size_t put(char* out, std::size_t at, std::string_view text) noexcept {
+  if (out != nullptr) std::memcpy(out + at, text.data(), text.size());
+  return at + text.size();
+}
+
+char* after(char* out, std::size_t at) noexcept { return out == nullptr ? nullptr : out + at; }
+
+std::size_t write_location(std::string_view app_id, std::string_view screen, Members parameters, char* out) noexcept {
+  std::size_t at = 0;
+  if (screen.empty() && parameters.begin() == parameters.end()) return 0;
+  std::string_view fragment;
+  bool has_query = false;
+  if (is_url(screen)) {
+    // Parameters join the query, which stands before the fragment.
+    const std::size_t hash = parameters.begin() == parameters.end() ? std::string_view::npos : screen.find('#');
+    if (hash != std::string_view::npos) {
+      fragment = screen.substr(hash);
+      screen = screen.substr(0, hash);
+    }
+    has_query = screen.find('?') != std::string_view::npos;
+    at += write_repaired_url(screen, out);
+  } else {
+    at = put(out, at, "app://");
+    at = put(out, at, app_id);
+    at = put(out, at, "/");
+    at += write_percent_encoded(screen, true, after(out, at));
+  }
+  for (const Member& parameter : parameters) {
+    at = put(out, at, has_query ? "&" : "?");
+    has_query = true;
+    at += write_percent_encoded(parameter.name, false, after(out, at));
+    at = put(out, at, "=");
+    at += write_percent_encoded(parameter.value, false, after(out, at));
+  }
+  if (!fragment.empty()) {
+    at = put(out, at, "#");
+    at += write_percent_encoded(fragment.substr(1), true, after(out, at));
+  }
+  return at;
+}
+
+}  // namespace
+
+const char* part_name(Part part) noexcept {
+  switch (part) {
+    case Part::user: return "user";
+    case Part::device: return "device";
+    case Part::location: return "location";
+    case Part::content: return "content";
+    case Part::referral: return "referral";
+    case Part::action: return "action";
+  }
+  return "";
+}
+
+bool has_entry(const char* store, std::size_t size, Part part, std::string_view name) noexcept {
+  Entries entries(store, size);
+  for (Entry entry; entries.next(entry);) {
+    if (entry.part == part && entry.name == name) return true;
+  }
+  return false;
+}
+
+Status check_member(Part part, std::string_view name) noexcept {
+  if (!is_member_name(name)) return {Code::bad_member_name, member_path(part, name)};
+  bool reserved = false;
+  switch (part) {
+    case Part::device:
+      reserved = name == "id" || name == "run" || name == "seq" || name == "sdk" || name == "contract" ||
+                 name == "clock_offset_ms";
+      break;
+    case Part::content:
+      reserved = name == "id";
+      break;
+    case Part::action:
+      reserved = name == "type" || name == "duration_ms";
+      break;
+    case Part::user:
+    case Part::location:
+    case Part::referral:
+      break;
+  }
+  if (reserved) return {Code::reserved_member, member_path(part, name)};
+  return {};
+}
+
+std::size_t member_entry_size(std::string_view name, std::string_view value) noexcept {
+  return entry_head_bytes + name.size() + 5 + write_json_text(value, nullptr);
+}
+
+void write_member_entry(Part part, std::string_view name, std::string_view value, char* out) noexcept {
+  char* const text = out + entry_head_bytes;
+  std::size_t at = put(text, 0, "\"");
+  at = put(text, at, name);
+  at = put(text, at, "\":\"");
+  at += write_json_text(value, text + at);
+  at = put(text, at, "\"");
+  write_head(part, name.size(), at, out);
+}
+
+std::size_t referral_entry_size(std::string_view from) noexcept {
+  return entry_head_bytes + write_json_text(from, nullptr);
+}
+
+void write_referral_entry(std::string_view from, char* out) noexcept {
+  write_head(Part::referral, 0, write_json_text(from, out + entry_head_bytes), out);
+}
+
+std::size_t location_entry_size(std::string_view app_id, std::string_view screen, Members parameters) noexcept {
+  return entry_head_bytes + write_location(app_id, screen, parameters, nullptr);
+}
+
+void write_location_entry(std::string_view app_id, std::string_view screen, Members parameters, char* out) noexcept {
+  write_head(Part::location, 0, write_location(app_id, screen, parameters, out + entry_head_bytes), out);
+}
+
+Status append_member(std::string& store, Part part, std::string_view name, std::string_view value) {
+  if (has_entry(store.data(), store.size(), part, name)) return {Code::repeated_member, member_path(part, name)};
+  // Four kilobytes beside a sentence of 32 are a fact about a user or a device, not a document.
+  if (name.size() + value.size() + store.size() > 4096) return {Code::too_many_members, member_path(part, name)};
+  const std::size_t at = store.size();
+  store.resize(at + member_entry_size(name, value));
+  write_member_entry(part, name, value, store.data() + at);
+  return {};
+}
+
+}  // namespace yukha::compose

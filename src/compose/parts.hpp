@@ -1,0 +1,68 @@
+// The parts of a sentence as a builder collects them, in the order of the calls.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include <yukha/event.hpp>
+#include <yukha/status.hpp>
+
+namespace yukha::compose {
+
+enum class Part : std::uint8_t { user, device, location, content, referral, action };
+const char* part_name(Part part) noexcept;
+
+// A store is a row of entries: part, size of the name, size of the text, the text. The text of a member is
+// "name":"value" ready for the line; location and referral have no name and only their value.
+struct Entry {
+  Part part;
+  std::string_view name;
+  std::string_view text;
+};
+
+constexpr std::size_t entry_head_bytes = 4;
+// Room for 32 KiB of text and the heads of the members that fit in it.
+constexpr std::size_t store_bytes_max = 40 * 1024;
+
+class Entries {
+ public:
+  Entries(const char* store, std::size_t size) noexcept : at_(store), end_(store + size) {}
+  bool next(Entry& entry) noexcept {
+    if (at_ == end_) return false;
+    std::uint16_t text_size;
+    std::memcpy(&text_size, at_ + 2, 2);
+    const auto name_size = static_cast<unsigned char>(at_[1]);
+    entry.part = static_cast<Part>(at_[0]);
+    entry.text = std::string_view(at_ + entry_head_bytes, text_size);
+    entry.name = name_size == 0 ? std::string_view() : entry.text.substr(1, name_size);
+    at_ += entry_head_bytes + text_size;
+    return true;
+  }
+
+ private:
+  const char* at_;
+  const char* end_;
+};
+
+// True when the part has an entry of that name already.
+bool has_entry(const char* store, std::size_t size, Part part, std::string_view name) noexcept;
+
+// Whether an app may write this member: ok, bad_member_name or reserved_member with the member named.
+// `device_seq` and its like belong to the library.
+Status check_member(Part part, std::string_view name) noexcept;
+
+// How many bytes an entry takes, and the entry itself. `write_*` need exactly that room at `out`.
+std::size_t member_entry_size(std::string_view name, std::string_view value) noexcept;
+void write_member_entry(Part part, std::string_view name, std::string_view value, char* out) noexcept;
+std::size_t referral_entry_size(std::string_view from) noexcept;
+void write_referral_entry(std::string_view from, char* out) noexcept;
+std::size_t location_entry_size(std::string_view app_id, std::string_view screen, Members parameters) noexcept;
+void write_location_entry(std::string_view app_id, std::string_view screen, Members parameters, char* out) noexcept;
+
+// Members kept between sentences (who, and with what device), as a store of their own.
+Status append_member(std::string& store, Part part, std::string_view name, std::string_view value);
+
+}  // namespace yukha::compose

@@ -1,0 +1,643 @@
+#include "core.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "compose/parts.hpp"
+#include "compose/text.hpp"
+#include "send/curl_transport.hpp"
+#include "system/device.hpp"
+
+namespace yukha::detail {
+namespace {
+
+using system::Lock;
+
+constexpr std::size_t page = 4096;
+
+Status out_of_range(const char* setting, const char* range) {
+  return {Code::bad_config, std::string(setting) + " must be " + range};
+}
+
+template <typename Value>
+bool between(Value value, Value low, Value high) {
+  return value >= low && value <= high;
+}
+
+bool is_lane_name(const std::string& name) {
+  if (name.empty() || name.size() > 32 || name == "directory" || name == "memory") return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!word && (i == 0 || (c != '_' && c != '-'))) return false;
+  }
+  return true;
+}
+
+// The parts of a sentence the library writes itself.
+std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previous) {
+  std::string store;
+  const auto add = [&store](compose::Part part, const char* name, const std::string& value) {
+    static_cast<void>(compose::append_member(store, part, name, value));
+  };
+  const auto number = [&add](const char* name, std::uint64_t value) {
+    add(compose::Part::content, name, std::to_string(value));
+  };
+  add(compose::Part::content, "id", "ledger");
+  number("accepted", ledger.accepted);
+  number("delivered", ledger.delivered);
+  number("waiting", ledger.waiting());
+  number("quarantined", ledger.quarantined);
+  number("evicted", ledger.evicted);
+  number("erased", ledger.erased);
+  number("lost", ledger.lost);
+  number("refused_ring_full", ledger.refused[0]);
+  number("refused_consent", ledger.refused[1]);
+  number("refused_invalid", ledger.refused[2]);
+  if (!previous.run.empty()) {
+    add(compose::Part::content, "previous_run", previous.run);
+    number("previous_last_seq", previous.last_seq);
+    add(compose::Part::content, "previous_closed", previous.closed ? "true" : "false");
+  }
+  add(compose::Part::action, "type", "yukha_ledger");
+  return store;
+}
+
+}  // namespace
+
+Status check_config(const Config& config, send::WorkerSettings& settings) {
+  using std::chrono::hours;
+  using std::chrono::milliseconds;
+  using std::chrono::minutes;
+  if (!compose::is_app_id(config.app_id)) return out_of_range("app_id", "[a-z0-9][a-z0-9.-]{0,127}");
+  if (config.queue_dir.empty() || config.queue_dir.size() > 2048 || config.queue_dir.find('\0') != std::string::npos) {
+    return out_of_range("queue_dir", "a path");
+  }
+  if (!config.lane.empty() && !is_lane_name(config.lane)) return out_of_range("lane", "[a-z0-9][a-z0-9_-]{0,31}");
+  if (!between<milliseconds>(config.upload_interval, milliseconds(100), hours(1))) {
+    return out_of_range("upload_interval", "100 ms to 1 h");
+  }
+  if (!between<milliseconds>(config.sync_interval, milliseconds(10), minutes(1))) {
+    return out_of_range("sync_interval", "10 ms to 1 min");
+  }
+  if (!between<milliseconds>(config.ring_full_wait, milliseconds(0), minutes(1))) {
+    return out_of_range("ring_full_wait", "0 to 1 min");
+  }
+  if (!between<std::size_t>(config.ring_bytes, 64 << 10, 64 << 20)) return out_of_range("ring_bytes", "64 KiB to 64 MiB");
+  if (!between<std::uint64_t>(config.queue_bytes_max, 2ULL << 20, 64ULL << 30)) {
+    return out_of_range("queue_bytes_max", "2 MiB to 64 GiB");
+  }
+  if (config.queue_bytes_max < 2 * config.ring_bytes) return out_of_range("queue_bytes_max", "at least twice ring_bytes");
+  if (!between<hours>(config.age_max, hours(1), hours(30 * 24))) return out_of_range("age_max", "1 h to 30 days");
+  if (!between<std::size_t>(config.batch_lines_max, 1, 500)) return out_of_range("batch_lines_max", "1 to 500");
+  if (!between<std::size_t>(config.batch_bytes_max, 33 << 10, 1'000'000)) {
+    return out_of_range("batch_bytes_max", "33 KiB to 1,000,000");
+  }
+  if (config.keys.size() > 8) return {Code::bad_config, "keys must be 8 at most"};
+  for (const SigningKey& from : config.keys) {
+    send::Key key;
+    if (Status status = send::decode_key(from, key); !status) return status;
+    settings.keys.push_back(std::move(key));
+  }
+  settings.sends = !config.endpoint.empty();
+  if (settings.sends) {
+    if (Status status = send::parse_endpoint(config.endpoint, config.allow_plain_http, settings.endpoint); !status) return status;
+  }
+  settings.upload_interval_ms = config.upload_interval.count();
+  settings.sync_interval_ms = config.sync_interval.count();
+  settings.queue_bytes_max = config.queue_bytes_max;
+  settings.age_max_ms = std::chrono::duration_cast<milliseconds>(config.age_max).count();
+  settings.batches = {config.batch_lines_max, config.batch_bytes_max};
+  settings.lanes.directory = config.queue_dir;
+  settings.lanes.ring_bytes = (config.ring_bytes + page - 1) / page * page;
+  settings.lanes.batches = settings.batches;
+  return {};
+}
+
+Core* Core::open(const Config& config, const Seams& seams) {
+  auto core = std::unique_ptr<Core>(new Core(config, seams));
+  core->open_lane(config);
+  return core.release();
+}
+
+Core::Core(const Config& config, const Seams& seams)
+    : app_id_(config.app_id),
+      log_(config.log),
+      ring_full_wait_ms_(config.ring_full_wait.count()),
+      use_thread_(config.use_thread),
+      clock_(*seams.clock),
+      entropy_(*seams.dice),
+      files_(*seams.files),
+      transport_(config.transport),
+      dice_(*seams.dice) {}
+
+void Core::open_lane(const Config& config) {
+  status_ = check_config(config, settings_);
+  if (!status_) return;
+
+  // Facts first: a bad one is the app's mistake, and nothing was touched yet.
+  std::string facts;
+  {
+    system::DeviceFacts found;
+    if (config.collect_device_facts) found = system::device_facts();
+    const auto fact = [&](const char* name, const std::string& given, const std::string& otherwise) {
+      const std::string& value = given.empty() ? otherwise : given;
+      if (status_ && !value.empty()) status_ = compose::append_member(facts, compose::Part::device, name, value);
+    };
+    fact("os", config.os, found.os);
+    fact("model", config.model, found.model);
+    fact("app_version", config.app_version, "");
+    fact("locale", config.locale, found.locale);
+    for (const auto& [name, value] : config.device) {
+      if (status_) status_ = compose::check_member(compose::Part::device, name);
+      if (status_) status_ = compose::append_member(facts, compose::Part::device, name, value);
+    }
+  }
+  if (!status_) return;
+
+  Lock work(work_);
+  Lock intake(intake_);
+  circumstances_.device = std::move(facts);
+  circumstances_.run = dice_.next();
+  char run[16];
+  compose::write_hex64(circumstances_.run, run);
+  const std::string run_text(run, sizeof run);
+
+  lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
+  Status status;
+  if (const system::Error error = files_.make_directory(config.queue_dir)) {
+    const std::string detail = "queue directory " + config.queue_dir + " (" + system::error_text(error) + ")";
+    status = Status(Code::disk_error, detail);
+  }
+  if (status) status = directory_.open(files_, config.queue_dir, entropy_, system::platform_id());
+  if (status) status = config.lane.empty() ? lane_->open_any(run_text) : lane_->open(config.lane, run_text);
+  if (status == Code::newer_format || status == Code::lane_held) {
+    status_ = std::move(status);
+    lane_.reset();
+    directory_.close();
+    return;
+  }
+  if (!status) {
+    // Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
+    status_ = Status(Code::kept_in_memory, status.message());
+    log(LogLevel::error, status_.message());
+    directory_.open_in_memory(entropy_);
+    lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
+    if (Status memory = lane_->open_in_memory(run_text); !memory) {
+      status_ = std::move(memory);
+      lane_.reset();
+      return;
+    }
+  }
+  if (const std::string notice = lane_->take_notice(); !notice.empty()) log(LogLevel::warning, notice);
+  if (settings_.sends && settings_.endpoint.scheme == "http" && !settings_.endpoint.loopback) {
+    log(LogLevel::warning, "sentences go over plain http to " + settings_.endpoint.host + ", as allow_plain_http asks");
+  }
+  consent_ = directory_.state().consent;
+  begin_run();
+
+  if (!transport_) transport_ = send::make_curl_transport();
+  if (!transport_) {
+    status_ = Status(Code::out_of_memory, "the HTTP transport");
+    lane_.reset();
+    return;
+  }
+  worker_ = std::make_unique<send::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
+                                           static_cast<send::WorkerHost&>(*this));
+  {
+    Lock orders(orders_);
+    progress_ = worker_->progress();
+  }
+  if (use_thread_) thread_ = std::thread([this] { thread_main(); });
+}
+
+Core::~Core() { static_cast<void>(close(std::chrono::seconds(2))); }
+
+void Core::begin_run() {
+  circumstances_.install_id = directory_.state().install_id;
+  run_base_ = lane_->ring().accepted();
+  if (!identified_) {
+    circumstances_.user.clear();
+    static_cast<void>(compose::append_member(circumstances_.user, compose::Part::user, "id", circumstances_.install_id));
+  }
+  encoder_.set(circumstances_);
+}
+
+Status Core::check_open() const {
+  if (fork_guard_.in_child()) return Code::forked_child;
+  return lane_ ? Status() : status_;
+}
+
+// --- the app's threads -----------------------------------------------------------------------------------------------
+
+Status Core::identify(std::string_view user_id, Members members) {
+  if (Status status = check_open(); !status) return status;
+  if (user_id.size() > 2048) return {Code::too_many_members, "user.id"};
+  std::string store;
+  for (const Member& member : members) {
+    if (member.name == "id") return {Code::reserved_member, "user.id"};
+    if (Status status = compose::check_member(compose::Part::user, member.name); !status) return status;
+  }
+  Lock intake(intake_);
+  if (closed_) return Code::closed;
+  Status status = compose::append_member(store, compose::Part::user, "id",
+                                         user_id.empty() ? std::string_view(circumstances_.install_id) : user_id);
+  for (const Member& member : members) {
+    if (status) status = compose::append_member(store, compose::Part::user, member.name, member.value);
+  }
+  if (!status) return status;
+  circumstances_.user = std::move(store);
+  identified_ = !user_id.empty();
+  encoder_.set(circumstances_);
+  return status;
+}
+
+Status Core::refuse(hold::Refusal why, Status status) {
+  lane_->ring().refuse(why);
+  return status;
+}
+
+Status Core::track(const Event& event, Status problem) {
+  if (fork_guard_.in_child()) return Code::forked_child;
+  if (!lane_) return status_;
+  const bool has_action = compose::has_entry(event.store_, event.size_, compose::Part::action, "type");
+  std::int64_t give_up_ms = -1;
+  while (true) {
+    bool wake = false;
+    hold::Ring::Append result = hold::Ring::Append::full;
+    {
+      Lock intake(intake_);
+      if (closed_) {
+        refused_closed_.fetch_add(1, std::memory_order_relaxed);
+        return Code::closed;
+      }
+      if (consent_ == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
+      if (!problem) return refuse(hold::Refusal::invalid, std::move(problem));
+      if (!has_action) return refuse(hold::Refusal::invalid, Code::missing_action);
+
+      const std::size_t bound = encoder_.bound(event.size_);
+      if (line_capacity_ < bound) {
+        const std::size_t capacity = std::max<std::size_t>(bound, 4096);
+        std::unique_ptr<char[]> larger(new (std::nothrow) char[capacity]);
+        if (!larger) return refuse(hold::Refusal::invalid, Code::out_of_memory);
+        line_ = std::move(larger);
+        line_capacity_ = capacity;
+      }
+      hold::Ring& ring = lane_->ring();
+      compose::Sentence sentence;
+      sentence.parts = event.store_;
+      sentence.parts_size = event.size_;
+      sentence.id_unix_ms = clock_.unix_ms();
+      sentence.chance[0] = dice_.next();
+      sentence.chance[1] = dice_.next();
+      sentence.unix_ms = event.has_time_ ? event.at_unix_ms_ : sentence.id_unix_ms;
+      sentence.own_time = event.has_time_;
+      sentence.seq = ring.accepted() + 1 - run_base_;
+      const std::size_t size = encoder_.encode(sentence, line_.get());
+      if (size > compose::line_bytes_max) return refuse(hold::Refusal::invalid, Code::sentence_too_large);
+      result = ring.append({line_.get(), size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
+      const bool half_full = ring.used() * 2 >= ring.capacity();
+      wake = attention_ == Attention::any_line || (attention_ == Attention::half_full && half_full);
+      if (wake || result == hold::Ring::Append::full) {
+        wake = attention_ != Attention::none;
+        attention_ = Attention::none;
+      }
+    }
+    // Outside the lock: it is the one system call of this path, and only after the worker slept.
+    if (wake && transport_) transport_->wake();
+    if (result == hold::Ring::Append::done) return lane_->in_memory() ? Status(Code::kept_in_memory) : Status();
+    if (result == hold::Ring::Append::disk_error) {
+      Lock intake(intake_);
+      return refuse(hold::Refusal::ring_full, Code::disk_error);
+    }
+    const std::int64_t now = clock_.monotonic_ms();
+    if (give_up_ms < 0) give_up_ms = now + ring_full_wait_ms_;
+    if (now >= give_up_ms || !wait_for_room(give_up_ms)) {
+      Lock intake(intake_);
+      if (closed_) continue;
+      return refuse(hold::Refusal::ring_full, Code::ring_full);
+    }
+  }
+}
+
+bool Core::wait_for_room(std::int64_t until_ms) {
+  if (!use_thread_) {
+    step_once();
+    return lane_->ring().used() < lane_->ring().capacity() / 2;
+  }
+  Lock intake(intake_);
+  ++waiting_for_room_;
+  while (!closed_ && lane_->ring().used() * 2 > lane_->ring().capacity() && clock_.monotonic_ms() < until_ms) {
+    room_.wait_for(intake_, std::chrono::milliseconds(std::max<std::int64_t>(until_ms - clock_.monotonic_ms(), 1)));
+  }
+  --waiting_for_room_;
+  return true;
+}
+
+Consent Core::consent() {
+  if (!check_open()) return Consent::pending;
+  Lock intake(intake_);
+  return consent_;
+}
+
+Status Core::set_consent(Consent consent) {
+  if (Status status = check_open(); !status) return status;
+  if (consent != Consent::granted && consent != Consent::pending && consent != Consent::denied) {
+    return {Code::bad_argument, "consent"};
+  }
+  {
+    Lock work(work_);
+    if (!worker_) return Code::closed;
+    if (!directory_.set_consent(consent)) return directory_.status_of_fault("writing");
+    consent_changed(consent);
+  }
+  if (consent == Consent::denied) return erase();
+  if (use_thread_) transport_->wake();
+  return {};
+}
+
+Status Core::erase() {
+  if (Status status = check_open(); !status) return status;
+  if (!use_thread_) {
+    Lock work(work_);
+    return worker_ ? worker_->erase() : Status(Code::closed);
+  }
+  {
+    Lock intake(intake_);
+    if (closed_) return Code::closed;
+  }
+  // The worker does it, because only its thread may speak to the transport.
+  Lock orders(orders_);
+  const std::uint64_t before = erases_done_;
+  erase_wanted_ = true;
+  transport_->wake();
+  while (erases_done_ == before && !ended_) told_.wait(orders_);
+  return erases_done_ == before ? Status(Code::closed) : erase_status_;
+}
+
+template <typename Done>
+bool Core::drive(std::int64_t until_ms, const Done& done) {
+  while (true) {
+    if (use_thread_) {
+      Lock orders(orders_);
+      transport_->wake();
+      while (true) {
+        if (done(progress_)) return true;
+        if (ended_) return false;
+        const std::int64_t left = until_ms - clock_.monotonic_ms();
+        if (left <= 0) return false;
+        told_.wait_for(orders_, std::chrono::milliseconds(left));
+      }
+    }
+    const std::int64_t wait = step_once();
+    {
+      Lock orders(orders_);
+      if (done(progress_)) return true;
+    }
+    const std::int64_t left = until_ms - clock_.monotonic_ms();
+    if (left <= 0) return false;
+    Lock work(work_);
+    if (!worker_) return false;
+    HttpAnswer answer;
+    if (transport_->poll(std::chrono::milliseconds(wait < 0 ? left : std::min(wait, left)), answer)) {
+      worker_->take(std::move(answer));
+    }
+  }
+}
+
+Status Core::flush(std::chrono::milliseconds deadline) {
+  if (Status status = check_open(); !status) return status;
+  {
+    Lock intake(intake_);
+    if (closed_) return Code::closed;
+  }
+  const std::int64_t until = clock_.monotonic_ms() + std::max<std::int64_t>(deadline.count(), 0);
+  std::uint64_t mine = 0;
+  {
+    Lock orders(orders_);
+    ++flushes_;
+    mine = order_.flush = ++flushes_begun_;
+  }
+  const bool flushed = drive(until, [mine](const send::Progress& progress) { return progress.flushed >= mine; });
+  {
+    Lock orders(orders_);
+    if (--flushes_ == 0) order_.flush = 0;
+  }
+  return flushed ? Status() : Status(Code::still_waiting);
+}
+
+Stats Core::stats() {
+  Stats stats;
+  if (!check_open()) return stats;
+  {
+    // The worker's numbers first: what the ring accepted since then counts as waiting.
+    Lock orders(orders_);
+    stats.delivered = progress_.ledger.delivered;
+    stats.quarantined = progress_.ledger.quarantined;
+    stats.evicted = progress_.ledger.evicted;
+    stats.erased = progress_.ledger.erased;
+    stats.lost = progress_.ledger.lost;
+    stats.requests = progress_.requests;
+    stats.failures = static_cast<std::uint64_t>(progress_.failures);
+    stats.next_attempt_ms = std::max<std::int64_t>(progress_.rest_until_ms - clock_.monotonic_ms(), 0);
+    stats.last_trouble = progress_.trouble;
+  }
+  const hold::Ring& ring = lane_->ring();
+  stats.accepted = ring.accepted();
+  const std::uint64_t settled = stats.delivered + stats.quarantined + stats.evicted + stats.erased + stats.lost;
+  stats.waiting = stats.accepted > settled ? stats.accepted - settled : 0;
+  stats.refused_ring_full = ring.refused(hold::Refusal::ring_full);
+  stats.refused_consent = ring.refused(hold::Refusal::consent);
+  stats.refused_invalid = ring.refused(hold::Refusal::invalid);
+  stats.refused_closed = refused_closed_.load(std::memory_order_relaxed);
+  stats.refused = stats.refused_ring_full + stats.refused_consent + stats.refused_invalid + stats.refused_closed;
+  return stats;
+}
+
+std::chrono::milliseconds Core::work(std::chrono::milliseconds budget) {
+  using std::chrono::milliseconds;
+  if (!check_open() || use_thread_) return milliseconds(-1);
+  std::int64_t wait = step_once();
+  if (budget.count() > 0) {
+    bool answered = false;
+    {
+      Lock work(work_);
+      if (!worker_) return milliseconds(-1);
+      HttpAnswer answer;
+      const std::int64_t most = wait < 0 ? budget.count() : std::min<std::int64_t>(wait, budget.count());
+      answered = transport_->poll(milliseconds(most), answer);
+      if (answered) worker_->take(std::move(answer));
+    }
+    wait = step_once();
+  }
+  return milliseconds(wait);
+}
+
+Status Core::close(std::chrono::milliseconds deadline) {
+  if (Status status = check_open(); !status) return status;
+  Lock closing(closing_);
+  if (close_done_) return close_status_;
+  {
+    Lock intake(intake_);
+    closed_ = true;
+    room_.notify_all();
+  }
+  const std::int64_t until = clock_.monotonic_ms() + std::max<std::int64_t>(deadline.count(), 0);
+  {
+    Lock orders(orders_);
+    order_.close = true;
+    close_by_ms_ = until;
+  }
+  if (use_thread_) {
+    transport_->wake();
+    if (thread_.joinable()) thread_.join();
+  } else {
+    static_cast<void>(drive(until, [](const send::Progress& progress) { return progress.drained && !progress.in_flight; }));
+  }
+
+  Lock work(work_);
+  const send::Progress progress = worker_->progress();
+  close_status_ = progress.in_flight ? Status(Code::cut_short) : Status();
+  worker_->cancel();
+  if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base())) {
+    Status status = lane_->queue().status();
+    log(LogLevel::warning, status.message());
+  }
+  worker_.reset();
+  lane_->close();
+  directory_.close();
+  close_done_ = true;
+  return close_status_;
+}
+
+// --- the worker's thread ---------------------------------------------------------------------------------------------
+
+std::int64_t Core::step_once() {
+  send::Orders order;
+  bool erase_wanted = false;
+  {
+    Lock orders(orders_);
+    order = order_;
+    erase_wanted = erase_wanted_;
+    erase_wanted_ = false;
+  }
+  std::int64_t wait = -1;
+  Status erased;
+  {
+    Lock work(work_);
+    if (!worker_) return -1;
+    if (erase_wanted) erased = worker_->erase();
+    wait = worker_->step(order);
+    Lock orders(orders_);
+    progress_ = worker_->progress();
+    if (erase_wanted) {
+      erase_status_ = std::move(erased);
+      ++erases_done_;
+    }
+  }
+  told_.notify_all();
+  Lock intake(intake_);
+  if (waiting_for_room_ > 0) room_.notify_all();
+  return wait;
+}
+
+bool Core::fall_asleep() {
+  bool drained = false;
+  {
+    Lock orders(orders_);
+    if (erase_wanted_) return false;
+    drained = progress_.drained;
+  }
+  Lock intake(intake_);
+  const hold::Ring& ring = lane_->ring();
+  if (drained) {
+    if (ring.used() != 0) return false;
+    attention_ = Attention::any_line;
+  } else {
+    // A ring that is half full and was not emptied meets a full disk; the next look is timed.
+    attention_ = ring.used() * 2 >= ring.capacity() ? Attention::none : Attention::half_full;
+  }
+  return true;
+}
+
+bool Core::finished_closing() {
+  Lock orders(orders_);
+  if (!order_.close) return false;
+  // Nothing is begun any more: what is left is the ring's way to the disk and the answer to a running request.
+  return (progress_.drained && !progress_.in_flight) || clock_.monotonic_ms() >= close_by_ms_;
+}
+
+void Core::thread_main() noexcept {
+  while (true) {
+    std::int64_t wait = 1000;
+    try {
+      wait = step_once();
+    } catch (const std::exception&) {
+      // Out of memory: nothing was committed that was not whole, and it is tried again.
+      log(LogLevel::error, "the worker ran out of memory and tries again");
+    }
+    if (finished_closing()) break;
+    if (wait == 0) continue;
+    if (!fall_asleep()) continue;
+    {
+      Lock orders(orders_);
+      if (order_.close) {
+        const std::int64_t left = std::max<std::int64_t>(close_by_ms_ - clock_.monotonic_ms(), 0);
+        wait = wait < 0 ? left : std::min(wait, left);
+      }
+    }
+    HttpAnswer answer;
+    if (transport_->poll(std::chrono::milliseconds(wait), answer)) {
+      Lock work(work_);
+      worker_->take(std::move(answer));
+    }
+  }
+  Lock orders(orders_);
+  ended_ = true;
+  told_.notify_all();
+}
+
+Status Core::renew_lane() {
+  Lock intake(intake_);
+  circumstances_.run = dice_.next();
+  char run[16];
+  compose::write_hex64(circumstances_.run, run);
+  Status status = lane_->erase(std::string(run, sizeof run));
+  begin_run();
+  return status;
+}
+
+std::string Core::ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) {
+  const std::string parts = ledger_parts(ledger, previous);
+  Lock intake(intake_);
+  compose::Sentence sentence;
+  sentence.parts = parts.data();
+  sentence.parts_size = parts.size();
+  sentence.id_unix_ms = sentence.unix_ms = clock_.unix_ms();
+  sentence.chance[0] = dice_.next();
+  sentence.chance[1] = dice_.next();
+  std::string line(encoder_.bound(parts.size()), '\0');
+  line.resize(encoder_.encode(sentence, line.data()));
+  return line.size() <= compose::line_bytes_max ? line : std::string();
+}
+
+std::uint64_t Core::run_base() {
+  Lock intake(intake_);
+  return run_base_;
+}
+
+void Core::consent_changed(Consent consent) {
+  Lock intake(intake_);
+  consent_ = consent;
+}
+
+void Core::log(LogLevel level, const std::string& text) {
+  if (!log_) return;
+  try {
+    log_(level, text);
+  } catch (...) {
+    // The app's own function threw; its exception has no business in our thread.
+  }
+}
+
+}  // namespace yukha::detail

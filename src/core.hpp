@@ -1,0 +1,139 @@
+// The tracker's inside: the intake on the app's threads, the worker on its own, and what they share.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <yukha/config.hpp>
+#include <yukha/event.hpp>
+#include <yukha/stats.hpp>
+#include <yukha/status.hpp>
+#include <yukha/tracker.hpp>
+
+#include "compose/line.hpp"
+#include "hold/directory.hpp"
+#include "hold/lane.hpp"
+#include "send/worker.hpp"
+#include "system/clock.hpp"
+#include "system/dice.hpp"
+#include "system/files.hpp"
+#include "system/fork_guard.hpp"
+#include "system/mutex.hpp"
+
+namespace yukha::detail {
+
+// What the library stands on. The simulation stands it on something else.
+struct Seams {
+  system::Clock* clock = &system::system_clock();
+  system::Dice* dice = &system::system_dice();
+  system::Files* files = &system::system_files();
+};
+
+// Checks what can be checked without touching anything: bad_config, bad_key, bad_endpoint, plain_http.
+Status check_config(const Config& config, send::WorkerSettings& settings);
+
+// Two locks, never held together but in this order: work_, intake_. `intake_` is held for the length of a line's copying;
+// `work_` for a worker's step. Nothing travels between the app's threads and the worker but the ring's bytes, a wake-up
+// and the orders.
+class Core final : private send::WorkerHost {
+ public:
+  // Never fails: a core that could not open answers every call with the reason.
+  static Core* open(const Config& config, const Seams& seams);
+  ~Core() override;
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  const Status& status() const noexcept { return status_; }
+  const std::string& app_id() const noexcept { return app_id_; }
+  bool in_child() const noexcept { return fork_guard_.in_child(); }
+
+  Status identify(std::string_view user_id, Members members);
+  Status track(const Event& event, Status problem);
+  Status set_consent(Consent consent);
+  Consent consent();
+  Status erase();
+  Status flush(std::chrono::milliseconds deadline);
+  Stats stats();
+  std::chrono::milliseconds work(std::chrono::milliseconds budget);
+  Status close(std::chrono::milliseconds deadline);
+
+ private:
+  // When the worker sleeps, what an appended line must wake it for.
+  enum class Attention { none, any_line, half_full };
+
+  Core(const Config& config, const Seams& seams);
+  void open_lane(const Config& config);
+  void begin_run() YUKHA_REQUIRES(intake_);
+  Status check_open() const;
+  Status refuse(hold::Refusal why, Status status) YUKHA_REQUIRES(intake_);
+  bool wait_for_room(std::int64_t until_ms);
+
+  void thread_main() noexcept;
+  std::int64_t step_once();
+  bool fall_asleep();
+  bool finished_closing();
+  template <typename Done>
+  bool drive(std::int64_t until_ms, const Done& done);
+
+  // WorkerHost
+  Status renew_lane() override;
+  std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) override;
+  std::uint64_t run_base() override;
+  void consent_changed(Consent consent) override;
+  void log(LogLevel level, const std::string& text) override;
+
+  const std::string app_id_;
+  const LogFunction log_;
+  const std::int64_t ring_full_wait_ms_;
+  const bool use_thread_;
+  system::ForkGuard fork_guard_;
+  system::Clock& clock_;
+  system::Dice& entropy_;
+  system::Files& files_;
+  std::shared_ptr<HttpTransport> transport_;
+  send::WorkerSettings settings_;
+  Status status_;
+
+  system::Mutex work_;  // the worker's step, and what only it touches
+  hold::Directory directory_;
+  std::unique_ptr<hold::Lane> lane_;
+  std::unique_ptr<send::Worker> worker_ YUKHA_GUARDED_BY(work_);
+
+  system::Mutex intake_;
+  system::Condition room_;  // the worker freed room in the ring
+  compose::LineEncoder encoder_ YUKHA_GUARDED_BY(intake_);
+  compose::Circumstances circumstances_ YUKHA_GUARDED_BY(intake_);
+  system::QuickDice dice_ YUKHA_GUARDED_BY(intake_);
+  std::unique_ptr<char[]> line_ YUKHA_GUARDED_BY(intake_);
+  std::size_t line_capacity_ YUKHA_GUARDED_BY(intake_) = 0;
+  std::uint64_t run_base_ YUKHA_GUARDED_BY(intake_) = 0;
+  bool identified_ YUKHA_GUARDED_BY(intake_) = false;
+  bool closed_ YUKHA_GUARDED_BY(intake_) = false;
+  int waiting_for_room_ YUKHA_GUARDED_BY(intake_) = 0;
+  Consent consent_ YUKHA_GUARDED_BY(intake_) = Consent::granted;
+  Attention attention_ YUKHA_GUARDED_BY(intake_) = Attention::none;
+  std::atomic<std::uint64_t> refused_closed_{0};
+
+  system::Mutex orders_;
+  system::Condition told_;  // the worker made a step, or an order was carried out
+  send::Orders order_ YUKHA_GUARDED_BY(orders_);
+  int flushes_ YUKHA_GUARDED_BY(orders_) = 0;
+  std::uint64_t flushes_begun_ YUKHA_GUARDED_BY(orders_) = 0;
+  bool ended_ YUKHA_GUARDED_BY(orders_) = false;  // the worker's thread takes no orders any more
+  bool erase_wanted_ YUKHA_GUARDED_BY(orders_) = false;
+  Status erase_status_ YUKHA_GUARDED_BY(orders_);
+  std::uint64_t erases_done_ YUKHA_GUARDED_BY(orders_) = 0;
+  std::int64_t close_by_ms_ YUKHA_GUARDED_BY(orders_) = INT64_MAX;
+  send::Progress progress_ YUKHA_GUARDED_BY(orders_);
+
+  system::Mutex closing_;  // one close() at a time; the others wait for its answer
+  bool close_done_ YUKHA_GUARDED_BY(closing_) = false;
+  Status close_status_ YUKHA_GUARDED_BY(closing_);
+  std::thread thread_;
+};
+
+}  // namespace yukha::detail

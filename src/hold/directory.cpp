@@ -1,0 +1,209 @@
+#include "hold/directory.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "system/uuid.hpp"
+
+namespace yukha::hold {
+namespace {
+
+constexpr std::int64_t format_version = 1;
+constexpr std::int64_t application_id = 0x79756b68;  // "yukh": what `file` and a curious person see
+
+}  // namespace
+
+Status status_of(const Database& database, const std::string& path) {
+  const std::string detail = path + ": " + database.fault_text();
+  switch (database.fault()) {
+    case Fault::none: return {};
+    case Fault::busy: return {Code::lane_held, path};
+    case Fault::full: return {Code::disk_full, detail};
+    case Fault::out_of_memory: return {Code::out_of_memory, detail};
+    case Fault::corrupt: case Fault::read_only: case Fault::cannot_open: case Fault::io: case Fault::other: break;
+  }
+  return {Code::disk_error, detail};
+}
+
+Status Directory::status_of_fault(const std::string& doing) {
+  Status status = status_of(database_, path_ + " (" + doing + ")");
+  database_.clear();
+  return status;
+}
+
+Status Directory::open(system::Files& files, const std::string& directory, system::Dice& dice,
+                       const std::string& platform_id) {
+  dice_ = &dice;
+  path_ = directory + "/directory.db";
+  for (int attempt = 0;; ++attempt) {
+    database_.open(path_, files.sqlite_vfs(), false);
+    // FULL: an epoch or a consent that was answered must not come back old after a power loss.
+    database_.run("PRAGMA synchronous=FULL");
+    if (database_.number("PRAGMA user_version") > format_version) {
+      return {Code::newer_format, path_};
+    }
+    if (database_.fault() != Fault::corrupt || attempt > 0) break;
+    // Nothing in it is worth more than working on: it is set aside, and the directory gets a new install id.
+    database_.close();
+    static_cast<void>(files.rename(path_, path_ + ".damaged"));
+  }
+  {
+    Transaction transaction(database_, Durable::yes);
+    if (database_.number("PRAGMA user_version") == 0) {
+      database_.run(
+          "CREATE TABLE IF NOT EXISTS directory(one INTEGER PRIMARY KEY CHECK(one = 1), install_id TEXT NOT NULL,"
+          " epoch INTEGER NOT NULL, consent INTEGER NOT NULL, failures INTEGER NOT NULL, rest_until INTEGER NOT NULL,"
+          " rest_key INTEGER NOT NULL,"
+          " place INTEGER NOT NULL, platform TEXT NOT NULL)");
+      database_.run("CREATE TABLE IF NOT EXISTS carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID");
+      Statement(database_, "INSERT OR IGNORE INTO directory VALUES(1, ?, 1, 0, 0, 0, 0, 0, ?)")
+          .bind(system::random_uuid(dice))
+          .bind(platform_id)
+          .run();
+      database_.run("PRAGMA application_id=2037738344");
+      database_.run("PRAGMA user_version=1");
+    }
+    transaction.commit();
+  }
+  static_assert(application_id == 2037738344, "the number in the PRAGMA above");
+  if (database_.fault() != Fault::none) return status_of_fault("opening");
+
+  std::uint64_t place = 0;
+  static_cast<void>(files.identity(path_, place));
+  std::int64_t known_place = 0;
+  std::string known_platform;
+  {
+    Statement statement(database_, "SELECT place, platform FROM directory");
+    if (statement.row()) {
+      known_place = statement.number(0);
+      known_platform = statement.text(1);
+    }
+  }
+  const bool other_device = known_platform != platform_id;
+  copied_ = known_place != 0 && (static_cast<std::uint64_t>(known_place) != place || other_device);
+  if (known_place == 0 || copied_) {
+    Transaction transaction(database_, Durable::yes);
+    Statement(database_, "UPDATE directory SET place = ?, platform = ?")
+        .bind(static_cast<std::int64_t>(place))
+        .bind(platform_id)
+        .run();
+    if (copied_ && other_device) {
+      Statement(database_, "UPDATE directory SET install_id = ?").bind(system::random_uuid(dice)).run();
+    }
+    transaction.commit();
+  }
+  refresh();
+  if (database_.fault() != Fault::none) return status_of_fault("reading");
+  return {};
+}
+
+void Directory::open_in_memory(system::Dice& dice) {
+  dice_ = &dice;
+  database_.close();
+  database_.clear();
+  state_.install_id = system::random_uuid(dice);
+  state_.epoch = 1;
+}
+
+const DirectoryState& Directory::refresh() {
+  if (!database_.is_open()) return state_;
+  {
+    Statement statement(database_, "SELECT install_id, epoch, consent, failures, rest_until, rest_key FROM directory");
+    if (statement.row()) {
+      state_.install_id = statement.text(0);
+      state_.epoch = static_cast<std::uint64_t>(statement.number(1));
+      const std::int64_t consent = statement.number(2);
+      // An unknown value can only come from damage or a newer version: nothing is sent until it is understood.
+      state_.consent = consent == 0 ? Consent::granted : consent == 2 ? Consent::denied : Consent::pending;
+      state_.rest.failures = statement.number(3);
+      state_.rest.until_unix_ms = statement.number(4);
+      state_.rest.key = static_cast<std::uint64_t>(statement.number(5));
+    }
+  }
+  return state_;
+}
+
+bool Directory::set_consent(Consent consent) {
+  if (!database_.is_open()) {
+    state_.consent = consent;
+    return true;
+  }
+  Transaction transaction(database_, Durable::yes);
+  Statement(database_, "UPDATE directory SET consent = ?").bind(static_cast<std::int64_t>(consent)).run();
+  if (!transaction.commit()) return false;
+  state_.consent = consent;
+  return true;
+}
+
+bool Directory::set_rest(const Rest& rest) {
+  state_.rest = rest;
+  if (!database_.is_open()) return true;
+  Transaction transaction(database_, Durable::no);
+  Statement(database_, "UPDATE directory SET failures = ?, rest_until = ?, rest_key = ?")
+      .bind(rest.failures)
+      .bind(rest.until_unix_ms)
+      .bind(static_cast<std::int64_t>(rest.key))
+      .run();
+  return transaction.commit();
+}
+
+bool Directory::begin_new_epoch() {
+  const std::string install_id = system::random_uuid(*dice_);
+  if (database_.is_open()) {
+    Transaction transaction(database_, Durable::yes);
+    Statement(database_, "UPDATE directory SET install_id = ?, epoch = epoch + 1").bind(install_id).run();
+    if (!transaction.commit()) return false;
+    refresh();
+    return true;
+  }
+  state_.install_id = install_id;
+  ++state_.epoch;
+  return true;
+}
+
+bool Directory::carry(const std::string& lane, const Ledger& ledger) {
+  if (!database_.is_open()) return true;
+  const nlohmann::json text = {{"epoch", state_.epoch},
+                               {"accepted", ledger.accepted},       {"delivered", ledger.delivered},
+                               {"quarantined", ledger.quarantined}, {"evicted", ledger.evicted},
+                               {"erased", ledger.erased},           {"lost", ledger.lost},
+                               {"refused", ledger.refused}};
+  Transaction transaction(database_, Durable::yes);
+  Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text.dump()).run();
+  return transaction.commit();
+}
+
+bool Directory::carried(const std::string& lane, Ledger& ledger) {
+  if (!database_.is_open()) return false;
+  Statement statement(database_, "SELECT ledger FROM carried WHERE lane = ?");
+  if (!statement.bind(lane).row()) return false;
+  const auto text = nlohmann::json::parse(statement.text(0), nullptr, false);
+  if (!text.is_object()) return false;
+  const auto number = [&text](const char* name) -> std::uint64_t {
+    const auto found = text.find(name);
+    return found != text.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+  };
+  // One that an earlier erase left behind says nothing about this one.
+  if (number("epoch") != state_.epoch) return false;
+  ledger.accepted = number("accepted");
+  ledger.delivered = number("delivered");
+  ledger.quarantined = number("quarantined");
+  ledger.evicted = number("evicted");
+  ledger.erased = number("erased");
+  ledger.lost = number("lost");
+  const auto refused = text.find("refused");
+  for (std::size_t i = 0; i < static_cast<std::size_t>(refusal_count); ++i) {
+    if (refused != text.end() && refused->is_array() && i < refused->size() && (*refused)[i].is_number_unsigned()) {
+      ledger.refused[i] = (*refused)[i].get<std::uint64_t>();
+    }
+  }
+  return true;
+}
+
+bool Directory::drop_carried(const std::string& lane) {
+  if (!database_.is_open()) return true;
+  Transaction transaction(database_, Durable::no);
+  Statement(database_, "DELETE FROM carried WHERE lane = ?").bind(lane).run();
+  return transaction.commit();
+}
+
+}  // namespace yukha::hold

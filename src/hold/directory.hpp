@@ -1,0 +1,75 @@
+// What all lanes of a queue directory share: who this install is, consent, the erase epoch, the endpoint's back-off.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <yukha/status.hpp>
+#include <yukha/tracker.hpp>
+
+#include "hold/ledger.hpp"
+#include "hold/sqlite.hpp"
+#include "system/dice.hpp"
+#include "system/files.hpp"
+
+namespace yukha::hold {
+
+// The endpoint's rest after failures; survives the process.
+struct Rest {
+  std::int64_t failures = 0;       // in a row
+  std::int64_t until_unix_ms = 0;  // by the device's wall clock, the only one that survives a restart
+  std::uint64_t key = 0;           // which endpoint
+};
+
+struct DirectoryState {
+  std::string install_id;
+  std::uint64_t epoch = 0;  // one more after each erase(); what is older is not moved and not sent
+  Consent consent = Consent::granted;
+  Rest rest;
+
+  bool operator==(const DirectoryState& other) const noexcept {
+    return install_id == other.install_id && epoch == other.epoch && consent == other.consent;
+  }
+  bool operator!=(const DirectoryState& other) const noexcept { return !(*this == other); }
+};
+
+// directory.db: a small database that the processes of the directory read before they move or send, and write rarely.
+// Threads: one at a time.
+class Directory {
+ public:
+  // Opens or makes it. `copied` tells that the directory came from a backup, a clone or another device.
+  // Blocks: for the disk, up to a second for another process.
+  Status open(system::Files& files, const std::string& directory, system::Dice& dice, const std::string& platform_id);
+  void open_in_memory(system::Dice& dice);
+  void close() noexcept { database_.close(); }
+
+  bool copied() const noexcept { return copied_; }
+  // As it is on the disk now; unchanged when it cannot be read.
+  const DirectoryState& refresh();
+  const DirectoryState& state() const noexcept { return state_; }
+
+  bool set_consent(Consent consent);
+  bool set_rest(const Rest& rest);
+  // A new epoch and a new install id, on the disk before this returns true.
+  bool begin_new_epoch();
+
+  // The ledger of a lane whose files are about to be unlinked, for the present epoch. Kept until the lane has begun anew,
+  // so that a kill in between loses no count.
+  bool carry(const std::string& lane, const Ledger& ledger);
+  bool carried(const std::string& lane, Ledger& ledger);
+  bool drop_carried(const std::string& lane);
+
+  Status status_of_fault(const std::string& doing);
+
+ private:
+  Database database_;
+  DirectoryState state_;
+  system::Dice* dice_ = nullptr;
+  std::string path_;
+  bool copied_ = false;
+};
+
+// The status for a fault of a database: which file, what happened, what to do.
+Status status_of(const Database& database, const std::string& path);
+
+}  // namespace yukha::hold

@@ -1,0 +1,190 @@
+#include "hold/lane.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace yukha::hold {
+namespace {
+
+constexpr std::string_view database_ending = ".db";
+
+std::uint64_t random_id(system::Dice& dice) {
+  std::uint64_t id = 0;
+  // Zero stands for "no ring yet" in the database.
+  while (id == 0) dice.fill(&id, sizeof id);
+  return id;
+}
+
+}  // namespace
+
+std::vector<std::string> Lane::list(system::Files& files, const std::string& directory) {
+  std::vector<std::string> names;
+  std::vector<std::string> lanes;
+  static_cast<void>(files.list(directory, names));
+  for (const std::string& name : names) {
+    const bool is_database = name.size() > database_ending.size() &&
+                             name.compare(name.size() - database_ending.size(), std::string::npos, database_ending) == 0;
+    if (is_database && name != "directory.db") lanes.push_back(name.substr(0, name.size() - database_ending.size()));
+  }
+  std::sort(lanes.begin(), lanes.end());
+  return lanes;
+}
+
+Status Lane::open(const std::string& name, const std::string& run) {
+  name_ = name;
+  if (Status status = open_queue(); !status) return status;
+  const std::uint64_t epoch = directory_.state().epoch;
+  if (queue_.epoch() < epoch) {
+    // An erase happened that this lane did not see, or one was killed midway.
+    Ledger carried;
+    if (!directory_.carried(name_, carried)) {
+      Ledger ledger = queue_.ledger();
+      RingFound found;
+      Ring old;
+      // The ring is read once more only to count what it holds.
+      static_cast<void>(old.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), random_id(dice_),
+                                 queue_.ring_mark(), found));
+      ledger.accepted = found.accepted;
+      ledger.lost += found.lost;
+      std::copy(found.refused, found.refused + refusal_count, ledger.refused);
+      ledger.erased += ledger.waiting() + ledger.quarantined;
+      ledger.quarantined = 0;
+      if (!directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
+    }
+    queue_.close();
+    unlink_files();
+    if (Status status = open_queue(); !status) return status;
+  }
+  return open_ring(run);
+}
+
+Status Lane::open_queue() {
+  Status status = queue_.open(files_, path(".db"), directory_.state().epoch, settings_.batches);
+  if (!status && queue_.damaged()) {
+    if (Status saved = salvage(); !saved) return saved;
+    status = queue_.open(files_, path(".db"), directory_.state().epoch, settings_.batches);
+  }
+  Ledger carried;
+  if (status && queue_.epoch() == directory_.state().epoch && directory_.carried(name_, carried)) {
+    if (!queue_.restore(carried)) return queue_.status();
+    // Kept until here, so that a kill before the new database had the counters would have found them.
+    static_cast<void>(directory_.drop_carried(name_));
+  }
+  return status;
+}
+
+Status Lane::salvage() {
+  // The damaged file is kept for whoever wants to look at it, once: a second damage replaces the first.
+  const std::string aside = path(".damaged");
+  static_cast<void>(files_.rename(path(".db"), aside));
+  static_cast<void>(files_.rename(path(".db-wal"), aside + "-wal"));
+  static_cast<void>(files_.sync_directory(settings_.directory));
+  notice_ = "the queue " + path(".db") + " was damaged and set aside as " + aside;
+  Queue fresh;
+  if (Status status = fresh.open(files_, path(".db"), directory_.state().epoch, settings_.batches); !status) return status;
+  const std::uint64_t rows = fresh.salvage_from(aside);
+  notice_ += "; sentences saved from it: " + std::to_string(rows);
+  fresh.close();
+  return {};
+}
+
+Status Lane::open_ring(const std::string& run) {
+  if (!queue_.begin_opening(run)) return queue_.status();
+  // Twice at the most: the second time the file is new.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    RingFound found;
+    const system::Error error = ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), random_id(dice_),
+                                           queue_.ring_mark(), found);
+    if (error != 0) {
+      queue_.close();
+      const std::string detail = path(".ring") + " (" + system::error_text(error) + ")";
+      return {error == ENOSPC || error == EDQUOT ? Code::disk_full : Code::disk_error, detail};
+    }
+    const bool new_counts = found.accepted != queue_.ledger().accepted ||
+                            !std::equal(found.refused, found.refused + refusal_count, queue_.ledger().refused);
+    if (!found.lines.empty() || new_counts) {
+      Drained drained;
+      drained.lines = found.lines;
+      drained.mark.ring_id = ring_.id();
+      drained.mark.position = found.next_position;
+      drained.mark.accepted = found.accepted;
+      std::copy(found.refused, found.refused + refusal_count, drained.mark.refused);
+      drained.lost = found.lost;
+      queue_.previous_run_went_on(found.lines.size() + found.lost);
+      if (!queue_.take_over(drained, run.empty() ? queue_.previous_run().last_seq : 0, 0)) {
+        Status status = queue_.status();
+        // On a full disk the ring keeps what it has, and the drain tries again later.
+        if (status.code() != Code::disk_full) return status;
+        return {};
+      }
+      ring_.release(found.next_position);
+    }
+    if (found.damaged) notice_ = "the ring " + path(".ring") + " was damaged; sentences found in it: " + std::to_string(found.lines.size());
+    if (!found.begin_anew) return {};
+    static_cast<void>(files_.remove(path(".ring")));
+  }
+  return {};
+}
+
+Status Lane::open_any(const std::string& run) {
+  std::vector<std::string> candidates;
+  for (const std::string& name : list(files_, settings_.directory)) {
+    // Named lanes belong to whoever names them; they are adopted, never taken.
+    if (name.rfind("lane-", 0) == 0) candidates.push_back(name);
+  }
+  for (int i = 0; i < lanes_max; ++i) {
+    const std::string name = "lane-" + std::string(i < 10 ? "0" : "") + std::to_string(i);
+    if (std::find(candidates.begin(), candidates.end(), name) == candidates.end()) candidates.push_back(name);
+  }
+  for (const std::string& name : candidates) {
+    Status status = open(name, run);
+    if (status.code() != Code::lane_held) return status;
+  }
+  return {Code::no_free_lane, settings_.directory};
+}
+
+Status Lane::open_in_memory(const std::string& run) {
+  in_memory_ = true;
+  name_ = "memory";
+  if (Status status = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !status) return status;
+  if (!queue_.begin_opening(run)) return queue_.status();
+  ring_.open_in_memory(settings_.ring_bytes, random_id(dice_), queue_.ring_mark());
+  return {};
+}
+
+void Lane::unlink_files() {
+  // The ring first: a database that is new beside an old ring would take its lines for its own.
+  for (const char* ending : {".ring", ".db-wal", ".db", ".db-journal", ".damaged", ".damaged-wal"}) {
+    static_cast<void>(files_.remove(path(ending)));
+  }
+  static_cast<void>(files_.sync_directory(settings_.directory));
+}
+
+Status Lane::erase(const std::string& run) {
+  Ledger ledger = queue_.ledger();
+  ledger.accepted = ring_.accepted();
+  for (int i = 0; i < refusal_count; ++i) ledger.refused[i] = ring_.refused(static_cast<Refusal>(i));
+  ledger.erased += ledger.waiting() + ledger.quarantined;
+  ledger.quarantined = 0;
+  if (in_memory_) {
+    queue_.close();
+    if (Status status = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !status) return status;
+    if (!queue_.restore(ledger) || !queue_.begin_opening(run)) return queue_.status();
+    ring_.open_in_memory(settings_.ring_bytes, random_id(dice_), queue_.ring_mark());
+    return {};
+  }
+  if (!directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
+  ring_.close();
+  queue_.close();
+  unlink_files();
+  if (Status status = open_queue(); !status) return status;
+  return open_ring(run);
+}
+
+std::string Lane::take_notice() {
+  std::string notice;
+  notice.swap(notice_);
+  return notice;
+}
+
+}  // namespace yukha::hold

@@ -1,0 +1,77 @@
+// One process's place in a queue directory: a ring and a queue under one lock.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <yukha/status.hpp>
+
+#include "hold/directory.hpp"
+#include "hold/queue.hpp"
+#include "hold/ring.hpp"
+#include "system/dice.hpp"
+#include "system/files.hpp"
+
+namespace yukha::hold {
+
+constexpr int lanes_max = 16;
+
+struct LaneSettings {
+  std::string directory;
+  std::size_t ring_bytes = 0;
+  BatchLimits batches;
+};
+
+// Files: <name>.db with its log, the database whose lock is the lane's; <name>.ring.
+// Threads: those of Ring and Queue.
+class Lane {
+ public:
+  Lane(system::Files& files, system::Dice& dice, Directory& directory, const LaneSettings& settings)
+      : files_(files), dice_(dice), directory_(directory), settings_(settings) {}
+
+  // Takes the lane and brings everything its ring still holds into its database. What an erase left behind is removed,
+  // a damaged database is set aside after its readable rows were saved.
+  // `run` names the life that begins, for the next one to tell of; empty for a lane that is only emptied.
+  // lane_held when another tracker has it. Blocks: for the disk.
+  Status open(const std::string& name, const std::string& run);
+  // The first free lane of the directory, existing ones first, or a new one.
+  Status open_any(const std::string& run);
+  // Neither files nor lock: sentences live in memory and end with the process.
+  Status open_in_memory(const std::string& run);
+  void close() noexcept { queue_.close(); }
+
+  // Unlinks the lane's files and begins anew in the directory's present epoch. The counters go on.
+  Status erase(const std::string& run);
+
+  // Names of the directory's lanes, in order.
+  static std::vector<std::string> list(system::Files& files, const std::string& directory);
+
+  const std::string& name() const noexcept { return name_; }
+  Ring& ring() noexcept { return ring_; }
+  const Ring& ring() const noexcept { return ring_; }
+  Queue& queue() noexcept { return queue_; }
+  bool in_memory() const noexcept { return in_memory_; }
+  std::uint64_t ring_file_bytes() const noexcept { return in_memory_ ? 0 : ring_.capacity() + 4096; }
+  // Tells, once, what opening had to mend; empty when there was nothing.
+  std::string take_notice();
+
+ private:
+  std::string path(const char* ending) const { return settings_.directory + "/" + name_ + ending; }
+  Status open_queue();
+  Status open_ring(const std::string& run);
+  Status salvage();
+  void unlink_files();
+
+  system::Files& files_;
+  system::Dice& dice_;
+  Directory& directory_;
+  LaneSettings settings_;
+  std::string name_;
+  Queue queue_;
+  Ring ring_;
+  bool in_memory_ = false;
+  std::string notice_;
+};
+
+}  // namespace yukha::hold

@@ -1,0 +1,655 @@
+#include "hold/queue.hpp"
+
+#include <algorithm>
+
+#include "hold/directory.hpp"
+
+namespace yukha::hold {
+namespace {
+
+constexpr std::int64_t format_version = 1;
+
+// Set aside when the database is made, given back when the disk is full: deliveries must still be settled then.
+constexpr std::int64_t reserve_bytes = 1 << 20;
+constexpr std::uint64_t log_bytes_kept = 2 << 20;
+
+int index_of(Priority priority) noexcept { return static_cast<int>(priority); }
+
+Priority priority_of(std::int64_t value) noexcept { return value == 1 ? Priority::critical : Priority::normal; }
+
+}  // namespace
+
+Status Queue::status() {
+  Status status = status_of(database_, path_);
+  if (database_.fault() == Fault::corrupt) damaged_ = true;
+  if (database_.fault() == Fault::full && !reserve_spent_) {
+    // The pages of the reserve become free pages of the file, which need no space of the disk.
+    database_.clear();
+    reserve_spent_ = true;
+    Transaction transaction(database_, Durable::no);
+    database_.run("DELETE FROM reserve");
+    transaction.commit();
+  }
+  database_.clear();
+  return status;
+}
+
+bool Queue::create(std::uint64_t epoch) {
+  // One transaction without a log: a kill in the middle leaves an empty file, which is made again.
+  database_.run("PRAGMA page_size=4096");
+  Transaction transaction(database_, Durable::yes);
+  database_.run(
+      "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), epoch INTEGER NOT NULL,"
+      " ring_id INTEGER NOT NULL, ring_position INTEGER NOT NULL,"
+      " accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, quarantined INTEGER NOT NULL, evicted INTEGER NOT NULL,"
+      " erased INTEGER NOT NULL, lost INTEGER NOT NULL, refused_ring_full INTEGER NOT NULL,"
+      " refused_consent INTEGER NOT NULL, refused_invalid INTEGER NOT NULL, refused_closed INTEGER NOT NULL,"
+      " run TEXT NOT NULL, last_seq INTEGER NOT NULL, closed INTEGER NOT NULL, ledger_sent INTEGER NOT NULL)");
+  database_.run("CREATE TABLE opening(id INTEGER PRIMARY KEY, true_start INTEGER)");
+  database_.run(
+      "CREATE TABLE chunk(id INTEGER PRIMARY KEY, priority INTEGER NOT NULL, lines INTEGER NOT NULL,"
+      " own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL, held INTEGER NOT NULL,"
+      " body BLOB NOT NULL)");
+  database_.run(
+      "CREATE TABLE batch(id INTEGER PRIMARY KEY, key TEXT NOT NULL, path TEXT NOT NULL, priority INTEGER NOT NULL,"
+      " lines INTEGER NOT NULL, own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL,"
+      " held INTEGER NOT NULL, bisect INTEGER NOT NULL, root_size INTEGER NOT NULL, body BLOB NOT NULL)");
+  database_.run(
+      "CREATE TABLE quarantine(id INTEGER PRIMARY KEY, sentence_id TEXT NOT NULL, reason TEXT NOT NULL,"
+      " opening INTEGER NOT NULL, held INTEGER NOT NULL, line BLOB NOT NULL)");
+  database_.run("CREATE TABLE reserve(body BLOB NOT NULL)");
+  Statement(database_, "INSERT INTO reserve VALUES(zeroblob(?))").bind(reserve_bytes).run();
+  Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0)")
+      .bind(static_cast<std::int64_t>(epoch))
+      .run();
+  database_.run("PRAGMA application_id=2037738344");
+  database_.run("PRAGMA user_version=1");
+  return transaction.commit();
+}
+
+Status Queue::open(system::Files& files, const std::string& path, std::uint64_t epoch, const BatchLimits& limits) {
+  files_ = &files;
+  path_ = path;
+  limits_ = limits;
+  const bool in_memory = path == ":memory:";
+  database_.open(path, in_memory ? nullptr : files.sqlite_vfs(), !in_memory);
+  const std::int64_t version = database_.number("PRAGMA user_version");
+  if (version > format_version) {
+    database_.close();
+    return {Code::newer_format, path};
+  }
+  if (version == 0) create(epoch);
+  database_.run("PRAGMA journal_mode=WAL");
+  // A checkpoint a mebibyte: long enough to be rare, short enough to keep the log inside its reserved blocks.
+  database_.run("PRAGMA wal_autocheckpoint=256");
+  // 512 KiB of pages are enough to seal one batch without reading twice.
+  database_.run("PRAGMA cache_size=-512");
+  load();
+  if (database_.fault() != Fault::none) {
+    damaged_ = database_.fault() == Fault::corrupt;
+    Status status = status_of(database_, path);
+    database_.close();
+    database_.clear();
+    return status;
+  }
+  if (!in_memory) {
+    std::unique_ptr<system::File> log;
+    if (files.open(path + "-wal", system::OpenMode::existing, log) == 0) {
+      std::uint64_t size = 0;
+      // Blocks behind the log's end are read as zeros, which end it. Where they cannot be had, it works without.
+      if (log->size(size) == 0 && size < log_bytes_kept) static_cast<void>(log->reserve(log_bytes_kept));
+    }
+  }
+  return {};
+}
+
+bool Queue::load() {
+  ledger_ = {};
+  mark_ = {};
+  batches_.clear();
+  for (auto& open : open_) open.clear();
+  {
+    Statement state(database_,
+                    "SELECT epoch, ring_id, ring_position, accepted, delivered, quarantined, evicted, erased, lost,"
+                    " refused_ring_full, refused_consent, refused_invalid, refused_closed, run, last_seq, closed,"
+                    " ledger_sent FROM state");
+    if (!state.row()) return false;
+    const auto number = [&state](int column) { return static_cast<std::uint64_t>(state.number(column)); };
+    epoch_ = number(0);
+    mark_.ring_id = number(1);
+    mark_.position = number(2);
+    ledger_.accepted = mark_.accepted = number(3);
+    ledger_.delivered = number(4);
+    ledger_.quarantined = number(5);
+    ledger_.evicted = number(6);
+    ledger_.erased = number(7);
+    ledger_.lost = number(8);
+    for (int i = 0; i < refusal_count; ++i) ledger_.refused[i] = mark_.refused[i] = number(9 + i);
+    previous_run_.run = state.text(13);
+    previous_run_.last_seq = number(14);
+    previous_run_.closed = state.number(15) != 0;
+    ledger_sent_unix_ms_ = state.number(16);
+  }
+  {
+    Statement chunks(database_, "SELECT id, priority, lines, bytes FROM chunk ORDER BY id");
+    while (chunks.row()) {
+      open_[index_of(priority_of(chunks.number(1)))].push_back({chunks.number(0),
+                                                                static_cast<std::size_t>(chunks.number(2)),
+                                                                static_cast<std::size_t>(chunks.number(3))});
+    }
+  }
+  Statement rows(database_,
+                 "SELECT id, key, path, priority, lines, own_lines, bytes, opening, held, bisect, root_size,"
+                 " length(body) FROM batch ORDER BY priority DESC, id");
+  while (rows.row()) {
+    Batch batch;
+    batch.id = rows.number(0);
+    batch.key = rows.text(1);
+    batch.path = rows.text(2);
+    batch.priority = priority_of(rows.number(3));
+    batch.lines = static_cast<std::size_t>(rows.number(4));
+    batch.own_lines = static_cast<std::size_t>(rows.number(5));
+    batch.bytes = static_cast<std::size_t>(rows.number(6));
+    batch.opening = rows.number(7);
+    batch.held_ms = rows.number(8);
+    batch.bisect = static_cast<Bisect>(rows.number(9));
+    batch.root_size = static_cast<std::size_t>(rows.number(10));
+    batch.body_bytes = static_cast<std::size_t>(rows.number(11));
+    batches_.push_back(batch);
+  }
+  for (const Priority priority : {Priority::normal, Priority::critical}) recount_fill(priority);
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::save_ledger(const Ledger& ledger) {
+  const auto signed_number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+  Statement statement(database_,
+                      "UPDATE state SET accepted = ?, delivered = ?, quarantined = ?, evicted = ?, erased = ?, lost = ?,"
+                      " refused_ring_full = ?, refused_consent = ?, refused_invalid = ?, refused_closed = ?");
+  statement.bind(signed_number(ledger.accepted))
+      .bind(signed_number(ledger.delivered))
+      .bind(signed_number(ledger.quarantined))
+      .bind(signed_number(ledger.evicted))
+      .bind(signed_number(ledger.erased))
+      .bind(signed_number(ledger.lost));
+  for (const std::uint64_t refused : ledger.refused) statement.bind(signed_number(refused));
+  return statement.run();
+}
+
+bool Queue::restore(const Ledger& ledger) {
+  if (ledger_.accepted != 0 || mark_.ring_id != 0) return true;
+  Transaction transaction(database_, Durable::yes);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  ledger_ = ledger;
+  mark_.accepted = ledger.accepted;
+  std::copy(ledger.refused, ledger.refused + refusal_count, mark_.refused);
+  return true;
+}
+
+bool Queue::begin_opening(const std::string& run) {
+  Transaction transaction(database_, Durable::no);
+  Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
+  const std::int64_t opening = database_.last_insert_id();
+  database_.run(
+      "DELETE FROM opening WHERE id NOT IN (SELECT opening FROM chunk UNION SELECT opening FROM batch"
+      " UNION SELECT opening FROM quarantine UNION SELECT max(id) FROM opening)");
+  if (!run.empty()) Statement(database_, "UPDATE state SET run = ?, last_seq = 0, closed = 0").bind(run).run();
+  if (!transaction.commit()) return false;
+  opening_ = opening;
+  true_time_known_ = false;
+  return true;
+}
+
+bool Queue::end_run(std::uint64_t last_seq) {
+  Transaction transaction(database_, Durable::no);
+  Statement(database_, "UPDATE state SET last_seq = ?, closed = 1").bind(static_cast<std::int64_t>(last_seq)).run();
+  return transaction.commit();
+}
+
+bool Queue::learn_true_time(std::int64_t true_unix_ms, std::int64_t elapsed_ms) {
+  if (true_time_known_) return true;
+  Transaction transaction(database_, Durable::no);
+  Statement(database_, "UPDATE opening SET true_start = ? WHERE id = ?").bind(true_unix_ms - elapsed_ms).bind(opening_).run();
+  // Openings that never learnt it: nothing is known but that they are over, so their age counts from now.
+  Statement(database_, "UPDATE opening SET true_start = ? WHERE true_start IS NULL").bind(true_unix_ms).run();
+  if (!transaction.commit()) return false;
+  true_time_known_ = true;
+  return true;
+}
+
+bool Queue::insert_chunk(Priority priority, std::string_view text, std::size_t lines, std::size_t own_lines,
+                         std::int64_t held_ms, std::vector<Chunk>& made) {
+  Statement(database_, "INSERT INTO chunk VALUES(NULL, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(index_of(priority))
+      .bind(static_cast<std::int64_t>(lines))
+      .bind(static_cast<std::int64_t>(own_lines))
+      .bind(static_cast<std::int64_t>(text.size()))
+      .bind(opening_)
+      .bind(held_ms)
+      .bind_blob(text)
+      .run();
+  made.push_back({database_.last_insert_id(), lines, text.size()});
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms) {
+  Ledger ledger = ledger_;
+  ledger.accepted = drained.mark.accepted;
+  ledger.lost += drained.lost;
+  std::copy(drained.mark.refused, drained.mark.refused + refusal_count, ledger.refused);
+
+  std::vector<Chunk> made[priority_count];
+  Fill fills[priority_count] = {fill_[0], fill_[1]};
+  Transaction transaction(database_, Durable::yes);
+  for (const Priority priority : {Priority::normal, Priority::critical}) {
+    Fill& fill = fills[index_of(priority)];
+    std::string text;
+    std::size_t lines = 0;
+    std::size_t own_lines = 0;
+    const auto add = [&](std::string_view line, bool own) {
+      if (!fits(fill, line.size() + 1)) {
+        // The chunk ends where the batch will: sealing joins whole chunks.
+        if (lines > 0) insert_chunk(priority, text, lines, own_lines, drained.held_ms, made[index_of(priority)]);
+        text.clear();
+        lines = own_lines = 0;
+        fill = {};
+      }
+      text += line;
+      text += '\n';
+      ++lines;
+      own_lines += own ? 1 : 0;
+      ++fill.lines;
+      fill.bytes += line.size() + 1;
+    };
+    if (priority == Priority::normal && !drained.own_line.empty()) add(drained.own_line, true);
+    for (const RingLine& line : drained.lines) {
+      if (line.priority == priority) add(line.text, false);
+    }
+    if (lines > 0) insert_chunk(priority, text, lines, own_lines, drained.held_ms, made[index_of(priority)]);
+  }
+  save_ledger(ledger);
+  Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?, last_seq = ?")
+      .bind(static_cast<std::int64_t>(drained.mark.ring_id))
+      .bind(static_cast<std::int64_t>(drained.mark.position))
+      .bind(static_cast<std::int64_t>(last_seq))
+      .run();
+  if (!drained.own_line.empty()) Statement(database_, "UPDATE state SET ledger_sent = ?").bind(now_unix_ms).run();
+  if (!transaction.commit()) return false;
+
+  ledger_ = ledger;
+  mark_ = drained.mark;
+  if (!drained.own_line.empty()) ledger_sent_unix_ms_ = now_unix_ms;
+  for (int i = 0; i < priority_count; ++i) {
+    fill_[i] = fills[i];
+    open_[i].insert(open_[i].end(), made[i].begin(), made[i].end());
+  }
+  return true;
+}
+
+std::size_t Queue::count_of_first_fill(Priority priority, bool& full) const noexcept {
+  Fill fill;
+  std::size_t count = 0;
+  full = false;
+  for (const Chunk& chunk : open_[index_of(priority)]) {
+    if (count > 0 && (fill.lines + chunk.lines > limits_.lines_max || fill.bytes + chunk.bytes > limits_.bytes_max)) {
+      full = true;
+      break;
+    }
+    fill.lines += chunk.lines;
+    fill.bytes += chunk.bytes;
+    ++count;
+  }
+  if (fill.lines >= limits_.lines_max) full = true;
+  return count;
+}
+
+void Queue::recount_fill(Priority priority) {
+  Fill fill;
+  for (const Chunk& chunk : open_[index_of(priority)]) {
+    if (fill.lines + chunk.lines > limits_.lines_max || fill.bytes + chunk.bytes > limits_.bytes_max) fill = {};
+    fill.lines += chunk.lines;
+    fill.bytes += chunk.bytes;
+  }
+  fill_[index_of(priority)] = fill;
+}
+
+bool Queue::has_full(Priority priority) const noexcept {
+  bool full = false;
+  count_of_first_fill(priority, full);
+  return full;
+}
+
+bool Queue::next_unsealed(Priority priority, bool partial, Unsealed& unsealed) {
+  unsealed = {};
+  unsealed.priority = priority;
+  bool full = false;
+  const std::size_t count = count_of_first_fill(priority, full);
+  if (count == 0 || (!full && !partial)) return false;
+  Statement statement(database_, "SELECT lines, own_lines, opening, held, body FROM chunk WHERE id = ?");
+  for (std::size_t i = 0; i < count; ++i) {
+    const Chunk& chunk = open_[index_of(priority)][i];
+    statement.again();
+    if (!statement.bind(chunk.id).row()) return false;
+    if (i == 0) {
+      unsealed.opening = statement.number(2);
+      unsealed.held_ms = statement.number(3);
+    }
+    unsealed.chunks.push_back(chunk.id);
+    unsealed.lines += static_cast<std::size_t>(statement.number(0));
+    unsealed.own_lines += static_cast<std::size_t>(statement.number(1));
+    unsealed.lines_text += statement.blob(4);
+  }
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::insert_batch(NewBatch& batch) {
+  const Batch& facts = batch.facts;
+  Statement(database_, "INSERT INTO batch VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(facts.key)
+      .bind(facts.path)
+      .bind(index_of(facts.priority))
+      .bind(static_cast<std::int64_t>(facts.lines))
+      .bind(static_cast<std::int64_t>(facts.own_lines))
+      .bind(static_cast<std::int64_t>(facts.bytes))
+      .bind(facts.opening)
+      .bind(facts.held_ms)
+      .bind(static_cast<std::int64_t>(facts.bisect))
+      .bind(static_cast<std::int64_t>(facts.root_size))
+      .bind_blob(batch.body)
+      .run();
+  batch.facts.id = database_.last_insert_id();
+  batch.facts.body_bytes = batch.body.size();
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::insert_rejected(const std::vector<Rejected>& rejected, std::int64_t opening, std::int64_t held_ms) {
+  for (const Rejected& one : rejected) {
+    if (one.own) continue;  // a ledger sentence is made again; it is not the app's
+    Statement(database_, "INSERT INTO quarantine VALUES(NULL, ?, ?, ?, ?, ?)")
+        .bind(one.sentence_id)
+        .bind(one.reason)
+        .bind(opening)
+        .bind(held_ms)
+        .bind_blob(one.line)
+        .run();
+  }
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::remove_row(const char* table, std::int64_t id) {
+  const std::string sql = std::string("DELETE FROM ") + table + " WHERE id = ?";
+  return Statement(database_, sql).bind(id).run();
+}
+
+bool Queue::seal(const Unsealed& unsealed, const std::string& key, const std::string& body) {
+  NewBatch batch;
+  batch.facts.key = key;
+  batch.facts.priority = unsealed.priority;
+  batch.facts.lines = unsealed.lines;
+  batch.facts.own_lines = unsealed.own_lines;
+  batch.facts.bytes = unsealed.lines_text.size();
+  batch.facts.opening = unsealed.opening;
+  batch.facts.held_ms = unsealed.held_ms;
+  batch.body = body;
+  Transaction transaction(database_, Durable::yes);
+  // First the chunks go: the batch then fits into their pages, also when the disk is full.
+  for (const std::int64_t chunk : unsealed.chunks) remove_row("chunk", chunk);
+  insert_batch(batch);
+  if (!transaction.commit()) return false;
+  auto& open = open_[index_of(unsealed.priority)];
+  open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(unsealed.chunks.size()));
+  recount_fill(unsealed.priority);
+  remember_batch(batch.facts);
+  return true;
+}
+
+const Batch* Queue::find(std::int64_t id) const noexcept {
+  for (const Batch& batch : batches_) {
+    if (batch.id == id) return &batch;
+  }
+  return nullptr;
+}
+
+void Queue::forget_batch(std::int64_t id) {
+  batches_.erase(std::remove_if(batches_.begin(), batches_.end(), [id](const Batch& batch) { return batch.id == id; }),
+                 batches_.end());
+}
+
+void Queue::remember_batch(const Batch& batch) {
+  // Critical ones stand before all normal ones, each behind those of its own kind.
+  auto place = batches_.end();
+  if (batch.priority == Priority::critical) {
+    place = std::find_if(batches_.begin(), batches_.end(),
+                         [](const Batch& other) { return other.priority == Priority::normal; });
+  }
+  batches_.insert(place, batch);
+}
+
+void Queue::to_the_back(std::int64_t id) {
+  const Batch* found = find(id);
+  if (found == nullptr) return;
+  const Batch batch = *found;
+  forget_batch(id);
+  remember_batch(batch);
+}
+
+bool Queue::body(std::int64_t id, std::string& body) {
+  Statement statement(database_, "SELECT body FROM batch WHERE id = ?");
+  if (!statement.bind(id).row()) return false;
+  body = statement.blob(0);
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::settle(std::int64_t id, const std::vector<Rejected>& rejected) {
+  const Batch* batch = find(id);
+  if (batch == nullptr) return false;
+  const auto quarantined = static_cast<std::uint64_t>(
+      std::count_if(rejected.begin(), rejected.end(), [](const Rejected& one) { return !one.own; }));
+  Ledger ledger = ledger_;
+  ledger.quarantined += quarantined;
+  ledger.delivered += batch->lines - batch->own_lines - quarantined;
+  Transaction transaction(database_, Durable::no);
+  insert_rejected(rejected, batch->opening, batch->held_ms);
+  remove_row("batch", id);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  ledger_ = ledger;
+  forget_batch(id);
+  return true;
+}
+
+bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>& parts,
+                    const std::vector<Rejected>& rejected) {
+  const Batch* first = ids.empty() ? nullptr : find(ids.front());
+  if (first == nullptr) return false;
+  Ledger ledger = ledger_;
+  for (const Rejected& one : rejected) ledger.quarantined += one.own ? 0 : 1;
+  Transaction transaction(database_, Durable::yes);
+  insert_rejected(rejected, first->opening, first->held_ms);
+  for (const std::int64_t id : ids) remove_row("batch", id);
+  for (NewBatch& part : parts) insert_batch(part);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  ledger_ = ledger;
+  for (const std::int64_t id : ids) forget_batch(id);
+  // Parts are tried before other batches of their kind: what is left of a split should not outlive it long.
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    auto place = batches_.begin();
+    if (part->facts.priority == Priority::normal) {
+      place = std::find_if(batches_.begin(), batches_.end(),
+                           [](const Batch& other) { return other.priority == Priority::normal; });
+    }
+    batches_.insert(place, part->facts);
+  }
+  return true;
+}
+
+bool Queue::set_bisect(std::int64_t id, Bisect bisect) {
+  Transaction transaction(database_, Durable::no);
+  Statement(database_, "UPDATE batch SET bisect = ? WHERE id = ?").bind(static_cast<std::int64_t>(bisect)).bind(id).run();
+  if (!transaction.commit()) return false;
+  for (Batch& batch : batches_) {
+    if (batch.id == id) batch.bisect = bisect;
+  }
+  return true;
+}
+
+bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) {
+  if (!true_time_known_) return true;
+  std::vector<std::int64_t> chunks;
+  std::vector<std::int64_t> batches;
+  std::uint64_t lines = 0;
+  {
+    Statement old(database_,
+                  "SELECT c.id, c.lines - c.own_lines FROM chunk c JOIN opening o ON o.id = c.opening"
+                  " WHERE o.true_start + c.held < ?");
+    old.bind(true_unix_ms);
+    while (old.row()) {
+      chunks.push_back(old.number(0));
+      lines += static_cast<std::uint64_t>(old.number(1));
+    }
+    Statement old_batches(database_,
+                          "SELECT b.id, b.lines - b.own_lines FROM batch b JOIN opening o ON o.id = b.opening"
+                          " WHERE o.true_start + b.held < ?");
+    old_batches.bind(true_unix_ms);
+    while (old_batches.row()) {
+      if (old_batches.number(0) == in_flight) continue;
+      batches.push_back(old_batches.number(0));
+      lines += static_cast<std::uint64_t>(old_batches.number(1));
+    }
+  }
+  if (chunks.empty() && batches.empty()) return database_.fault() == Fault::none;
+  Ledger ledger = ledger_;
+  ledger.evicted += lines;
+  Transaction transaction(database_, Durable::no);
+  for (const std::int64_t id : chunks) remove_row("chunk", id);
+  for (const std::int64_t id : batches) remove_row("batch", id);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  load();
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
+  std::vector<std::int64_t> chunks;
+  std::vector<std::int64_t> batches;
+  std::uint64_t freed = 0;
+  for (const Priority priority : {Priority::normal, Priority::critical}) {
+    for (const Chunk& chunk : open_[index_of(priority)]) {
+      if (freed >= bytes_to_free) break;
+      chunks.push_back(chunk.id);
+      freed += chunk.bytes;
+    }
+    std::vector<const Batch*> oldest;
+    for (const Batch& batch : batches_) {
+      if (batch.priority == priority && batch.id != in_flight) oldest.push_back(&batch);
+    }
+    std::sort(oldest.begin(), oldest.end(), [](const Batch* a, const Batch* b) { return a->id < b->id; });
+    for (const Batch* batch : oldest) {
+      if (freed >= bytes_to_free) break;
+      batches.push_back(batch->id);
+      freed += batch->body_bytes;
+    }
+  }
+  if (chunks.empty() && batches.empty()) return false;
+  Ledger ledger = ledger_;
+  Transaction transaction(database_, Durable::no);
+  const auto remove = [&](const char* table, std::int64_t id) {
+    const std::string sql = std::string("SELECT lines - own_lines FROM ") + table + " WHERE id = ?";
+    Statement lines(database_, sql);
+    if (lines.bind(id).row()) ledger.evicted += static_cast<std::uint64_t>(lines.number(0));
+    lines.again();
+    remove_row(table, id);
+  };
+  for (const std::int64_t id : chunks) remove("chunk", id);
+  for (const std::int64_t id : batches) remove("batch", id);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  load();
+  return database_.fault() == Fault::none;
+}
+
+std::uint64_t Queue::salvage_from(const std::string& damaged) {
+  Queue old;
+  old.database_.open(damaged, files_->sqlite_vfs(), false);
+  // Each read stands for itself: a fault in one must not end the next.
+  const auto each = [&old](const char* sql, const auto& take) {
+    old.database_.clear();
+    Statement rows(old.database_, sql);
+    while (rows.row()) take(rows);
+    old.database_.clear();
+  };
+  Ledger ledger;
+  const auto signed_row = [](const Statement& rows, int column) { return static_cast<std::uint64_t>(rows.number(column)); };
+  each("SELECT accepted, delivered, quarantined, evicted, erased, lost, ring_id, ring_position FROM state",
+       [&](const Statement& rows) {
+         ledger.accepted = signed_row(rows, 0);
+         ledger.delivered = signed_row(rows, 1);
+         ledger.quarantined = signed_row(rows, 2);
+         ledger.evicted = signed_row(rows, 3);
+         ledger.erased = signed_row(rows, 4);
+         ledger.lost = signed_row(rows, 5);
+         mark_.ring_id = signed_row(rows, 6);
+         mark_.position = signed_row(rows, 7);
+       });
+  std::uint64_t waiting = 0;
+  std::uint64_t quarantined = 0;
+  Transaction transaction(database_, Durable::yes);
+  Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
+  opening_ = database_.last_insert_id();
+  std::vector<Chunk> made[priority_count];
+  each("SELECT priority, lines, own_lines, body FROM chunk ORDER BY id", [&](const Statement& rows) {
+    const std::string_view text = rows.blob(3);
+    const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+    const auto own = std::min(static_cast<std::size_t>(rows.number(2)), lines);
+    const Priority priority = priority_of(rows.number(0));
+    if (lines == 0 || text.back() != '\n') return;
+    insert_chunk(priority, text, lines, own, 0, made[index_of(priority)]);
+    waiting += lines - own;
+  });
+  each("SELECT key, path, priority, lines, own_lines, bytes, bisect, root_size, body FROM batch ORDER BY id",
+       [&](const Statement& rows) {
+         NewBatch batch;
+         batch.facts.key = rows.text(0);
+         batch.facts.path = rows.text(1);
+         batch.facts.priority = priority_of(rows.number(2));
+         batch.facts.lines = static_cast<std::size_t>(rows.number(3));
+         batch.facts.own_lines = static_cast<std::size_t>(rows.number(4));
+         batch.facts.bytes = static_cast<std::size_t>(rows.number(5));
+         batch.facts.bisect = static_cast<Bisect>(rows.number(6));
+         batch.facts.root_size = static_cast<std::size_t>(rows.number(7));
+         batch.facts.opening = opening_;
+         batch.body = rows.blob(8);
+         if (batch.facts.lines == 0 || batch.facts.own_lines > batch.facts.lines) return;
+         insert_batch(batch);
+         waiting += batch.facts.lines - batch.facts.own_lines;
+       });
+  each("SELECT sentence_id, reason, line FROM quarantine ORDER BY id", [&](const Statement& rows) {
+    insert_rejected({{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.blob(2)), false}}, opening_, 0);
+    ++quarantined;
+  });
+  old.close();
+  // The counters of a file that lost its state row are rebuilt from what was found.
+  ledger.quarantined = quarantined;
+  const std::uint64_t known = ledger.delivered + ledger.evicted + ledger.erased + ledger.lost + quarantined + waiting;
+  if (ledger.accepted < known) ledger.accepted = known;
+  ledger.lost += ledger.accepted - known;
+  save_ledger(ledger);
+  Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?")
+      .bind(static_cast<std::int64_t>(mark_.ring_id))
+      .bind(static_cast<std::int64_t>(mark_.position))
+      .run();
+  transaction.commit();
+  load();
+  return waiting + quarantined;
+}
+
+std::uint64_t Queue::bytes_used() {
+  const std::int64_t pages = database_.number("PRAGMA page_count") - database_.number("PRAGMA freelist_count");
+  std::uint64_t log = 0;
+  if (path_ != ":memory:") static_cast<void>(files_->size(path_ + "-wal", log));
+  return static_cast<std::uint64_t>(pages) * 4096 + log;
+}
+
+}  // namespace yukha::hold

@@ -1,0 +1,197 @@
+// Where sentences wait: chunks of lines as they came from the ring, sealed batches, quarantine and the ledger, in one
+// SQLite database a lane. FORMAT.md describes the tables.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <yukha/status.hpp>
+
+#include "hold/ledger.hpp"
+#include "hold/ring.hpp"
+#include "hold/sqlite.hpp"
+#include "system/files.hpp"
+
+namespace yukha::hold {
+
+struct BatchLimits {
+  std::size_t lines_max = 500;
+  std::size_t bytes_max = 1'000'000;  // of lines and their line ends, before compression
+};
+
+// What a batch has to do with a search for the sentence that makes the endpoint refuse it.
+enum class Bisect : std::uint8_t {
+  none = 0,     // sent in its turn
+  suspect = 1,  // the part the search looks at; sent in its turn
+  rest = 2,     // held back until the search of its family ends
+};
+
+// A sealed batch without its body. Its bytes never change; its key never returns with other bytes.
+struct Batch {
+  std::int64_t id = 0;
+  std::string key;   // uuid
+  std::string path;  // "" or one letter a level: the part's place in the split batch
+  Priority priority = Priority::normal;
+  std::size_t lines = 0;
+  std::size_t own_lines = 0;  // ledger sentences among them, in neither accepted nor delivered
+  std::size_t bytes = 0;      // before compression
+  std::size_t body_bytes = 0;
+  std::int64_t opening = 0;   // when it was held: the opening, and how long after its start
+  std::int64_t held_ms = 0;
+  Bisect bisect = Bisect::none;
+  std::size_t root_size = 0;  // of the path's letters, those of the batch in which the search began
+};
+
+// A batch that does not exist yet.
+struct NewBatch {
+  Batch facts;
+  std::string body;  // gzip
+};
+
+// A line that goes to quarantine.
+struct Rejected {
+  std::string sentence_id;
+  std::string reason;
+  std::string line;
+  bool own = false;
+};
+
+// Chunks that will become one batch: their lines, each with its line end.
+struct Unsealed {
+  Priority priority = Priority::normal;
+  std::vector<std::int64_t> chunks;
+  std::string lines_text;
+  std::size_t lines = 0;
+  std::size_t own_lines = 0;
+  std::int64_t opening = 0;
+  std::int64_t held_ms = 0;
+};
+
+// What the drain brings: lines and the ring's position and counters, which are committed together.
+struct Drained {
+  std::vector<RingLine> lines;
+  std::string own_line;  // a ledger sentence; empty for none
+  RingMark mark;
+  std::uint64_t lost = 0;
+  std::int64_t held_ms = 0;  // since the opening
+};
+
+// The run that wrote before this one, for the ledger sentence.
+struct RunMark {
+  std::string run;
+  std::uint64_t last_seq = 0;
+  bool closed = false;  // it ended with close()
+};
+
+// Threads: one at a time. Every call that changes something is one transaction; false means that nothing changed, and
+// status() says why.
+class Queue {
+ public:
+  // Opens or makes the database. lane_held: another tracker has it. newer_format: left as it is. disk_error with
+  // damaged() true: its content cannot be trusted.
+  // Blocks: for the disk.
+  Status open(system::Files& files, const std::string& path, std::uint64_t epoch, const BatchLimits& limits);
+  void close() noexcept { database_.close(); }
+  bool damaged() const noexcept { return damaged_; }
+  Status status();
+
+  std::uint64_t epoch() const noexcept { return epoch_; }
+  const Ledger& ledger() const noexcept { return ledger_; }
+  const RingMark& ring_mark() const noexcept { return mark_; }
+  const RunMark& previous_run() const noexcept { return previous_run_; }
+  std::int64_t ledger_sent_unix_ms() const noexcept { return ledger_sent_unix_ms_; }
+
+  // Gives a new queue the counters of the one that was erased; one that has counters of its own keeps them.
+  bool restore(const Ledger& ledger);
+  // Begins a life of the lane; an empty `run` leaves the name of the last one.
+  bool begin_opening(const std::string& run);
+  // The run before this one came further than its last drain told.
+  void previous_run_went_on(std::uint64_t sentences) noexcept { previous_run_.last_seq += sentences; }
+  // Remembers how far the run came and that it ended in good order.
+  bool end_run(std::uint64_t last_seq);
+  // What the endpoint's answers say about the true time: ages are counted from then on. `elapsed_ms` since the opening.
+  bool learn_true_time(std::int64_t true_unix_ms, std::int64_t elapsed_ms);
+
+  // Synced when it returns. `ledger_sent_unix_ms` is remembered when there is a ledger sentence.
+  bool take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms);
+
+  // The chunks that fill a batch, or with `partial` whatever waits; false when there are none or they cannot be read.
+  bool next_unsealed(Priority priority, bool partial, Unsealed& unsealed);
+  bool has_full(Priority priority) const noexcept;
+  bool has_unsealed(Priority priority) const noexcept { return !open_[static_cast<int>(priority)].empty(); }
+  // Synced when it returns.
+  bool seal(const Unsealed& unsealed, const std::string& key, const std::string& body);
+
+  // Those that wait, in the order of their next turn.
+  const std::deque<Batch>& batches() const noexcept { return batches_; }
+  bool body(std::int64_t id, std::string& body);
+  // Delivered, except for those rejected by name. Not synced: the same key would come again.
+  bool settle(std::int64_t id, const std::vector<Rejected>& rejected);
+  // In its place come parts, quarantined lines, or both. Synced when it returns.
+  bool replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>& parts, const std::vector<Rejected>& rejected);
+  bool set_bisect(std::int64_t id, Bisect bisect);
+  // Behind all others of its priority.
+  void to_the_back(std::int64_t id);
+
+  // Gives up what is older than allowed, or the oldest until `bytes_to_free` are free; never `in_flight`.
+  bool evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight);
+  bool evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight);
+
+  // Takes over every row that can still be read from a damaged database; returns how many sentences came.
+  // What the damaged file counted goes on; what it could not give is counted lost.
+  std::uint64_t salvage_from(const std::string& damaged);
+
+  // Bytes in use in the database, with its log.
+  std::uint64_t bytes_used();
+
+ private:
+  struct Chunk {
+    std::int64_t id;
+    std::size_t lines;
+    std::size_t bytes;
+  };
+  struct Fill {  // of the batch that the newest chunks are going to be
+    std::size_t lines = 0;
+    std::size_t bytes = 0;
+  };
+  bool fits(const Fill& fill, std::size_t line_bytes) const noexcept {
+    return fill.lines + 1 <= limits_.lines_max && fill.bytes + line_bytes <= limits_.bytes_max;
+  }
+
+  bool create(std::uint64_t epoch);
+  bool load();
+  bool save_ledger(const Ledger& ledger);
+  bool insert_chunk(Priority priority, std::string_view text, std::size_t lines, std::size_t own_lines,
+                    std::int64_t held_ms, std::vector<Chunk>& made);
+  bool insert_batch(NewBatch& batch);
+  bool insert_rejected(const std::vector<Rejected>& rejected, std::int64_t opening, std::int64_t held_ms);
+  bool remove_row(const char* table, std::int64_t id);
+  const Batch* find(std::int64_t id) const noexcept;
+  void forget_batch(std::int64_t id);
+  void remember_batch(const Batch& batch);
+  void recount_fill(Priority priority);
+  std::size_t count_of_first_fill(Priority priority, bool& full) const noexcept;
+
+  Database database_;
+  system::Files* files_ = nullptr;
+  std::string path_;
+  BatchLimits limits_;
+  std::uint64_t epoch_ = 0;
+  Ledger ledger_;
+  RingMark mark_;
+  RunMark previous_run_;
+  std::int64_t opening_ = 0;
+  std::int64_t ledger_sent_unix_ms_ = 0;
+  bool true_time_known_ = false;
+  bool reserve_spent_ = false;
+  bool damaged_ = false;
+  std::deque<Chunk> open_[priority_count];
+  Fill fill_[priority_count];
+  std::deque<Batch> batches_;
+};
+
+}  // namespace yukha::hold

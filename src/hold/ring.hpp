@@ -1,0 +1,126 @@
+// The intake ring: where track() writes. A file whose pages outlive the process, so that a killed process loses nothing.
+// Its bytes are described in FORMAT.md.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "system/files.hpp"
+
+namespace yukha::hold {
+
+enum class Priority : std::uint8_t { normal = 0, critical = 1 };
+constexpr int priority_count = 2;
+
+// Why track() answered no; the counters live in the ring's header.
+enum class Refusal : std::uint8_t { ring_full = 0, consent = 1, invalid = 2, closed = 3 };
+constexpr int refusal_count = 4;
+
+// How far SQLite has taken a ring over: what the database committed last.
+struct RingMark {
+  std::uint64_t ring_id = 0;
+  std::uint64_t position = 0;
+  std::uint64_t accepted = 0;  // ordinal of the last sentence it has, or counted as lost
+  std::uint64_t refused[refusal_count] = {};
+};
+
+struct RingLine {
+  std::uint64_t position = 0;
+  std::uint64_t ordinal = 0;
+  Priority priority = Priority::normal;
+  std::string_view text;  // borrowed until the next call on the ring, or its copy in `scratch`
+};
+
+// What open() found in the file of an earlier process.
+struct RingFound {
+  std::vector<RingLine> lines;          // in order; their text lies in `bytes`
+  std::string bytes;
+  std::uint64_t accepted = 0;           // cumulative, as far as can be known
+  std::uint64_t refused[refusal_count] = {};
+  std::uint64_t lost = 0;               // accepted, and neither in the database nor here
+  std::uint64_t next_position = 0;
+  bool damaged = false;                 // the header could not be read
+  bool begin_anew = false;              // once the lines are safe, remove the file and open() again
+};
+
+// Threads: append() and refuse() by one thread at a time (the intake lock), everything else by one other (the worker).
+class Ring {
+ public:
+  enum class Mode { mapped, written, memory };
+  enum class Append { done, full, disk_error };
+
+  // Opens the file, or begins a new one when there is none, it is damaged, of another size or older than `epoch`.
+  // `mark` says what the database has; what is found beyond it is put into `found`, and the ring stays as it is until
+  // release(). Mode::memory needs no file. Returns 0 or the system's error, then the ring works in memory.
+  // Blocks: for the disk.
+  system::Error open(system::Files& files, const std::string& path, std::size_t capacity, std::uint64_t epoch,
+                     std::uint64_t new_ring_id, const RingMark& mark, RingFound& found);
+  void open_in_memory(std::size_t capacity, std::uint64_t ring_id, const RingMark& mark);
+  // Gives file and mapping back. Only open() may follow.
+  void close() noexcept;
+
+  // Appends one line in three steps; a process killed between any two has either all of it or nothing.
+  // Blocks: never (mapped), for one write without sync (written).
+  Append append(std::string_view text, Priority priority) noexcept;
+  void refuse(Refusal why) noexcept;
+
+  // --- the other thread ---
+  // The lines from `position` on, at most `bytes_max` of text; their text is copied into `scratch`.
+  void read(std::uint64_t position, std::size_t bytes_max, std::string& scratch, std::vector<RingLine>& lines);
+  // Everything before `position` is safe elsewhere, its room may be used again.
+  void release(std::uint64_t position) noexcept;
+
+  std::uint64_t head() const noexcept { return head_.load(std::memory_order_acquire); }
+  std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }
+  std::uint64_t used() const noexcept { return head() - tail(); }
+  std::size_t capacity() const noexcept { return capacity_; }
+  std::uint64_t id() const noexcept { return id_; }
+  Mode mode() const noexcept { return mode_; }
+  std::uint64_t accepted() const noexcept { return accepted_.load(std::memory_order_acquire); }
+  std::uint64_t refused(Refusal why) const noexcept {
+    return refused_[static_cast<int>(why)].load(std::memory_order_relaxed);
+  }
+
+  // Where a line of `size` bytes ends if it begins at `position`.
+  static std::uint64_t end_of(std::uint64_t position, std::size_t size) noexcept;
+
+ private:
+  struct Slot {
+    std::uint64_t position;
+    std::uint64_t end;
+  };
+  bool reserve(std::size_t size, Slot& slot) const noexcept;
+  void fill(const Slot& slot, std::string_view text, Priority priority) noexcept;
+  system::Error publish(const Slot& slot) noexcept;
+
+  void recover(const RingMark& mark, bool believe_header, RingFound& found);
+  void begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark& mark);
+  bool read_header(std::uint64_t epoch) noexcept;
+  bool valid_at(std::size_t offset, RingLine& line, std::size_t& size) const noexcept;
+  std::uint32_t checksum(std::uint64_t position, std::uint64_t ordinal, std::uint32_t length_word,
+                         std::string_view first, std::string_view second) const noexcept;
+  std::uint64_t load_word(std::uint64_t position) const noexcept;
+  void store_word(std::uint64_t position, std::uint64_t value) noexcept;
+  void copy_in(std::uint64_t position, std::string_view text) noexcept;
+  void copy_out(std::uint64_t position, std::size_t size, char* out) const noexcept;
+  void store_header_word(std::size_t offset, std::uint64_t value) noexcept;
+  system::Error write_back(std::uint64_t from, std::uint64_t to) noexcept;
+
+  std::unique_ptr<system::File> file_;
+  std::unique_ptr<char[]> image_;  // written and memory modes: the ring's bytes, header included
+  char* memory_ = nullptr;         // header and data: the mapping, or image_
+  std::size_t capacity_ = 0;
+  std::uint64_t id_ = 0;
+  Mode mode_ = Mode::memory;
+  std::atomic<std::uint64_t> head_{0};
+  std::atomic<std::uint64_t> tail_{0};
+  std::atomic<std::uint64_t> accepted_{0};
+  std::atomic<std::uint64_t> refused_[refusal_count] = {};
+};
+
+}  // namespace yukha::hold

@@ -1,0 +1,169 @@
+#include "hold/sqlite.hpp"
+
+#include <sqlite3.h>
+
+namespace yukha::hold {
+namespace {
+
+Fault fault_of(int result) noexcept {
+  switch (result & 0xFF) {
+    case SQLITE_OK: case SQLITE_ROW: case SQLITE_DONE: return Fault::none;
+    case SQLITE_BUSY: case SQLITE_LOCKED: return Fault::busy;
+    case SQLITE_FULL: return Fault::full;
+    case SQLITE_CORRUPT: case SQLITE_NOTADB: case SQLITE_FORMAT: case SQLITE_SCHEMA: return Fault::corrupt;
+    case SQLITE_READONLY: case SQLITE_PERM: return Fault::read_only;
+    case SQLITE_CANTOPEN: return Fault::cannot_open;
+    case SQLITE_NOMEM: return Fault::out_of_memory;
+    case SQLITE_IOERR: return Fault::io;
+    default: return Fault::other;
+  }
+}
+
+}  // namespace
+
+void Database::note(int result) noexcept {
+  if (fault_ != Fault::none) return;
+  fault_ = fault_of(result);
+  if (fault_ == Fault::none) return;
+  fault_text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
+  fault_text_ += " (SQLite " + std::to_string(handle_ != nullptr ? sqlite3_extended_errcode(handle_) : result) + ")";
+}
+
+void Database::clear() noexcept {
+  fault_ = Fault::none;
+  fault_text_.clear();
+}
+
+bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
+  close();
+  clear();
+  // NOMUTEX: a connection is used by one thread at a time, which our own locks see to.
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int result = sqlite3_open_v2(path.c_str(), &handle_, flags, vfs);
+  if (result != SQLITE_OK) {
+    note(result);
+    close();
+    return false;
+  }
+  sqlite3_extended_result_codes(handle_, 1);
+  // A shared directory file may be in another process's hands for the length of a commit; a lane never is.
+  sqlite3_busy_timeout(handle_, exclusive ? 0 : 1000);
+  // Untrusted file content must not run code or crash the reader (sqlite.org/security.html).
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  // Closing must be quick and must keep the log's blocks: on a full disk a log that has to grow cannot settle anything.
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  int keep = 1;
+  sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep);
+  // Before journal_mode: a log opened under an exclusive lock needs no shared-memory file.
+  if (exclusive) run("PRAGMA locking_mode=EXCLUSIVE");
+  return fault_ == Fault::none;
+}
+
+void Database::close() noexcept {
+  if (handle_ != nullptr) sqlite3_close(handle_);
+  handle_ = nullptr;
+}
+
+bool Database::run(const char* sql) {
+  if (fault_ != Fault::none || handle_ == nullptr) return false;
+  note(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr));
+  return fault_ == Fault::none;
+}
+
+std::int64_t Database::number(const char* sql, std::int64_t missing) {
+  Statement statement(*this, sql);
+  return statement.row() ? statement.number(0) : missing;
+}
+
+std::int64_t Database::last_insert_id() const noexcept {
+  return handle_ == nullptr ? 0 : sqlite3_last_insert_rowid(handle_);
+}
+
+bool Database::begin(Durable durable) {
+  // FULL syncs the log at this commit, and with it all commits before it; NORMAL leaves it to the next sync.
+  if (durable_ != (durable == Durable::yes)) {
+    if (!run(durable == Durable::yes ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL")) return false;
+    durable_ = durable == Durable::yes;
+  }
+  return run("BEGIN IMMEDIATE");
+}
+
+bool Database::commit() { return run("COMMIT"); }
+
+void Database::rollback() noexcept {
+  if (handle_ != nullptr && sqlite3_get_autocommit(handle_) == 0) {
+    sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+}
+
+Statement::Statement(Database& database, std::string_view sql) : database_(database) {
+  if (database.fault_ != Fault::none || database.handle_ == nullptr) return;
+  database.note(sqlite3_prepare_v2(database.handle_, sql.data(), static_cast<int>(sql.size()), &handle_, nullptr));
+}
+
+Statement::~Statement() { sqlite3_finalize(handle_); }
+
+Statement& Statement::bind(std::int64_t value) {
+  if (handle_ != nullptr) database_.note(sqlite3_bind_int64(handle_, next_++, value));
+  return *this;
+}
+
+Statement& Statement::bind(std::string_view text) {
+  if (handle_ != nullptr) {
+    database_.note(sqlite3_bind_text64(handle_, next_++, text.data() == nullptr ? "" : text.data(), text.size(),
+                                       SQLITE_STATIC, SQLITE_UTF8));
+  }
+  return *this;
+}
+
+Statement& Statement::bind_blob(std::string_view bytes) {
+  if (handle_ != nullptr) {
+    database_.note(
+        sqlite3_bind_blob64(handle_, next_++, bytes.data() == nullptr ? "" : bytes.data(), bytes.size(), SQLITE_STATIC));
+  }
+  return *this;
+}
+
+Statement& Statement::bind_null() {
+  if (handle_ != nullptr) database_.note(sqlite3_bind_null(handle_, next_++));
+  return *this;
+}
+
+bool Statement::row() {
+  if (handle_ == nullptr || database_.fault_ != Fault::none) return false;
+  const int result = sqlite3_step(handle_);
+  database_.note(result);
+  return result == SQLITE_ROW;
+}
+
+bool Statement::run() {
+  while (row()) {
+  }
+  return database_.fault_ == Fault::none;
+}
+
+void Statement::again() {
+  if (handle_ == nullptr) return;
+  sqlite3_reset(handle_);
+  sqlite3_clear_bindings(handle_);
+  next_ = 1;
+}
+
+std::int64_t Statement::number(int column) const { return sqlite3_column_int64(handle_, column); }
+
+bool Statement::is_null(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
+
+std::string_view Statement::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
+  return text == nullptr ? std::string_view()
+                         : std::string_view(text, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
+}
+
+std::string_view Statement::blob(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(handle_, column));
+  return bytes == nullptr ? std::string_view()
+                          : std::string_view(bytes, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
+}
+
+}  // namespace yukha::hold

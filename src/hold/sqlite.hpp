@@ -1,0 +1,108 @@
+// SQLite as values: a connection, a statement, a transaction. The only code that includes sqlite3.h stands behind this.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace yukha::hold {
+
+enum class Fault { none, busy, full, corrupt, read_only, cannot_open, out_of_memory, io, other };
+
+// Whether a commit is on the disk when it returns, or only in the write-ahead log's pages.
+enum class Durable { no, yes };
+
+// A connection that remembers its first fault until clear(). After a fault every call does nothing and answers no, so
+// that a row of calls can be judged once, at its end.
+// Threads: one at a time.
+class Database {
+ public:
+  Database() noexcept = default;
+  ~Database() { close(); }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Opens or creates. `exclusive` holds the file's lock from the first read until close().
+  // Blocks: for the disk; not for another connection's lock when exclusive, up to a second otherwise.
+  bool open(const std::string& path, const char* vfs, bool exclusive);
+  void close() noexcept;
+  bool is_open() const noexcept { return handle_ != nullptr; }
+
+  bool run(const char* sql);
+  // The first column of the first row; `missing` when there is none.
+  std::int64_t number(const char* sql, std::int64_t missing = 0);
+  std::int64_t last_insert_id() const noexcept;
+  bool begin(Durable durable);
+  bool commit();
+  void rollback() noexcept;
+
+  Fault fault() const noexcept { return fault_; }
+  const std::string& fault_text() const noexcept { return fault_text_; }
+  void clear() noexcept;
+
+ private:
+  friend class Statement;
+  void note(int result) noexcept;
+
+  sqlite3* handle_ = nullptr;
+  Fault fault_ = Fault::none;
+  std::string fault_text_;
+  bool durable_ = true;
+};
+
+// One prepared statement. Values are borrowed until the statement's end.
+class Statement {
+ public:
+  Statement(Database& database, std::string_view sql);
+  ~Statement();
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& bind(std::int64_t value);
+  Statement& bind(std::string_view text);
+  Statement& bind_blob(std::string_view bytes);
+  Statement& bind_null();
+
+  // Goes to the next row; false at the end and after a fault.
+  bool row();
+  // Runs to the end; false after a fault.
+  bool run();
+  // Ready to bind and run again.
+  void again();
+
+  std::int64_t number(int column) const;
+  bool is_null(int column) const;
+  std::string_view text(int column) const;  // borrowed until the next row
+  std::string_view blob(int column) const;
+
+ private:
+  Database& database_;
+  sqlite3_stmt* handle_ = nullptr;
+  int next_ = 1;
+};
+
+// Rolls back unless commit() was called and did well.
+class Transaction {
+ public:
+  Transaction(Database& database, Durable durable) : database_(database), open_(database.begin(durable)) {}
+  ~Transaction() {
+    if (open_) database_.rollback();
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  bool commit() {
+    if (!open_ || !database_.commit()) return false;
+    open_ = false;
+    return true;
+  }
+
+ private:
+  Database& database_;
+  bool open_;
+};
+
+}  // namespace yukha::hold

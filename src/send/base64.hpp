@@ -1,0 +1,13 @@
+// RFC 4648 section 4.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace yukha::send {
+
+std::string to_base64(std::string_view bytes);
+// False when it is not base64 with its padding.
+bool from_base64(std::string_view text, std::string& bytes);
+
+}  // namespace yukha::send

@@ -1,0 +1,213 @@
+#include "send/curl_transport.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+
+namespace yukha::send {
+namespace {
+
+// libcurl wants to be set up once a process, by one thread at a time; it is never torn down, because others in the
+// process may use it too.
+bool set_up_curl() {
+  static std::once_flag once;
+  static bool good = false;
+  std::call_once(once, [] { good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; });
+  return good;
+}
+
+class CurlTransport final : public HttpTransport {
+ public:
+  CurlTransport() noexcept : multi_(curl_multi_init()) {}
+  ~CurlTransport() override {
+    cancel();
+    if (easy_ != nullptr) curl_easy_cleanup(easy_);
+    curl_multi_cleanup(multi_);
+  }
+  CurlTransport(const CurlTransport&) = delete;
+  CurlTransport& operator=(const CurlTransport&) = delete;
+
+  bool usable() const noexcept { return multi_ != nullptr; }
+
+  void start(const HttpRequest& request) override;
+  bool poll(std::chrono::milliseconds timeout, HttpAnswer& answer) override;
+  void wake() override {
+    woken_.store(true);
+    curl_multi_wakeup(multi_);
+  }
+  void cancel() override { end(); }
+
+ private:
+  static std::size_t on_header(char* line, std::size_t one, std::size_t size, void* self) noexcept;
+  static std::size_t on_body(char* bytes, std::size_t one, std::size_t size, void* self) noexcept;
+  bool take_result();
+  void end();
+
+  CURLM* multi_;
+  CURL* easy_ = nullptr;
+  curl_slist* headers_ = nullptr;
+  bool running_ = false;
+  bool failed_at_start_ = false;
+  std::atomic<bool> woken_{false};
+  std::size_t answer_bytes_max_ = 0;
+  std::size_t answer_bytes_ = 0;
+  HttpAnswer answer_;
+  char error_[CURL_ERROR_SIZE] = {};
+};
+
+std::size_t CurlTransport::on_header(char* line, std::size_t, std::size_t size, void* self) noexcept {
+  auto* transport = static_cast<CurlTransport*>(self);
+  transport->answer_bytes_ += size;
+  if (transport->answer_bytes_ > transport->answer_bytes_max_) return 0;
+  try {
+    std::string_view text(line, size);
+    while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
+    if (text.rfind("HTTP/", 0) == 0) {
+      // A new status line: what came before it was an interim answer.
+      transport->answer_.headers.clear();
+      return size;
+    }
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return size;
+    HttpHeader header;
+    header.name = text.substr(0, colon);
+    std::transform(header.name.begin(), header.name.end(), header.name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    text.remove_prefix(colon + 1);
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    header.value = text;
+    transport->answer_.headers.push_back(std::move(header));
+    return size;
+  } catch (...) {
+    return 0;
+  }
+}
+
+std::size_t CurlTransport::on_body(char* bytes, std::size_t, std::size_t size, void* self) noexcept {
+  auto* transport = static_cast<CurlTransport*>(self);
+  transport->answer_bytes_ += size;
+  if (transport->answer_bytes_ > transport->answer_bytes_max_) return 0;
+  try {
+    transport->answer_.body.append(bytes, size);
+    return size;
+  } catch (...) {
+    return 0;
+  }
+}
+
+void CurlTransport::start(const HttpRequest& request) {
+  end();
+  answer_ = {};
+  answer_bytes_ = 0;
+  answer_bytes_max_ = request.answer_bytes_max;
+  error_[0] = '\0';
+  running_ = true;
+  failed_at_start_ = true;
+  if (easy_ == nullptr) easy_ = curl_easy_init();
+  if (easy_ == nullptr) return;
+  curl_easy_reset(easy_);
+
+  for (const HttpHeader& header : request.headers) {
+    curl_slist* longer = curl_slist_append(headers_, (header.name + ": " + header.value).c_str());
+    if (longer == nullptr) return;
+    headers_ = longer;
+  }
+  // No "Expect: 100-continue": a batch is small, and waiting for leave costs a round trip.
+  curl_slist* longer = curl_slist_append(headers_, "Expect:");
+  if (longer == nullptr) return;
+  headers_ = longer;
+
+  const auto set = [this](CURLoption option, auto value) { return curl_easy_setopt(easy_, option, value) == CURLE_OK; };
+  bool good = set(CURLOPT_URL, request.url.c_str());
+  good &= set(CURLOPT_POST, 1L);
+  good &= set(CURLOPT_POSTFIELDS, request.body.data());  // borrowed, as the interface says
+  good &= set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  good &= set(CURLOPT_HTTPHEADER, headers_);
+  good &= set(CURLOPT_HEADERFUNCTION, &CurlTransport::on_header);
+  good &= set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  good &= set(CURLOPT_WRITEFUNCTION, &CurlTransport::on_body);
+  good &= set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  good &= set(CURLOPT_ERRORBUFFER, error_);
+  // Only what the endpoint may be: curl would also read file:// and talk to gopher.
+  good &= set(CURLOPT_PROTOCOLS_STR, "http,https");
+  // Redirects are followed by the worker, re-signed and on the same origin.
+  good &= set(CURLOPT_FOLLOWLOCATION, 0L);
+  // Verification is curl's default; it stands here so that nobody has to know that.
+  good &= set(CURLOPT_SSL_VERIFYPEER, 1L);
+  good &= set(CURLOPT_SSL_VERIFYHOST, 2L);
+  good &= set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  good &= set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  // No signals in the host's process, and a look-up that hangs must not hold up cancel().
+  good &= set(CURLOPT_NOSIGNAL, 1L);
+  good &= set(CURLOPT_QUICK_EXIT, 1L);
+  good &= set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
+  good &= set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.total_timeout.count()));
+  // The endpoint and everything between must notice a silent peer before the system's two hours.
+  good &= set(CURLOPT_TCP_KEEPALIVE, 1L);
+  good &= set(CURLOPT_TCP_NODELAY, 1L);
+  if (!good || curl_multi_add_handle(multi_, easy_) != CURLM_OK) return;
+  failed_at_start_ = false;
+  int still_running = 0;
+  curl_multi_perform(multi_, &still_running);
+}
+
+bool CurlTransport::take_result() {
+  int left = 0;
+  while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    if (message->data.result == CURLE_OK) {
+      long status = 0;
+      curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+      answer_.status = static_cast<int>(status);
+    } else {
+      // Half an answer is no answer: what its headers promised may be in the half that did not come.
+      answer_.status = 0;
+      answer_.headers.clear();
+      answer_.body.clear();
+      answer_.error = error_[0] != '\0' ? error_ : curl_easy_strerror(message->data.result);
+    }
+    return true;
+  }
+  return false;
+}
+
+bool CurlTransport::poll(std::chrono::milliseconds timeout, HttpAnswer& answer) {
+  using std::chrono::milliseconds;
+  const auto begin = std::chrono::steady_clock::now();
+  while (true) {
+    int still_running = 0;
+    if (running_ && !failed_at_start_) curl_multi_perform(multi_, &still_running);
+    if (running_ && (failed_at_start_ || take_result())) {
+      if (failed_at_start_) answer_.error = "libcurl could not start the request";
+      answer = std::move(answer_);
+      end();
+      return true;
+    }
+    if (woken_.exchange(false)) return false;
+    const auto gone = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+    // An hour stands for "no limit": the worker looks around and comes back.
+    const milliseconds left = timeout.count() < 0 ? milliseconds(3'600'000) - gone : timeout - gone;
+    if (left.count() <= 0) return false;
+    curl_multi_poll(multi_, nullptr, 0, static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000)), nullptr);
+  }
+}
+
+void CurlTransport::end() {
+  if (running_ && !failed_at_start_) curl_multi_remove_handle(multi_, easy_);
+  running_ = false;
+  curl_slist_free_all(headers_);
+  headers_ = nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<HttpTransport> make_curl_transport() {
+  if (!set_up_curl()) return nullptr;
+  auto transport = std::make_shared<CurlTransport>();
+  return transport->usable() ? transport : nullptr;
+}
+
+}  // namespace yukha::send

@@ -1,0 +1,45 @@
+// Signs a request: RFC 9421 with hmac-sha256 over an RFC 9530 digest. The wire contract lists what is covered.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <yukha/config.hpp>
+#include <yukha/http_transport.hpp>
+#include <yukha/status.hpp>
+
+#include "send/endpoint.hpp"
+
+namespace yukha::send {
+
+struct Key {
+  std::string id;
+  std::string secret;  // decoded
+};
+
+// bad_key with what is wrong with it; never with the secret.
+Status decode_key(const SigningKey& from, Key& key);
+
+// The signature base of RFC 9421 section 2.5: one line a component, then the parameters. Names in lower case.
+std::string signature_base(const std::vector<std::pair<std::string, std::string>>& components,
+                           std::string_view parameters);
+
+// sha-256=:…: (RFC 9530)
+std::string content_digest(std::string_view body);
+
+struct RequestFacts {
+  std::string idempotency_key;
+  std::string_view body;                    // gzip
+  std::int64_t unix_ms = 0;                 // the device's own clock
+  std::optional<std::int64_t> offset_ms;    // to true time, when known
+  std::uint64_t nonce[2] = {0, 0};
+};
+
+// The headers of a request; without a key they are unsigned.
+std::vector<HttpHeader> request_headers(const Endpoint& endpoint, const RequestFacts& facts, const Key* key);
+
+}  // namespace yukha::send

@@ -1,0 +1,822 @@
+#include "send/worker.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "send/gzip.hpp"
+#include "system/crc32c.hpp"
+#include "system/crypto.hpp"
+#include "system/uuid.hpp"
+
+namespace yukha::send {
+namespace {
+
+constexpr std::size_t take_over_bytes_max = 512 * 1024;  // of lines in memory at a time
+constexpr int seals_a_step = 8;                          // so that an answer never waits long for its settling
+constexpr std::size_t path_letters_max = 16;             // wire contract: levels of a split
+constexpr int refusals_are_outage = 12;                  // wire contract: 400 and 413 in a row
+constexpr int acceptances_raise_cap = 20;                // wire contract
+constexpr std::int64_t stored_rest_ms_max = 3'600'000;   // a deadline further off than this means "now"
+constexpr std::int64_t hurry_every_ms = 10'000;          // design: a flush ends a back-off at most this often
+constexpr std::int64_t disk_retry_after_ms = 1'000;
+constexpr std::int64_t adopt_look_every_ms = 60'000;
+constexpr std::int64_t room_look_every_ms = 60'000;      // for ages and other lanes' sizes
+constexpr std::int64_t ledger_every_ms = 3'600'000;      // design: at most hourly
+constexpr std::int64_t later_ms = 5'000;                 // 409 and 425 without Retry-After
+constexpr std::string_view own_seq = "\"seq\":\"0000000000\"";
+
+constexpr hold::Priority priorities[] = {hold::Priority::critical, hold::Priority::normal};
+
+// Derived from the lines, so that copies of a queue that seal the same lines make the same key (RFC 9562, version 8).
+std::string key_of(std::string_view lines) {
+  const system::Sha256 digest = system::sha256(lines);
+  std::string key(system::uuid_text_size, '\0');
+  system::write_uuid(digest.data(), 8, key.data());
+  return key;
+}
+
+std::string id_in(std::string_view line) {
+  constexpr std::string_view before = "{\"id\":\"";
+  if (line.substr(0, before.size()) != before) return "";
+  return std::string(line.substr(before.size(), system::uuid_text_size));
+}
+
+bool is_own(std::string_view line) { return line.find(own_seq) != std::string_view::npos; }
+
+}  // namespace
+
+Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
+               system::Files& files, system::Clock& clock, system::Dice& dice, WorkerHost& host)
+    : settings_(settings),
+      directory_(directory),
+      lane_(lane),
+      transport_(transport),
+      files_(files),
+      clock_(clock),
+      entropy_(dice),
+      dice_(dice),
+      host_(host),
+      seal_all_first_(directory.copied()),
+      opened_ms_(clock.monotonic_ms()),
+      bytes_cap_(settings.batches.bytes_max),
+      bytes_cap_before_(settings.batches.bytes_max) {
+  if (lane_.queue().has_unsealed(hold::Priority::normal) || lane_.queue().has_unsealed(hold::Priority::critical)) {
+    // They waited long enough while nobody ran.
+    unsealed_since_ms_ = opened_ms_ - settings_.upload_interval_ms;
+  }
+  note_progress();
+}
+
+std::int64_t Worker::step(const Orders& orders) {
+  now_ = clock_.monotonic_ms();
+  offset_.watch(clock_.unix_ms(), now_);
+  // A fault that a stage left behind must not stand in the way of the next.
+  for (hold::Lane* lane : {&lane_, adopted_.get()}) {
+    if (lane == nullptr) continue;
+    if (Status status = lane->queue().status(); !status) host_.log(LogLevel::error, status.message());
+  }
+  look_at_directory();
+  if (seal_all_first_) seal_all_first_ = !seal_all(lane_);
+  take_over_if_due(orders);
+  settle_answer();
+  make_room();
+  next_seal_ms_ = INT64_MAX;
+  next_send_ms_ = INT64_MAX;
+  if (!orders.close) {
+    seal_if_due(orders);
+    send_next(orders);
+  }
+  note_progress();
+  return next_wake(orders);
+}
+
+void Worker::note_progress() {
+  progress_.ledger = lane_.queue().ledger();
+  progress_.in_flight = flight_.has_value();
+  progress_.drained = lane_.ring().used() == 0;
+  if (flush_ != 0 && flush_sealed_) {
+    const auto& batches = lane_.queue().batches();
+    const bool gone = std::none_of(batches.begin(), batches.end(),
+                                   [this](const hold::Batch& batch) { return flush_keys_.count(batch.key) != 0; });
+    if (gone) progress_.flushed = flush_;
+  }
+}
+
+void Worker::take(HttpAnswer&& answer) { answer_ = std::move(answer); }
+
+void Worker::cancel() {
+  transport_.cancel();
+  flight_.reset();
+  answer_.reset();
+}
+
+// --- the stages ------------------------------------------------------------------------------------------------------
+
+void Worker::look_at_directory() {
+  const Consent before = directory_.state().consent;
+  const hold::DirectoryState& state = directory_.refresh();
+  if (Status status = directory_.status_of_fault("reading"); !status) host_.log(LogLevel::warning, status.message());
+  if (state.consent != before) host_.consent_changed(state.consent);
+  if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {
+    cancel();
+    adopted_.reset();
+    if (Status status = host_.renew_lane(); !status) host_.log(LogLevel::error, status.message());
+  }
+  if (state.rest.failures != known_rest_.failures || state.rest.until_unix_ms != known_rest_.until_unix_ms ||
+      state.rest.key != known_rest_.key) {
+    // An earlier process, or another one beside this, met the same endpoint.
+    known_rest_ = state.rest;
+    if (state.rest.key == rest_key()) {
+      const std::int64_t left = state.rest.until_unix_ms - clock_.unix_ms();
+      progress_.failures = state.rest.failures;
+      progress_.rest_until_ms = left > 0 && left <= stored_rest_ms_max ? now_ + left : now_;
+    }
+  }
+}
+
+void Worker::take_over_if_due(const Orders& orders) {
+  hold::Ring& ring = lane_.ring();
+  if (ring.used() == 0) {
+    ring_seen_ms_ = -1;
+    return;
+  }
+  if (ring_seen_ms_ < 0) ring_seen_ms_ = now_;
+  const bool due = orders.close || (orders.flush != 0 && !(flush_ == orders.flush && flush_sealed_)) || now_ - ring_seen_ms_ >= settings_.sync_interval_ms ||
+                   ring.used() * 2 >= ring.capacity();
+  if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
+
+  hold::Queue& queue = lane_.queue();
+  const std::uint64_t head = ring.head();
+  std::string text;
+  while (ring.tail() < head) {
+    hold::Drained drained;
+    ring.read(ring.tail(), take_over_bytes_max, text, drained.lines);
+    if (drained.lines.empty()) break;
+    const hold::RingLine& last = drained.lines.back();
+    drained.mark.ring_id = ring.id();
+    drained.mark.position = hold::Ring::end_of(last.position, last.text.size());
+    drained.mark.accepted = last.ordinal;
+    for (int i = 0; i < hold::refusal_count; ++i) drained.mark.refused[i] = ring.refused(static_cast<hold::Refusal>(i));
+    drained.held_ms = ring_seen_ms_ - opened_ms_;
+    const std::int64_t unix_ms = clock_.unix_ms();
+    const std::int64_t since_ledger = unix_ms - queue.ledger_sent_unix_ms();
+    if (since_ledger >= ledger_every_ms || since_ledger < 0) {
+      hold::Ledger ledger = queue.ledger();
+      ledger.accepted = drained.mark.accepted;
+      drained.own_line = host_.ledger_line(ledger, queue.previous_run());
+    }
+    if (!queue.take_over(drained, drained.mark.accepted - host_.run_base(), unix_ms)) {
+      disk_trouble(lane_, "taking sentences over");
+      return;
+    }
+    ring.release(drained.mark.position);
+    if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
+    room_look_ms_ = INT64_MIN / 2;
+  }
+  ring_seen_ms_ = ring.used() == 0 ? -1 : now_;
+}
+
+void Worker::make_room() {
+  if (now_ - room_look_ms_ < room_look_every_ms) return;
+  room_look_ms_ = now_;
+  hold::Queue& queue = lane_.queue();
+  const std::int64_t in_flight = flight_ && flight_->lane == &lane_ ? flight_->batch.id : 0;
+  if (const auto true_ms = offset_.true_unix_ms(now_)) {
+    if (!queue.learn_true_time(*true_ms, now_ - opened_ms_) ||
+        !queue.evict_older_than(*true_ms - settings_.age_max_ms, in_flight)) {
+      disk_trouble(lane_, "evicting by age");
+    }
+  }
+  if (lane_.in_memory()) return;
+  std::uint64_t others = 0;
+  std::vector<std::string> names;
+  static_cast<void>(files_.list(settings_.lanes.directory, names));
+  for (const std::string& name : names) {
+    std::uint64_t size = 0;
+    const bool own = name.compare(0, lane_.name().size() + 1, lane_.name() + ".") == 0;
+    const bool set_aside = name.find(".damaged") != std::string::npos;
+    if ((!own || set_aside) && files_.size(settings_.lanes.directory + "/" + name, size) == 0) others += size;
+  }
+  const std::uint64_t used = queue.bytes_used() + lane_.ring_file_bytes() + others;
+  if (used > settings_.queue_bytes_max) {
+    // A little more than needed, so that not every drain evicts.
+    const std::uint64_t too_much = used - settings_.queue_bytes_max + settings_.queue_bytes_max / 64;
+    if (queue.evict_bytes(too_much, in_flight)) {
+      host_.log(LogLevel::warning, "the queue is at its limit; the oldest sentences were given up");
+    } else {
+      disk_trouble(lane_, "evicting");
+    }
+  }
+}
+
+void Worker::seal_if_due(const Orders& orders) {
+  if (orders.flush != flush_) begin_flush(orders.flush);
+  if (now_ < disk_retry_ms_) {
+    next_seal_ms_ = disk_retry_ms_;
+    return;
+  }
+  hold::Queue& queue = lane_.queue();
+  if (flush_ != 0 && !flush_sealed_ && lane_.ring().used() == 0 && seal_all(lane_)) {
+    for (const hold::Batch& batch : queue.batches()) flush_keys_.insert(batch.key);
+    flush_sealed_ = true;
+  }
+  int sealed = 0;
+  for (const hold::Priority priority : priorities) {
+    while (queue.has_full(priority)) {
+      if (++sealed > seals_a_step) {
+        next_seal_ms_ = now_;
+        return;
+      }
+      if (!seal_one(lane_, priority, false)) return;
+    }
+  }
+  const bool waits[] = {queue.has_unsealed(hold::Priority::normal), queue.has_unsealed(hold::Priority::critical)};
+  if (!waits[0] && !waits[1]) {
+    unsealed_since_ms_ = -1;
+    return;
+  }
+  if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
+  // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it compresses.
+  if (!allowed_to_send() || flight_ || !queue.batches().empty()) return;
+  const std::int64_t due = waits[1] ? now_ : unsealed_since_ms_ + settings_.upload_interval_ms;
+  const std::int64_t at = std::max(due, progress_.rest_until_ms);
+  if (now_ < at) {
+    next_seal_ms_ = at;
+    return;
+  }
+  if (seal_all(lane_)) unsealed_since_ms_ = -1;
+}
+
+void Worker::begin_flush(std::uint64_t flush) {
+  flush_ = flush;
+  flush_sealed_ = false;
+  flush_keys_.clear();
+  if (flush != 0 && now_ - hurried_ms_ >= hurry_every_ms) {
+    hurried_ms_ = now_;
+    progress_.rest_until_ms = now_;
+  }
+}
+
+void Worker::settle_answer() {
+  if (!answer_) return;
+  const HttpAnswer answer = std::move(*answer_);
+  answer_.reset();
+  if (!flight_) return;
+  const Judgement judgement = judge(answer, flight_->batch.lines, flight_->created_unix_s, clock_.unix_ms());
+  if (judgement.server_unix_ms) {
+    offset_.learn(*judgement.server_unix_ms, flight_->sent_ms, now_);
+    room_look_ms_ = std::min(room_look_ms_, now_ - room_look_every_ms + 1000);
+  }
+  obey(judgement);
+}
+
+void Worker::send_next(const Orders&) {
+  if (flight_ || !allowed_to_send()) return;
+  // Each round either flies or makes the queue's batches smaller, of which there is an end.
+  for (int round = 0; round < 64; ++round) {
+    hold::Batch batch;
+    hold::Lane* from = nullptr;
+    if (pick(lane_, false, batch)) {
+      from = &lane_;
+    } else {
+      if (adopted_ == nullptr) adopt_a_lane();
+      if (adopted_ != nullptr && pick(*adopted_, true, batch)) {
+        from = adopted_.get();
+      } else if (pick(lane_, true, batch)) {
+        from = &lane_;
+      }
+    }
+    if (adopted_ != nullptr && adopted_->queue().batches().empty()) {
+      held_back_until_.clear();
+      adopted_.reset();
+    }
+    if (from == nullptr) return;
+    if (now_ < progress_.rest_until_ms) {
+      next_send_ms_ = std::min(next_send_ms_, progress_.rest_until_ms);
+      return;
+    }
+    if (now_ < disk_retry_ms_) {
+      next_send_ms_ = disk_retry_ms_;
+      return;
+    }
+    if (!within_cap(*from, batch)) continue;
+    Flight flight;
+    flight.lane = from;
+    flight.batch = batch;
+    flight.endpoint = settings_.endpoint;
+    if (!from->queue().body(batch.id, flight.body) || flight.body.empty()) {
+      from->queue().to_the_back(batch.id);
+      disk_trouble(*from, "reading a batch");
+      next_send_ms_ = disk_retry_ms_;
+      return;
+    }
+    flight_ = std::move(flight);
+    fly();
+    return;
+  }
+  next_send_ms_ = now_;
+}
+
+std::int64_t Worker::next_wake(const Orders& orders) const {
+  std::int64_t at = std::min(next_seal_ms_, next_send_ms_);
+  const std::uint64_t used = lane_.ring().used();
+  if (used > 0) {
+    const std::int64_t due = ring_seen_ms_ < 0 ? now_ : ring_seen_ms_ + settings_.sync_interval_ms;
+    at = std::min(at, std::max(orders.close ? now_ : due, disk_retry_ms_));
+  }
+  if (at == INT64_MAX) return -1;
+  return std::max<std::int64_t>(at - now_, 0);
+}
+
+// --- sealing ---------------------------------------------------------------------------------------------------------
+
+bool Worker::seal_one(hold::Lane& lane, hold::Priority priority, bool partial) {
+  hold::Unsealed unsealed;
+  if (!lane.queue().next_unsealed(priority, partial, unsealed)) {
+    disk_trouble(lane, "reading sentences");
+    return false;
+  }
+  const std::string body = gzip(unsealed.lines_text);
+  if (body.empty()) return false;
+  if (!lane.queue().seal(unsealed, key_of(unsealed.lines_text), body)) {
+    disk_trouble(lane, "sealing a batch");
+    return false;
+  }
+  return true;
+}
+
+bool Worker::seal_all(hold::Lane& lane) {
+  for (const hold::Priority priority : priorities) {
+    while (lane.queue().has_unsealed(priority)) {
+      if (!seal_one(lane, priority, true)) return false;
+    }
+  }
+  return true;
+}
+
+// --- choosing and starting -------------------------------------------------------------------------------------------
+
+bool Worker::allowed_to_send() const {
+  return settings_.sends && directory_.state().consent == Consent::granted;
+}
+
+// The next batch of the lane whose turn it is. A sentence that was refused alone waits behind all others, except
+// directly after an acceptance: only then a refusal says something about the sentence.
+bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch) {
+  const hold::Batch* chosen = nullptr;
+  const hold::Batch* lone = nullptr;
+  for (const hold::Batch& one : lane.queue().batches()) {
+    if (one.bisect == hold::Bisect::rest) continue;
+    const auto held = held_back_until_.find({&lane, one.id});
+    if (held != held_back_until_.end() && now_ < held->second) {
+      next_send_ms_ = std::min(next_send_ms_, held->second);
+      continue;
+    }
+    const bool is_lone = one.bisect == hold::Bisect::suspect && one.lines == 1;
+    if (is_lone && lone == nullptr) lone = &one;
+    if (!is_lone && chosen == nullptr) chosen = &one;
+  }
+  if (lone != nullptr && (last_was_accepted_ || (chosen == nullptr && lone_too))) chosen = lone;
+  if (chosen == nullptr) return false;
+  batch = *chosen;
+  return true;
+}
+
+bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
+  if (batch.bytes <= bytes_cap_ || batch.lines == 1 || batch.path.size() >= path_letters_max) return true;
+  if (split_waiting(lane, batch, false)) return false;
+  next_send_ms_ = disk_retry_ms_;
+  return now_ >= disk_retry_ms_;
+}
+
+void Worker::fly() {
+  Flight& flight = *flight_;
+  const Key* key = settings_.keys.empty() ? nullptr : &settings_.keys[key_in_use_];
+  RequestFacts facts;
+  facts.idempotency_key = flight.batch.key + (flight.batch.path.empty() ? "" : "." + flight.batch.path);
+  facts.body = flight.body;
+  facts.unix_ms = clock_.unix_ms();
+  if (const auto true_ms = offset_.true_unix_ms(now_)) facts.offset_ms = *true_ms - facts.unix_ms;
+  facts.nonce[0] = dice_.next();
+  facts.nonce[1] = dice_.next();
+  HttpRequest request;
+  request.url = flight.endpoint.url;
+  request.headers = request_headers(flight.endpoint, facts, key);
+  request.body = flight.body;
+  flight.sent_ms = now_;
+  flight.created_unix_s = (facts.unix_ms + facts.offset_ms.value_or(0)) / 1000;
+  ++progress_.requests;
+  transport_.start(request);
+}
+
+void Worker::adopt_a_lane() {
+  if (lane_.in_memory() || now_ - adopted_look_ms_ < adopt_look_every_ms) return;
+  adopted_look_ms_ = now_;
+  for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
+    if (name == lane_.name()) continue;
+    auto lane = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
+    if (!lane->open(name, "")) continue;
+    if (!seal_all(*lane) || lane->queue().batches().empty()) continue;
+    host_.log(LogLevel::info, "delivering what an earlier process left in " + name);
+    adopted_ = std::move(lane);
+    return;
+  }
+}
+
+// --- verdict to deed -------------------------------------------------------------------------------------------------
+
+void Worker::obey(const Judgement& judgement) {
+  Flight& flight = *flight_;
+  const bool accepted = judgement.verdict == Verdict::delivered;
+  if (!accepted) {
+    progress_.trouble = judgement.words;
+    host_.log(LogLevel::warning, "a batch was not delivered: " + judgement.words);
+  }
+  hold::Queue& queue = flight.lane->queue();
+  switch (judgement.verdict) {
+    case Verdict::delivered:
+      deliver(judgement);
+      break;
+    case Verdict::names_lines:
+      quarantine_named(judgement);
+      break;
+    case Verdict::too_large:
+    case Verdict::unnamed:
+      refused(judgement);
+      break;
+    case Verdict::wrong_clock:
+      if (!flight.clock_corrected && offset_.true_unix_ms(now_)) {
+        flight.clock_corrected = true;
+        fly();
+        return;
+      }
+      [[fallthrough]];
+    case Verdict::unknown_key:
+      if (judgement.verdict == Verdict::unknown_key && flight.keys_tried < settings_.keys.size()) {
+        ++flight.keys_tried;
+        key_in_use_ = (key_in_use_ + 1) % settings_.keys.size();
+        fly();
+        return;
+      }
+      [[fallthrough]];
+    case Verdict::not_allowed:
+      queue.to_the_back(flight.batch.id);
+      // A firewall may dislike one body: another gets its chance before the endpoint is believed.
+      if (++not_allowed_in_row_ >= 2 || queue.batches().size() < 2) rest(long_backoff, judgement.retry_after_ms);
+      break;
+    case Verdict::later: {
+      const std::int64_t wait = std::max<std::int64_t>(judgement.retry_after_ms.value_or(later_ms), 1000);
+      held_back_until_[{flight.lane, flight.batch.id}] = now_ + wait;
+      queue.to_the_back(flight.batch.id);
+      break;
+    }
+    case Verdict::split:
+      // The endpoint has parts of it that this queue knows nothing of: a copy of the queue sent them.
+      if (flight.batch.lines > 1 && flight.batch.path.size() < path_letters_max) {
+        if (!split(*flight.lane, flight.batch, flight.body, false)) rest(usual_backoff, judgement.retry_after_ms);
+      } else {
+        queue.to_the_back(flight.batch.id);
+        rest(long_backoff, judgement.retry_after_ms);
+      }
+      break;
+    case Verdict::moved: {
+      Endpoint to;
+      if (!flight.redirected && same_origin_redirect(flight.endpoint, judgement.location, to)) {
+        flight.redirected = true;
+        flight.endpoint = to;
+        fly();
+        return;
+      }
+      queue.to_the_back(flight.batch.id);
+      rest(long_backoff, judgement.retry_after_ms);
+      break;
+    }
+    case Verdict::outage:
+      queue.to_the_back(flight.batch.id);
+      rest(usual_backoff, judgement.retry_after_ms);
+      break;
+    case Verdict::misconfigured:
+      queue.to_the_back(flight.batch.id);
+      rest(long_backoff, judgement.retry_after_ms);
+      break;
+  }
+  last_was_accepted_ = accepted;
+  if (judgement.verdict != Verdict::not_allowed && judgement.verdict != Verdict::wrong_clock &&
+      judgement.verdict != Verdict::unknown_key) {
+    not_allowed_in_row_ = 0;
+  }
+  flight_.reset();
+}
+
+void Worker::deliver(const Judgement& judgement) {
+  hold::Lane& lane = *flight_->lane;
+  const hold::Batch batch = flight_->batch;
+  std::vector<hold::Rejected> rejected;
+  if (!judgement.rejected.empty()) {
+    std::vector<std::string> lines;
+    std::vector<bool> gone;
+    if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone)) {
+      // It names lines that are not in the batch: not the contract's answer, so not this endpoint's.
+      progress_.trouble = "HTTP 200 that rejects lines which were not sent";
+      lane.queue().to_the_back(batch.id);
+      rest(usual_backoff, {});
+      return;
+    }
+  }
+  if (!lane.queue().settle(batch.id, rejected)) {
+    // It comes again under the same key, which the endpoint answers as before.
+    disk_trouble(lane, "settling a batch");
+    return;
+  }
+  held_back_until_.erase({&lane, batch.id});
+  forget_rest();
+  refusals_ = 0;
+  bytes_cap_before_ = bytes_cap_;
+  if (bytes_cap_ < settings_.batches.bytes_max && ++acceptances_ >= acceptances_raise_cap) {
+    acceptances_ = 0;
+    bytes_cap_ = bytes_cap_before_ = std::min(bytes_cap_ * 2, settings_.batches.bytes_max);
+  }
+  if (batch.bisect == hold::Bisect::suspect) go_on_with_bisect(lane, batch);
+}
+
+void Worker::quarantine_named(const Judgement& judgement) {
+  hold::Lane& lane = *flight_->lane;
+  const hold::Batch& batch = flight_->batch;
+  std::vector<std::string> lines;
+  std::vector<hold::Rejected> rejected;
+  std::vector<bool> gone;
+  if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone) ||
+      (rejected.size() < lines.size() && batch.path.size() >= path_letters_max)) {
+    lane.queue().to_the_back(batch.id);
+    rest(usual_backoff, judgement.retry_after_ms);
+    return;
+  }
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (!gone[i]) left.push_back(lines[i]);
+  }
+  std::vector<hold::NewBatch> parts;
+  if (!left.empty()) {
+    parts.push_back(part_of(batch, batch.path + "r", left, 0, left.size()));
+    parts.back().facts.bisect = batch.bisect;
+    parts.back().facts.root_size = batch.root_size;
+  }
+  if (!lane.queue().replace({batch.id}, parts, rejected)) disk_trouble(lane, "setting sentences aside");
+}
+
+void Worker::refused(const Judgement& judgement) {
+  hold::Lane& lane = *flight_->lane;
+  const hold::Batch batch = flight_->batch;
+  acceptances_ = 0;
+  if (++refusals_ >= refusals_are_outage) {
+    // So many in a row say more about the endpoint than about sentences. A search keeps its place.
+    bytes_cap_ = bytes_cap_before_;
+    lane.queue().to_the_back(batch.id);
+    rest(usual_backoff, judgement.retry_after_ms);
+    return;
+  }
+  if (batch.lines == 1) {
+    refused_alone(judgement);
+    return;
+  }
+  if (batch.path.size() >= path_letters_max) {
+    lane.queue().to_the_back(batch.id);
+    rest(long_backoff, judgement.retry_after_ms);
+    return;
+  }
+  const bool too_large = judgement.verdict == Verdict::too_large;
+  if (too_large) bytes_cap_ = std::max<std::size_t>(batch.bytes / 2, 1);
+  if (!split(lane, batch, flight_->body, !too_large)) {
+    lane.queue().to_the_back(batch.id);
+    rest(usual_backoff, judgement.retry_after_ms);
+  }
+}
+
+void Worker::refused_alone(const Judgement& judgement) {
+  hold::Lane& lane = *flight_->lane;
+  const hold::Batch batch = flight_->batch;
+  if (last_was_accepted_) {
+    std::vector<std::string> lines;
+    std::vector<hold::NewBatch> none;
+    if (read_lines(flight_->body, lines) && lines.size() == 1) {
+      const hold::Rejected rejected{id_in(lines[0]), judgement.words + ", refused alone", lines[0], is_own(lines[0])};
+      if (!lane.queue().replace({batch.id}, none, {rejected})) {
+        disk_trouble(lane, "setting a sentence aside");
+        return;
+      }
+      join_rest(lane, batch);
+      return;
+    }
+  }
+  if (batch.bisect != hold::Bisect::suspect && !lane.queue().set_bisect(batch.id, hold::Bisect::suspect)) {
+    disk_trouble(lane, "marking a batch");
+  }
+  lane.queue().to_the_back(batch.id);
+  join_rest(lane, batch);
+  // With nothing else to send there is nothing to learn soon.
+  hold::Batch other;
+  if (!pick(lane, false, other)) rest(long_backoff, judgement.retry_after_ms);
+}
+
+// What is left of a batch after its suspect stands alone goes as one, under the root's path and `r`.
+void Worker::join_rest(hold::Lane& lane, const hold::Batch& member) {
+  std::vector<hold::Batch> rest;
+  for (const hold::Batch& one : lane.queue().batches()) {
+    if (one.key == member.key && one.bisect == hold::Bisect::rest && one.root_size == member.root_size &&
+        one.path.compare(0, member.root_size, member.path, 0, member.root_size) == 0) {
+      rest.push_back(one);
+    }
+  }
+  if (rest.empty()) return;
+  // 0 before 1 before r at each level is the order of the lines.
+  std::sort(rest.begin(), rest.end(), [](const hold::Batch& a, const hold::Batch& b) { return a.path < b.path; });
+  const std::string path = member.path.substr(0, member.root_size) + "r";
+  std::vector<std::string> lines;
+  std::vector<std::int64_t> ids;
+  for (const hold::Batch& one : rest) {
+    std::string body;
+    std::vector<std::string> some;
+    if (path.size() > path_letters_max || !lane.queue().body(one.id, body) || !read_lines(body, some)) {
+      // It cannot be joined; each part goes by itself.
+      lane.queue().set_bisect(one.id, hold::Bisect::none);
+      continue;
+    }
+    ids.push_back(one.id);
+    lines.insert(lines.end(), some.begin(), some.end());
+  }
+  if (ids.empty()) return;
+  std::vector<hold::NewBatch> parts;
+  parts.push_back(part_of(rest.front(), path, lines, 0, lines.size()));
+  if (!lane.queue().replace(ids, parts, {})) disk_trouble(lane, "joining a batch");
+}
+
+// The left half went through, so what the endpoint refused is in the right one; that is not sent whole.
+void Worker::go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted) {
+  if (accepted.path.empty() || accepted.path.back() != '0') {
+    join_rest(lane, accepted);
+    return;
+  }
+  const std::string sibling_path = accepted.path.substr(0, accepted.path.size() - 1) + "1";
+  for (const hold::Batch& one : lane.queue().batches()) {
+    if (one.key != accepted.key || one.path != sibling_path || one.bisect != hold::Bisect::rest) continue;
+    const hold::Batch sibling = one;
+    if (sibling.lines == 1 || sibling.path.size() >= path_letters_max) {
+      if (!lane.queue().set_bisect(sibling.id, hold::Bisect::suspect)) disk_trouble(lane, "marking a batch");
+    } else {
+      static_cast<void>(split_waiting(lane, sibling, true));
+    }
+    return;
+  }
+  join_rest(lane, accepted);
+}
+
+bool Worker::split_waiting(hold::Lane& lane, const hold::Batch& batch, bool for_bisect) {
+  std::string body;
+  if (!lane.queue().body(batch.id, body)) {
+    disk_trouble(lane, "reading a batch");
+    return false;
+  }
+  return split(lane, batch, body, for_bisect);
+}
+
+bool Worker::split(hold::Lane& lane, const hold::Batch& batch, const std::string& body, bool for_bisect) {
+  std::vector<std::string> lines;
+  if (!read_lines(body, lines) || lines.size() < 2) {
+    host_.log(LogLevel::error, "a batch cannot be read back and stays whole");
+    return false;
+  }
+  const std::size_t middle = (lines.size() + 1) / 2;
+  std::vector<hold::NewBatch> parts;
+  parts.push_back(part_of(batch, batch.path + "0", lines, 0, middle));
+  parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size()));
+  if (for_bisect) {
+    parts[0].facts.bisect = hold::Bisect::suspect;
+    parts[1].facts.bisect = hold::Bisect::rest;
+    const bool begins = batch.bisect == hold::Bisect::none;
+    for (hold::NewBatch& part : parts) part.facts.root_size = begins ? batch.path.size() : batch.root_size;
+  } else if (batch.bisect != hold::Bisect::none) {
+    for (hold::NewBatch& part : parts) part.facts.root_size = batch.root_size;
+    parts[0].facts.bisect = batch.bisect;
+    parts[1].facts.bisect = batch.bisect;
+  }
+  for (const hold::NewBatch& part : parts) {
+    if (part.body.empty()) return false;
+  }
+  if (!lane.queue().replace({batch.id}, parts, {})) {
+    disk_trouble(lane, "splitting a batch");
+    return false;
+  }
+  return true;
+}
+
+bool Worker::read_lines(const std::string& body, std::vector<std::string>& lines) const {
+  std::string text;
+  // Twice the limit: a queue that an earlier configuration filled may hold larger ones, not without end.
+  if (!gunzip(body, 2'000'000, text) || text.empty() || text.back() != '\n') return false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return true;
+}
+
+hold::NewBatch Worker::part_of(const hold::Batch& parent, const std::string& path, const std::vector<std::string>& lines,
+                               std::size_t first, std::size_t last) const {
+  hold::NewBatch part;
+  part.facts.key = parent.key;
+  part.facts.path = path;
+  part.facts.priority = parent.priority;
+  part.facts.opening = parent.opening;
+  part.facts.held_ms = parent.held_ms;
+  std::string text;
+  for (std::size_t i = first; i < last; ++i) {
+    text += lines[i];
+    text += '\n';
+    if (is_own(lines[i])) ++part.facts.own_lines;
+  }
+  part.facts.lines = last - first;
+  part.facts.bytes = text.size();
+  part.body = gzip(text);
+  return part;
+}
+
+bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std::string>& lines,
+                              std::vector<hold::Rejected>& rejected, std::vector<bool>& gone) const {
+  gone.assign(lines.size(), false);
+  for (const RejectedLine& one : judgement.rejected) {
+    std::size_t at = one.line == 0 ? lines.size() : one.line - 1;
+    if (!one.id.empty() && (at >= lines.size() || id_in(lines[at]) != one.id)) {
+      at = 0;
+      while (at < lines.size() && id_in(lines[at]) != one.id) ++at;
+    }
+    if (at >= lines.size() || gone[at]) return false;
+    gone[at] = true;
+    rejected.push_back({id_in(lines[at]), one.reason, lines[at], is_own(lines[at])});
+  }
+  return true;
+}
+
+void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> at_least_ms) {
+  ++progress_.failures;
+  const std::int64_t wait = std::max(wait_after(progress_.failures, dice_, backoff), at_least_ms.value_or(0));
+  progress_.rest_until_ms = now_ + wait;
+  known_rest_ = {progress_.failures, clock_.unix_ms() + wait, rest_key()};
+  // It is a courtesy to the endpoint, not a promise to the app: a failed write is only told.
+  if (!directory_.set_rest(known_rest_)) {
+    if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());
+  }
+}
+
+void Worker::forget_rest() {
+  progress_.trouble.clear();
+  progress_.rest_until_ms = now_;
+  if (progress_.failures == 0) return;
+  progress_.failures = 0;
+  known_rest_ = {};
+  if (!directory_.set_rest(known_rest_)) {
+    if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());
+  }
+}
+
+// A rest belongs to an endpoint and the keys it was met with: another one is owed none.
+std::uint64_t Worker::rest_key() const {
+  std::uint32_t crc = system::crc32c(0, settings_.endpoint.url.data(), settings_.endpoint.url.size());
+  for (const Key& key : settings_.keys) {
+    crc = system::crc32c(crc, key.id.data(), key.id.size());
+    const system::Sha256 digest = system::sha256(key.secret);
+    crc = system::crc32c(crc, digest.data(), digest.size());
+  }
+  return crc;
+}
+
+void Worker::disk_trouble(hold::Lane& lane, const char* doing) {
+  const Status status = lane.queue().status();
+  disk_retry_ms_ = now_ + disk_retry_after_ms;
+  progress_.trouble = std::string(doing) + ": " + status.message();
+  host_.log(LogLevel::error, progress_.trouble);
+}
+
+Status Worker::erase() {
+  now_ = clock_.monotonic_ms();
+  cancel();
+  adopted_.reset();
+  held_back_until_.clear();
+  flush_keys_.clear();
+  unsealed_since_ms_ = -1;
+  if (!directory_.begin_new_epoch()) return directory_.status_of_fault("writing");
+  Status status = host_.renew_lane();
+  if (!lane_.in_memory()) {
+    for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
+      if (name == lane_.name()) continue;
+      // Opening a lane of an older epoch removes what is in it. One that is held is erased by its holder, which looks
+      // at the epoch before it moves or sends anything.
+      hold::Lane other(files_, entropy_, directory_, settings_.lanes);
+      if (Status opened = other.open(name, ""); !opened && opened != Code::lane_held && status) status = opened;
+    }
+  }
+  note_progress();
+  return status;
+}
+
+}  // namespace yukha::send

@@ -1,0 +1,185 @@
+// Moves sentences from the ring to the endpoint. All of its logic is in step(), which never sleeps.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <yukha/config.hpp>
+#include <yukha/http_transport.hpp>
+#include <yukha/status.hpp>
+
+#include "hold/directory.hpp"
+#include "hold/lane.hpp"
+#include "send/endpoint.hpp"
+#include "send/retry.hpp"
+#include "send/signer.hpp"
+#include "send/verdict.hpp"
+#include "system/clock.hpp"
+#include "system/dice.hpp"
+#include "system/files.hpp"
+
+namespace yukha::send {
+
+// What the worker asks of the tracker it works for. Called from within step().
+class WorkerHost {
+ public:
+  virtual ~WorkerHost() = default;
+  // Begins the lane anew in the directory's present epoch, with track() held off for as long as that takes.
+  virtual Status renew_lane() = 0;
+  // The library's own sentence about the ledger, as a line; empty when it could not be made.
+  virtual std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) = 0;
+  // The ordinal before the run's first sentence: what is left of an ordinal after subtracting it is its seq.
+  virtual std::uint64_t run_base() = 0;
+  virtual void consent_changed(Consent consent) = 0;
+  virtual void log(LogLevel level, const std::string& text) = 0;
+};
+
+struct WorkerSettings {
+  Endpoint endpoint;  // checked
+  bool sends = false; // an endpoint is configured
+  std::vector<Key> keys;
+  std::int64_t upload_interval_ms = 0;
+  std::int64_t sync_interval_ms = 0;
+  std::uint64_t queue_bytes_max = 0;
+  std::int64_t age_max_ms = 0;
+  hold::BatchLimits batches;
+  hold::LaneSettings lanes;
+};
+
+// What the tracker wants done, besides the usual.
+struct Orders {
+  std::uint64_t flush = 0;  // bring all that is here now to the endpoint; each new flush has a larger number
+  bool close = false;  // bring all to disk, begin nothing new
+};
+
+// What stats() tells of the worker's side.
+struct Progress {
+  hold::Ledger ledger;
+  std::uint64_t requests = 0;
+  std::int64_t failures = 0;
+  std::int64_t rest_until_ms = 0;  // monotonic
+  std::string trouble;
+  std::uint64_t flushed = 0;  // the flush whose sentences have all left
+  bool drained = false;    // the ring is empty and what was in it is synced
+  bool in_flight = false;
+};
+
+// Threads: one at a time; the caller sees to it. Blocks: for the disk, never for the network.
+class Worker {
+ public:
+  Worker(const WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
+         system::Files& files, system::Clock& clock, system::Dice& dice, WorkerHost& host);
+
+  // Does what is due and returns in how many milliseconds more will be; negative when only a new sentence or an order
+  // can bring work.
+  std::int64_t step(const Orders& orders);
+  // The transport had an answer.
+  void take(HttpAnswer&& answer);
+  // Removes every sentence of every lane of the directory that can be reached.
+  Status erase();
+  // Gives up the running request; its batch keeps waiting.
+  void cancel();
+
+  const Progress& progress() const noexcept { return progress_; }
+
+ private:
+  struct Flight {
+    hold::Lane* lane = nullptr;
+    hold::Batch batch;
+    std::string body;
+    std::int64_t sent_ms = 0;        // monotonic
+    std::int64_t created_unix_s = 0;
+    Endpoint endpoint;
+    bool clock_corrected = false;
+    bool redirected = false;
+    std::size_t keys_tried = 1;
+  };
+
+  // The stages of a step, in their order.
+  void look_at_directory();
+  void take_over_if_due(const Orders& orders);
+  void make_room();
+  void seal_if_due(const Orders& orders);
+  void settle_answer();
+  void send_next(const Orders& orders);
+  std::int64_t next_wake(const Orders& orders) const;
+
+  bool allowed_to_send() const;
+  void begin_flush(std::uint64_t flush);
+  bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch);
+  bool within_cap(hold::Lane& lane, const hold::Batch& batch);
+  void fly();
+  bool seal_one(hold::Lane& lane, hold::Priority priority, bool partial);
+  bool seal_all(hold::Lane& lane);
+  void adopt_a_lane();
+  void obey(const Judgement& judgement);
+  void note_progress();
+
+  // The deeds.
+  void deliver(const Judgement& judgement);
+  void quarantine_named(const Judgement& judgement);
+  void refused(const Judgement& judgement);
+  void refused_alone(const Judgement& judgement);
+  void join_rest(hold::Lane& lane, const hold::Batch& member);
+  void go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted);
+  void rest(const Backoff& backoff, std::optional<std::int64_t> at_least_ms);
+  void forget_rest();
+
+  bool split(hold::Lane& lane, const hold::Batch& batch, const std::string& body, bool for_bisect);
+  bool split_waiting(hold::Lane& lane, const hold::Batch& batch, bool for_bisect);
+  bool read_lines(const std::string& body, std::vector<std::string>& lines) const;
+  hold::NewBatch part_of(const hold::Batch& parent, const std::string& path, const std::vector<std::string>& lines,
+                         std::size_t first, std::size_t last) const;
+  bool collect_rejected(const Judgement& judgement, const std::vector<std::string>& lines,
+                        std::vector<hold::Rejected>& rejected, std::vector<bool>& gone) const;
+  void disk_trouble(hold::Lane& lane, const char* doing);
+  std::uint64_t rest_key() const;
+
+  WorkerSettings settings_;
+  hold::Directory& directory_;
+  hold::Lane& lane_;
+  HttpTransport& transport_;
+  system::Files& files_;
+  system::Clock& clock_;
+  system::Dice& entropy_;
+  system::QuickDice dice_;
+  WorkerHost& host_;
+  std::unique_ptr<hold::Lane> adopted_;
+
+  Progress progress_;
+  ClockOffset offset_;
+  std::optional<Flight> flight_;
+  std::optional<HttpAnswer> answer_;
+  std::map<std::pair<const hold::Lane*, std::int64_t>, std::int64_t> held_back_until_;  // after 409 and 425
+  std::set<std::string> flush_keys_;  // of the batches a flush waits for
+  std::uint64_t flush_ = 0;           // the one under way
+  bool flush_sealed_ = false;
+  bool seal_all_first_ = false;  // the directory is a copy: what waits is sealed by itself
+
+  std::int64_t now_ = 0;
+  std::int64_t next_seal_ms_ = INT64_MAX;
+  std::int64_t next_send_ms_ = INT64_MAX;
+  std::int64_t opened_ms_ = 0;
+  std::int64_t ring_seen_ms_ = -1;      // when the ring was first seen holding something
+  std::int64_t unsealed_since_ms_ = -1; // when the oldest unsealed chunk was taken over
+  std::int64_t disk_retry_ms_ = 0;      // no disk work before this, after a fault
+  std::int64_t hurried_ms_ = INT64_MIN / 2;
+  std::int64_t adopted_look_ms_ = INT64_MIN / 2;
+  std::int64_t room_look_ms_ = INT64_MIN / 2;
+  std::uint64_t other_files_bytes_ = 0;
+  std::size_t key_in_use_ = 0;
+  std::size_t bytes_cap_ = 0;           // of a batch's lines, after 413
+  std::size_t bytes_cap_before_ = 0;    // what it was before the present row of refusals
+  int acceptances_ = 0;                 // in a row since the cap was set
+  int refusals_ = 0;                    // 400 and 413 in a row
+  bool last_was_accepted_ = false;
+  int not_allowed_in_row_ = 0;
+  hold::Rest known_rest_;               // as this process last read or wrote it
+};
+
+}  // namespace yukha::send

@@ -1,0 +1,25 @@
+#include "system/crypto.hpp"
+
+#if !defined(__APPLE__)
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+namespace yukha::system {
+
+Sha256 sha256(std::string_view bytes) noexcept {
+  Sha256 digest{};
+  EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  return digest;
+}
+
+Sha256 hmac_sha256(std::string_view key, std::string_view bytes) noexcept {
+  Sha256 code{};
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
+       bytes.size(), code.data(), nullptr);
+  return code;
+}
+
+}  // namespace yukha::system
+
+#endif

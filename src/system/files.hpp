@@ -1,0 +1,63 @@
+// The file system as the library sees it. SQLite reaches the disk through its own seam, the VFS that sqlite_vfs() names.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace yukha::system {
+
+// 0, or the system's errno.
+using Error = int;
+
+// The errno's name and text for a message, for example "ENOSPC, no space left on device".
+std::string error_text(Error error);
+
+// Threads: one, but for what map() gave, which is memory. All of it closes on exec.
+class File {
+ public:
+  virtual ~File() = default;
+  // Reads up to `size` bytes; `got` is less only at the end of the file.
+  virtual Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept = 0;
+  // Writes all of it or answers an error; what was written by then stays.
+  virtual Error write(std::uint64_t offset, const void* from, std::size_t size) noexcept = 0;
+  // What was written or stored in the mapping is on the disk when this returns 0. Blocks: for the disk.
+  virtual Error sync() noexcept = 0;
+  virtual Error size(std::uint64_t& bytes) noexcept = 0;
+  virtual Error resize(std::uint64_t bytes) noexcept = 0;
+  // Sets blocks aside so that later stores into a mapping cannot fail for want of space. EOPNOTSUPP where the file
+  // system is not known to honour it.
+  virtual Error reserve(std::uint64_t bytes) noexcept = 0;
+  // The first `size` bytes as shared memory that outlives the process in the page cache; nullptr when that cannot be
+  // had. Unmapped with the file.
+  virtual char* map(std::size_t size) noexcept = 0;
+};
+
+enum class OpenMode { existing, create_if_missing, replace };
+
+// Threads: any. Blocks: for the disk.
+class Files {
+ public:
+  virtual ~Files() = default;
+  virtual Error open(const std::string& path, OpenMode mode, std::unique_ptr<File>& file) noexcept = 0;
+  // Makes the directory and those above it; 0 when it is there already.
+  virtual Error make_directory(const std::string& path) noexcept = 0;
+  // Removing what is not there is no error.
+  virtual Error remove(const std::string& path) noexcept = 0;
+  virtual Error rename(const std::string& from, const std::string& to) noexcept = 0;
+  // Makes creations, removals and renames in the directory survive a power loss.
+  virtual Error sync_directory(const std::string& path) noexcept = 0;
+  // Names without the path, in no order.
+  virtual Error list(const std::string& path, std::vector<std::string>& names) noexcept = 0;
+  virtual Error size(const std::string& path, std::uint64_t& bytes) noexcept = 0;
+  // What tells this file from its copy: a number that a copy, a restore or a move to another device changes.
+  virtual Error identity(const std::string& path, std::uint64_t& identity) noexcept = 0;
+  // The name of the SQLite VFS to open databases with; nullptr for SQLite's own.
+  virtual const char* sqlite_vfs() const noexcept { return nullptr; }
+};
+
+Files& system_files() noexcept;
+
+}  // namespace yukha::system

@@ -1,0 +1,41 @@
+// std::mutex with the words that clang's -Wthread-safety checks.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#if defined(__clang__)
+#define YUKHA_THREAD_ATTRIBUTE(x) __attribute__((x))
+#else
+#define YUKHA_THREAD_ATTRIBUTE(x)
+#endif
+#define YUKHA_GUARDED_BY(x) YUKHA_THREAD_ATTRIBUTE(guarded_by(x))
+#define YUKHA_REQUIRES(...) YUKHA_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
+#define YUKHA_EXCLUDES(...) YUKHA_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
+
+namespace yukha::system {
+
+class YUKHA_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
+ public:
+  void lock() YUKHA_THREAD_ATTRIBUTE(acquire_capability()) { mutex_.lock(); }
+  void unlock() YUKHA_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
+
+ private:
+  std::mutex mutex_;
+};
+
+class YUKHA_THREAD_ATTRIBUTE(scoped_lockable) Lock {
+ public:
+  explicit Lock(Mutex& mutex) YUKHA_THREAD_ATTRIBUTE(acquire_capability(mutex)) : mutex_(mutex) { mutex_.lock(); }
+  ~Lock() YUKHA_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
+// Waits on a Mutex that the caller holds.
+using Condition = std::condition_variable_any;
+
+}  // namespace yukha::system

@@ -1,0 +1,354 @@
+// Linux, Android, macOS and iOS: clock, dice, files, device facts and the fork guard by POSIX and its neighbours.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <new>
+
+#include "system/clock.hpp"
+#include "system/device.hpp"
+#include "system/dice.hpp"
+#include "system/files.hpp"
+#include "system/fork_guard.hpp"
+
+#if defined(__linux__)
+#include <linux/magic.h>
+#include <sys/random.h>
+#include <sys/vfs.h>
+#ifndef F2FS_SUPER_MAGIC
+#define F2FS_SUPER_MAGIC 0xF2F52010
+#endif
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+#endif
+#if defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
+namespace yukha::system {
+namespace {
+
+class PosixClock final : public Clock {
+ public:
+  std::int64_t monotonic_ms() noexcept override { return read(CLOCK_MONOTONIC); }
+  std::int64_t unix_ms() noexcept override { return read(CLOCK_REALTIME); }
+
+ private:
+  static std::int64_t read(clockid_t which) noexcept {
+    timespec now{};
+    clock_gettime(which, &now);
+    return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+  }
+};
+
+class PosixDice final : public Dice {
+ public:
+  void fill(void* into, std::size_t size) noexcept override {
+#if defined(__APPLE__)
+    arc4random_buf(into, size);
+#else
+    auto* at = static_cast<char*>(into);
+    while (size > 0) {
+      const ssize_t got = getrandom(at, size, 0);
+      if (got > 0) {
+        at += got;
+        size -= static_cast<std::size_t>(got);
+      } else if (errno != EINTR) {
+        // A kernel without getrandom is older than any we support; ids must still differ between processes.
+        timespec now{};
+        clock_gettime(CLOCK_REALTIME, &now);
+        std::uint64_t mixed = static_cast<std::uint64_t>(now.tv_nsec) * 0x9E3779B97F4A7C15ULL ^
+                              static_cast<std::uint64_t>(now.tv_sec) ^ (static_cast<std::uint64_t>(getpid()) << 32);
+        for (; size > 0; --size, ++at) {
+          mixed = mixed * 6364136223846793005ULL + 1442695040888963407ULL;
+          *at = static_cast<char>(mixed >> 56);
+        }
+      }
+    }
+#endif
+  }
+};
+
+class PosixFile final : public File {
+ public:
+  explicit PosixFile(int descriptor) noexcept : descriptor_(descriptor) {}
+  ~PosixFile() override {
+    if (mapping_ != nullptr) munmap(mapping_, mapped_);
+    ::close(descriptor_);
+  }
+
+  Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {
+    got = 0;
+    while (got < size) {
+      const ssize_t count = pread(descriptor_, static_cast<char*>(into) + got, size - got, static_cast<off_t>(offset + got));
+      if (count == 0) break;
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        return errno;
+      }
+      got += static_cast<std::size_t>(count);
+    }
+    return 0;
+  }
+
+  Error write(std::uint64_t offset, const void* from, std::size_t size) noexcept override {
+    const auto* at = static_cast<const char*>(from);
+    while (size > 0) {
+      const ssize_t count = pwrite(descriptor_, at, size, static_cast<off_t>(offset));
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        return errno;
+      }
+      if (count == 0) return EIO;
+      at += count;
+      offset += static_cast<std::uint64_t>(count);
+      size -= static_cast<std::size_t>(count);
+    }
+    return 0;
+  }
+
+  Error sync() noexcept override {
+    if (mapping_ != nullptr && msync(mapping_, mapped_, MS_SYNC) != 0) return errno;
+#if defined(__APPLE__)
+    if (fcntl(descriptor_, F_FULLFSYNC) == 0) return 0;
+#endif
+    return fsync(descriptor_) == 0 ? 0 : errno;
+  }
+
+  Error size(std::uint64_t& bytes) noexcept override {
+    struct stat facts {};
+    if (fstat(descriptor_, &facts) != 0) return errno;
+    bytes = static_cast<std::uint64_t>(facts.st_size);
+    return 0;
+  }
+
+  Error resize(std::uint64_t bytes) noexcept override {
+    return ftruncate(descriptor_, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+  }
+
+  Error reserve(std::uint64_t bytes) noexcept override {
+#if defined(__linux__)
+    struct statfs facts {};
+    if (fstatfs(descriptor_, &facts) != 0) return errno;
+    // Copy-on-write systems (btrfs, overlays on them) and network systems promise blocks they may not have at the
+    // store; there a full disk would be a SIGBUS in the app's thread.
+    switch (static_cast<unsigned long>(facts.f_type)) {
+      case EXT4_SUPER_MAGIC:
+      case XFS_SUPER_MAGIC:
+      case F2FS_SUPER_MAGIC:
+      case TMPFS_MAGIC:
+        break;
+      default:
+        return EOPNOTSUPP;
+    }
+    return fallocate(descriptor_, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+#else
+    static_cast<void>(bytes);
+    return EOPNOTSUPP;  // APFS copies on write: a reserved block is not the block a store ends in
+#endif
+  }
+
+  char* map(std::size_t size) noexcept override {
+    int flags = MAP_SHARED;
+#if defined(MAP_POPULATE)
+    flags |= MAP_POPULATE;  // the first pages must not fault in on the app's thread
+#endif
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, descriptor_, 0);
+    if (memory == MAP_FAILED) return nullptr;
+    mapping_ = memory;
+    mapped_ = size;
+    return static_cast<char*>(memory);
+  }
+
+ private:
+  int descriptor_;
+  void* mapping_ = nullptr;
+  std::size_t mapped_ = 0;
+};
+
+class PosixFiles final : public Files {
+ public:
+  Error open(const std::string& path, OpenMode mode, std::unique_ptr<File>& file) noexcept override {
+    int flags = O_RDWR | O_CLOEXEC;
+    if (mode != OpenMode::existing) flags |= O_CREAT;
+    if (mode == OpenMode::replace) flags |= O_TRUNC;
+    // 0600: what a user did is nobody else's business on a shared machine.
+    const int descriptor = ::open(path.c_str(), flags, 0600);
+    if (descriptor < 0) return errno;
+    file.reset(new (std::nothrow) PosixFile(descriptor));
+    if (!file) {
+      ::close(descriptor);
+      return ENOMEM;
+    }
+    return 0;
+  }
+
+  Error make_directory(const std::string& path) noexcept override {
+    for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+      const std::string part = path.substr(0, end);
+      if (!part.empty() && mkdir(part.c_str(), 0700) != 0 && errno != EEXIST && end == std::string::npos) return errno;
+      if (end == std::string::npos) break;
+    }
+    struct stat facts {};
+    if (stat(path.c_str(), &facts) != 0) return errno;
+    return S_ISDIR(facts.st_mode) ? 0 : ENOTDIR;
+  }
+
+  Error remove(const std::string& path) noexcept override {
+    return unlink(path.c_str()) == 0 || errno == ENOENT ? 0 : errno;
+  }
+
+  Error rename(const std::string& from, const std::string& to) noexcept override {
+    return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  }
+
+  Error sync_directory(const std::string& path) noexcept override {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return errno;
+    const Error error = fsync(descriptor) == 0 ? 0 : errno;
+    ::close(descriptor);
+    return error;
+  }
+
+  Error list(const std::string& path, std::vector<std::string>& names) noexcept override {
+    DIR* directory = opendir(path.c_str());
+    if (directory == nullptr) return errno;
+    while (const dirent* entry = readdir(directory)) {
+      const std::string name = entry->d_name;
+      if (name != "." && name != "..") names.push_back(name);
+    }
+    closedir(directory);
+    return 0;
+  }
+
+  Error size(const std::string& path, std::uint64_t& bytes) noexcept override {
+    struct stat facts {};
+    if (stat(path.c_str(), &facts) != 0) return errno;
+    bytes = static_cast<std::uint64_t>(facts.st_size);
+    return 0;
+  }
+
+  Error identity(const std::string& path, std::uint64_t& identity) noexcept override {
+    struct stat facts {};
+    if (stat(path.c_str(), &facts) != 0) return errno;
+    // Not the device number: it may change at a reboot, and the queue would be taken for a copy.
+    identity = static_cast<std::uint64_t>(facts.st_ino);
+    return 0;
+  }
+};
+
+std::string first_line(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+}  // namespace
+
+Clock& system_clock() noexcept {
+  static PosixClock clock;
+  return clock;
+}
+
+Dice& system_dice() noexcept {
+  static PosixDice dice;
+  return dice;
+}
+
+Files& system_files() noexcept {
+  static PosixFiles files;
+  return files;
+}
+
+std::string error_text(Error error) {
+  const char* name = nullptr;
+  switch (error) {
+    case EACCES: name = "EACCES"; break;
+    case EDQUOT: name = "EDQUOT"; break;
+    case EIO: name = "EIO"; break;
+    case EISDIR: name = "EISDIR"; break;
+    case EMFILE: name = "EMFILE"; break;
+    case ENOENT: name = "ENOENT"; break;
+    case ENOMEM: name = "ENOMEM"; break;
+    case ENOSPC: name = "ENOSPC"; break;
+    case ENOTDIR: name = "ENOTDIR"; break;
+    case EPERM: name = "EPERM"; break;
+    case EROFS: name = "EROFS"; break;
+    default: return "errno " + std::to_string(error);
+  }
+  return name;
+}
+
+DeviceFacts device_facts() {
+  DeviceFacts facts;
+  utsname system{};
+  if (uname(&system) == 0) {
+    facts.os = std::string(system.sysname) + " " + system.release;
+    facts.model = system.machine;
+  }
+#if defined(__APPLE__)
+  char model[128] = {};
+  std::size_t size = sizeof model - 1;
+  if (sysctlbyname("hw.model", model, &size, nullptr, 0) == 0 && model[0] != '\0') facts.model = model;
+#elif defined(__linux__)
+  std::ifstream release("/etc/os-release");
+  for (std::string line; std::getline(release, line);) {
+    if (line.rfind("PRETTY_NAME=", 0) != 0) continue;
+    std::string name = line.substr(12);
+    if (name.size() >= 2 && name.front() == '"') name = name.substr(1, name.size() - 2);
+    facts.os = name;
+  }
+#endif
+  for (const char* variable : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || *value == '\0') continue;
+    facts.locale = value;
+    facts.locale = facts.locale.substr(0, facts.locale.find('.'));
+    break;
+  }
+  return facts;
+}
+
+std::string platform_id() {
+#if defined(__APPLE__)
+  char id[64] = {};
+  std::size_t size = sizeof id - 1;
+  return sysctlbyname("kern.uuid", id, &size, nullptr, 0) == 0 ? id : "";
+#else
+  return first_line("/etc/machine-id");
+#endif
+}
+
+ForkGuard::ForkGuard() noexcept : owner_(getpid()) {
+#if defined(MADV_WIPEONFORK)
+  const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* page = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return;
+  if (madvise(page, size, MADV_WIPEONFORK) != 0) {
+    munmap(page, size);
+    return;
+  }
+  page_ = static_cast<unsigned char*>(page);
+  *page_ = 1;
+#endif
+}
+
+ForkGuard::~ForkGuard() {
+  if (page_ != nullptr) {
+    munmap(const_cast<unsigned char*>(page_), static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
+  }
+}
+
+bool ForkGuard::in_child() const noexcept { return page_ != nullptr ? *page_ == 0 : getpid() != owner_; }
+
+}  // namespace yukha::system

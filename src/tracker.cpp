@@ -1,0 +1,111 @@
+#include <yukha/tracker.hpp>
+
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "core.hpp"
+#include "sentence_json.hpp"
+
+namespace yukha {
+namespace {
+
+void destroy(detail::Core* core) {
+  if (core == nullptr) return;
+  // A forked child leaves everything to its parent, the memory included.
+  if (core->in_child()) return;
+  delete core;
+}
+
+// Runs `call` on the core; whatever is thrown inside ends here as a status.
+template <typename Call>
+Status guarded(detail::Core* core, const Call& call) noexcept {
+  if (core == nullptr) return Code::not_open;
+  try {
+    return call(*core);
+  } catch (const std::bad_alloc&) {
+    return Code::out_of_memory;
+  } catch (...) {
+    return Code::disk_error;
+  }
+}
+
+}  // namespace
+
+Tracker Tracker::open(const Config& config) noexcept {
+  Tracker tracker;
+  try {
+    tracker.core_.reset(detail::Core::open(config, detail::Seams()));
+  } catch (...) {
+    // No memory for as much as a core; the tracker answers not_open.
+  }
+  return tracker;
+}
+
+Tracker::Tracker() noexcept : core_(nullptr, &destroy) {}
+Tracker::Tracker(Tracker&& other) noexcept = default;
+Tracker& Tracker::operator=(Tracker&& other) noexcept = default;
+Tracker::~Tracker() = default;
+
+Status Tracker::status() const noexcept {
+  return guarded(core_.get(), [](detail::Core& core) { return core.status(); });
+}
+
+Status Tracker::identify(std::string_view user_id, Members members) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.identify(user_id, members); });
+}
+
+Event Tracker::event() noexcept { return Event(core_.get()); }
+
+Status Tracker::track_json(std::string_view json) noexcept {
+  return guarded(core_.get(), [&](detail::Core&) {
+    Event sentence = event();
+    if (Status filled = fill_from_json(json, sentence); !filled) sentence.problem_ = std::move(filled);
+    return sentence.track();
+  });
+}
+
+Status Tracker::consent(Consent consent) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.set_consent(consent); });
+}
+
+Consent Tracker::consent() const noexcept {
+  Consent consent = Consent::pending;
+  static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
+    consent = core.consent();
+    return Status();
+  }));
+  return consent;
+}
+
+Status Tracker::erase() noexcept {
+  return guarded(core_.get(), [](detail::Core& core) { return core.erase(); });
+}
+
+Status Tracker::flush(std::chrono::milliseconds deadline) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.flush(deadline); });
+}
+
+Stats Tracker::stats() const noexcept {
+  Stats stats;
+  static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
+    stats = core.stats();
+    return Status();
+  }));
+  return stats;
+}
+
+std::chrono::milliseconds Tracker::work(std::chrono::milliseconds budget) noexcept {
+  std::chrono::milliseconds wait(-1);
+  static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
+    wait = core.work(budget);
+    return Status();
+  }));
+  return wait;
+}
+
+Status Tracker::close(std::chrono::milliseconds deadline) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.close(deadline); });
+}
+
+}  // namespace yukha
