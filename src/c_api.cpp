@@ -46,11 +46,14 @@ namespace {
 
 constexpr std::size_t members_max = 1024;  // more cannot fit into a sentence of 32 KiB
 
-std::string_view text(const char* from) noexcept { return from == nullptr ? std::string_view() : std::string_view(from); }
+std::string_view text(const char* from) noexcept {
+  return from == nullptr ? std::string_view() : std::string_view(from);
+}
 
 // Runs `call` with the members as C++ has them; bad_argument for a null among them.
 template <typename Call>
-yukha_result with_members(yukha_sentence* sentence, const yukha_member* members, size_t count, const Call& call) noexcept {
+yukha_result with_members(yukha_sentence* sentence, const yukha_member* members, size_t count,
+                          const Call& call) noexcept {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   if (count > 0 && members == nullptr) return sentence->owner->note({Code::bad_argument, "members"});
   if (count > members_max) return sentence->owner->note({Code::sentence_too_large, "members"});
@@ -137,7 +140,8 @@ yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, const y
     if ((count > 0 && members == nullptr) || count > members_max) return {Code::bad_argument, "members"};
     std::vector<Member> list(count);
     for (size_t i = 0; i < count; ++i) {
-      if (members[i].name == nullptr || members[i].value == nullptr) return {Code::bad_argument, "a member without name or value"};
+      if (members[i].name == nullptr || members[i].value == nullptr)
+        return {Code::bad_argument, "a member without name or value"};
       list[i] = {members[i].name, members[i].value};
     }
     return inner.identify(text(user_id), {list.data(), list.size()});
@@ -149,15 +153,19 @@ yukha_sentence* yukha_sentence_new(yukha_tracker* tracker) {
   return new (std::nothrow) yukha_sentence{tracker, std::nullopt};
 }
 
-void yukha_sentence_free(yukha_sentence* sentence) { delete sentence; }
+void yukha_sentence_free(yukha_sentence* sentence) {
+  delete sentence;
+}
 
-yukha_result yukha_location(yukha_sentence* sentence, const char* screen, const yukha_member* parameters, size_t count) {
+yukha_result yukha_location(yukha_sentence* sentence, const char* screen, const yukha_member* parameters,
+                            size_t count) {
   return with_members(sentence, parameters, count,
                       [&](yukha::Event& event, Members list) { event.location(text(screen), list); });
 }
 
 yukha_result yukha_content(yukha_sentence* sentence, const char* id, const yukha_member* members, size_t count) {
-  return with_members(sentence, members, count, [&](yukha::Event& event, Members list) { event.content(text(id), list); });
+  return with_members(sentence, members, count,
+                      [&](yukha::Event& event, Members list) { event.content(text(id), list); });
 }
 
 yukha_result yukha_referral(yukha_sentence* sentence, const char* from) {
@@ -209,7 +217,8 @@ yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t s
 }
 
 yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent) {
-  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.consent(static_cast<yukha::Consent>(consent)); });
+  return with_tracker(tracker,
+                      [&](yukha::Tracker& inner) { return inner.consent(static_cast<yukha::Consent>(consent)); });
 }
 
 int32_t yukha_consent(yukha_tracker* tracker) {
@@ -221,7 +230,8 @@ yukha_result yukha_erase(yukha_tracker* tracker) {
 }
 
 yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms) {
-  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.flush(std::chrono::milliseconds(deadline_ms)); });
+  return with_tracker(tracker,
+                      [&](yukha::Tracker& inner) { return inner.flush(std::chrono::milliseconds(deadline_ms)); });
 }
 
 yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes) {
@@ -255,10 +265,13 @@ int64_t yukha_work(yukha_tracker* tracker, int64_t budget_ms) {
 }
 
 yukha_result yukha_close(yukha_tracker* tracker, int64_t deadline_ms) {
-  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.close(std::chrono::milliseconds(deadline_ms)); });
+  return with_tracker(tracker,
+                      [&](yukha::Tracker& inner) { return inner.close(std::chrono::milliseconds(deadline_ms)); });
 }
 
-void yukha_free(yukha_tracker* tracker) { delete tracker; }
+void yukha_free(yukha_tracker* tracker) {
+  delete tracker;
+}
 
 size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size) {
   if (tracker == nullptr) return 0;
@@ -271,8 +284,12 @@ size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size) {
   return tracker->last_error.size();
 }
 
-const char* yukha_result_name(yukha_result result) { return yukha::code_name(static_cast<Code>(result)); }
+const char* yukha_result_name(yukha_result result) {
+  return yukha::code_name(static_cast<Code>(result));
+}
 
-const char* yukha_version(void) { return YUKHA_VERSION; }
+const char* yukha_version(void) {
+  return YUKHA_VERSION;
+}
 
 }  // extern "C"

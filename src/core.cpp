@@ -83,11 +83,13 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   if (!between<milliseconds>(config.ring_full_wait, milliseconds(0), minutes(1))) {
     return out_of_range("ring_full_wait", "0 to 1 min");
   }
-  if (!between<std::size_t>(config.ring_bytes, 64 << 10, 64 << 20)) return out_of_range("ring_bytes", "64 KiB to 64 MiB");
+  if (!between<std::size_t>(config.ring_bytes, 64 << 10, 64 << 20))
+    return out_of_range("ring_bytes", "64 KiB to 64 MiB");
   if (!between<std::uint64_t>(config.queue_bytes_max, 2ULL << 20, 64ULL << 30)) {
     return out_of_range("queue_bytes_max", "2 MiB to 64 GiB");
   }
-  if (config.queue_bytes_max < 2 * config.ring_bytes) return out_of_range("queue_bytes_max", "at least twice ring_bytes");
+  if (config.queue_bytes_max < 2 * config.ring_bytes)
+    return out_of_range("queue_bytes_max", "at least twice ring_bytes");
   if (!between<hours>(config.age_max, hours(1), hours(30 * 24))) return out_of_range("age_max", "1 h to 30 days");
   if (!between<std::size_t>(config.batch_lines_max, 1, 500)) return out_of_range("batch_lines_max", "1 to 500");
   if (!between<std::size_t>(config.batch_bytes_max, 33 << 10, 1'000'000)) {
@@ -101,7 +103,8 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   }
   settings.sends = !config.endpoint.empty();
   if (settings.sends) {
-    if (Status status = send::parse_endpoint(config.endpoint, config.allow_plain_http, settings.endpoint); !status) return status;
+    if (Status status = send::parse_endpoint(config.endpoint, config.allow_plain_http, settings.endpoint); !status)
+      return status;
   }
   settings.upload_interval_ms = config.upload_interval.count();
   settings.sync_interval_ms = config.sync_interval.count();
@@ -211,14 +214,17 @@ void Core::open_lane(const Config& config) {
   if (use_thread_) thread_ = std::thread([this] { thread_main(); });
 }
 
-Core::~Core() { static_cast<void>(close(std::chrono::seconds(2))); }
+Core::~Core() {
+  static_cast<void>(close(std::chrono::seconds(2)));
+}
 
 void Core::begin_run() {
   circumstances_.install_id = directory_.state().install_id;
   run_base_ = lane_->ring().accepted();
   if (!identified_) {
     circumstances_.user.clear();
-    static_cast<void>(compose::append_member(circumstances_.user, compose::Part::user, "id", circumstances_.install_id));
+    static_cast<void>(
+        compose::append_member(circumstances_.user, compose::Part::user, "id", circumstances_.install_id));
   }
   encoder_.set(circumstances_);
 }
@@ -272,14 +278,18 @@ Status Core::track(const Event& event, Status problem) {
         return Code::closed;
       }
       if (consent_ == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
-      if (!problem) return refuse(hold::Refusal::invalid, std::move(problem));
+      if (!problem) {
+        // Without memory the sentence may be as good as any: it is refused for want of room.
+        const bool no_memory = problem == Code::out_of_memory;
+        return refuse(no_memory ? hold::Refusal::ring_full : hold::Refusal::invalid, std::move(problem));
+      }
       if (!has_action) return refuse(hold::Refusal::invalid, Code::missing_action);
 
       const std::size_t bound = encoder_.bound(event.size_);
       if (line_capacity_ < bound) {
         const std::size_t capacity = std::max<std::size_t>(bound, 4096);
         std::unique_ptr<char[]> larger(new (std::nothrow) char[capacity]);
-        if (!larger) return refuse(hold::Refusal::invalid, Code::out_of_memory);
+        if (!larger) return refuse(hold::Refusal::ring_full, Code::out_of_memory);
         line_ = std::move(larger);
         line_capacity_ = capacity;
       }
@@ -492,7 +502,8 @@ Status Core::close(std::chrono::milliseconds deadline) {
     transport_->wake();
     if (thread_.joinable()) thread_.join();
   } else {
-    static_cast<void>(drive(until, [](const send::Progress& progress) { return progress.drained && !progress.in_flight; }));
+    static_cast<void>(
+        drive(until, [](const send::Progress& progress) { return progress.drained && !progress.in_flight; }));
   }
 
   Lock work(work_);
@@ -543,10 +554,12 @@ std::int64_t Core::step_once() {
 
 bool Core::fall_asleep() {
   bool drained = false;
+  bool disk_waits = false;
   {
     Lock orders(orders_);
     if (erase_wanted_) return false;
     drained = progress_.drained;
+    disk_waits = progress_.disk_waits;
   }
   Lock intake(intake_);
   const hold::Ring& ring = lane_->ring();
@@ -554,8 +567,10 @@ bool Core::fall_asleep() {
     if (ring.used() != 0) return false;
     attention_ = Attention::any_line;
   } else {
-    // A ring that is half full and was not emptied meets a full disk; the next look is timed.
-    attention_ = ring.used() * 2 >= ring.capacity() ? Attention::none : Attention::half_full;
+    const bool half_full = ring.used() * 2 >= ring.capacity();
+    if (half_full && !disk_waits) return false;
+    // After a disk fault the next look is timed; more lines cannot bring it forward.
+    attention_ = half_full ? Attention::none : Attention::half_full;
   }
   return true;
 }

@@ -36,9 +36,9 @@ struct Seams {
 // Checks what can be checked without touching anything: bad_config, bad_key, bad_endpoint, plain_http.
 Status check_config(const Config& config, send::WorkerSettings& settings);
 
-// Two locks, never held together but in this order: work_, intake_. `intake_` is held for the length of a line's copying;
-// `work_` for a worker's step. Nothing travels between the app's threads and the worker but the ring's bytes, a wake-up
-// and the orders.
+// Two locks, never held together but in this order: work_, intake_. `intake_` is held for the length of a line's
+// copying; `work_` for a worker's step. Nothing travels between the app's threads and the worker but the ring's bytes,
+// a wake-up and the orders.
 class Core final : private send::WorkerHost {
  public:
   // Never fails: a core that could not open answers every call with the reason.
@@ -51,6 +51,7 @@ class Core final : private send::WorkerHost {
   const std::string& app_id() const noexcept { return app_id_; }
   bool in_child() const noexcept { return fork_guard_.in_child(); }
 
+  Event event() noexcept { return Event(this); }
   Status identify(std::string_view user_id, Members members);
   Status track(const Event& event, Status problem);
   Status set_consent(Consent consent);

@@ -83,7 +83,8 @@ bool Event::add(int part_number, std::string_view name, std::string_view value) 
     problem_ = repeated(part, name);
     return false;
   }
-  const std::size_t bytes = name.empty() ? compose::referral_entry_size(value) : compose::member_entry_size(name, value);
+  const std::size_t bytes =
+      name.empty() ? compose::referral_entry_size(value) : compose::member_entry_size(name, value);
   char* out = detail::Builder::room(store_, size_, capacity_, inline_, bytes, problem_);
   if (out == nullptr) return false;
   if (name.empty()) {
@@ -122,7 +123,7 @@ Event& Event::location(std::string_view screen, Members parameters) & noexcept {
 }
 
 Event& Event::content(std::string_view id, Members members) & noexcept {
-  add(static_cast<int>(Part::content), "id", id);
+  if (!id.empty()) add(static_cast<int>(Part::content), "id", id);
   add_members(static_cast<int>(Part::content), members);
   return *this;
 }
@@ -157,8 +158,7 @@ Event& Event::action(std::string_view type, std::chrono::milliseconds duration, 
     *--at = static_cast<char>('0' + left % 10);
     left /= 10;
   } while (left != 0);
-  add(static_cast<int>(Part::action), "duration_ms",
-      {at, static_cast<std::size_t>(digits + sizeof digits - at)});
+  add(static_cast<int>(Part::action), "duration_ms", {at, static_cast<std::size_t>(digits + sizeof digits - at)});
   add_members(static_cast<int>(Part::action), members);
   return *this;
 }

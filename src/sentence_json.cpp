@@ -46,7 +46,9 @@ bool word(const Json& part, const char* name, std::string& text) {
   return found == part.end() || text_of(*found, text);
 }
 
-Status wrong(const std::string& what) { return {Code::not_a_sentence, what}; }
+Status wrong(const std::string& what) {
+  return {Code::not_a_sentence, what};
+}
 
 }  // namespace
 
@@ -93,7 +95,7 @@ Status fill_from_json(std::string_view text, Event& event) {
       std::string id;
       PartText part;
       if (!part.read(value, {"id"}) || !word(value, "id", id)) return wrong(name);
-      if (value.contains("id") || !part.members.empty()) event.content(id, part.list());
+      event.content(id, part.list());
     } else if (name == "referral") {
       std::string from;
       if (!text_of(value, from)) return wrong(name);

@@ -12,14 +12,18 @@ struct Words {
 constexpr Words table[] = {
     {Code::ok, "ok", "done"},
     {Code::kept_in_memory, "kept_in_memory",
-     "kept in memory only, and lost when the process ends: the queue directory cannot be used; choose another queue_dir"},
-    {Code::still_waiting, "still_waiting", "the deadline came before everything was delivered; what waits is safe and is sent later"},
-    {Code::cut_short, "cut_short", "a running request was cancelled at the deadline; its batch is safe and is sent again"},
+     "kept in memory only, and lost when the process ends: the queue directory cannot be used; choose another "
+     "queue_dir"},
+    {Code::still_waiting, "still_waiting",
+     "the deadline came before everything was delivered; what waits is safe and is sent later"},
+    {Code::cut_short, "cut_short",
+     "a running request was cancelled at the deadline; its batch is safe and is sent again"},
     {Code::ring_full, "ring_full", "the ring is full because the worker is behind; wait a moment or raise ring_bytes"},
     {Code::closed, "closed", "the tracker was closed"},
     {Code::not_open, "not_open", "the tracker was never opened, or was moved away"},
     {Code::consent_denied, "consent_denied", "consent is denied, so nothing is kept"},
-    {Code::forked_child, "forked_child", "this is a forked child of the process that opened the tracker; open one of its own here"},
+    {Code::forked_child, "forked_child",
+     "this is a forked child of the process that opened the tracker; open one of its own here"},
     {Code::sentence_too_large, "sentence_too_large", "a sentence may have 32 KiB once encoded"},
     {Code::bad_member_name, "bad_member_name", "a member's name must be [a-z][a-z0-9_]{0,63}"},
     {Code::reserved_member, "reserved_member", "this member is the library's own"},
@@ -35,10 +39,12 @@ constexpr Words table[] = {
     {Code::plain_http, "plain_http",
      "plain http is for loopback; use https, or set allow_plain_http if everybody between may read and change it"},
     {Code::bad_argument, "bad_argument", "an argument is missing or impossible"},
-    {Code::lane_held, "lane_held", "another tracker has this lane of the queue directory; close it, or name another lane"},
+    {Code::lane_held, "lane_held",
+     "another tracker has this lane of the queue directory; close it, or name another lane"},
     {Code::no_free_lane, "no_free_lane", "all 16 lanes of the queue directory are in use"},
     {Code::newer_format, "newer_format",
-     "the queue was written by a newer version of the library and is left as it is; update, or choose another queue_dir"},
+     "the queue was written by a newer version of the library and is left as it is; update, or choose another "
+     "queue_dir"},
     {Code::disk_full, "disk_full", "there is no space left on the device"},
     {Code::disk_error, "disk_error", "the queue directory or a file in it cannot be read or written"},
     {Code::out_of_memory, "out_of_memory", "there is no memory left"},
@@ -54,7 +60,9 @@ const Words& words_of(Code code) noexcept {
 
 }  // namespace
 
-const char* code_name(Code code) noexcept { return words_of(code).name; }
+const char* code_name(Code code) noexcept {
+  return words_of(code).name;
+}
 
 std::string Status::message() const {
   const Words& words = words_of(code_);

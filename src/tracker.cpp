@@ -55,7 +55,9 @@ Status Tracker::identify(std::string_view user_id, Members members) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.identify(user_id, members); });
 }
 
-Event Tracker::event() noexcept { return Event(core_.get()); }
+Event Tracker::event() noexcept {
+  return Event(core_.get());
+}
 
 Status Tracker::track_json(std::string_view json) noexcept {
   return guarded(core_.get(), [&](detail::Core&) {

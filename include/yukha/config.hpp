@@ -45,7 +45,8 @@ struct Config {
   std::string endpoint;
   // Plain http is for loopback; anywhere else it must be asked for here, and is logged at every open().
   bool allow_plain_http = false;
-  // The keys a request may be signed with, the preferred one first; the next is tried when the endpoint does not know it.
+  // The keys a request may be signed with, the preferred one first; the next is tried when the endpoint does not know
+  // it.
   std::vector<SigningKey> keys;
 
   // Facts about the device that go with every sentence (device.<name>). `os`, `model` and `locale` are found out when
@@ -64,11 +65,11 @@ struct Config {
   // What track() may wait for when the ring is full, before it answers ring_full. 0 (games) to 1 min.
   std::chrono::milliseconds ring_full_wait{0};
 
-  std::size_t ring_bytes = 512 * 1024;                      // 64 KiB to 64 MiB, rounded up to whole pages
-  std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;      // 2 MiB to 64 GiB, all files of the directory together
-  std::chrono::hours age_max{30 * 24};                      // 1 h to 30 days since the sentence was held
-  std::size_t batch_lines_max = 500;                        // 1 to 500
-  std::size_t batch_bytes_max = 1'000'000;                  // 32 KiB to 1,000,000, before compression
+  std::size_t ring_bytes = 512 * 1024;                  // 64 KiB to 64 MiB, rounded up to whole pages
+  std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;  // 2 MiB to 64 GiB, all files of the directory together
+  std::chrono::hours age_max{30 * 24};                  // 1 h to 30 days since the sentence was held
+  std::size_t batch_lines_max = 500;                    // 1 to 500
+  std::size_t batch_bytes_max = 1'000'000;              // 32 KiB to 1,000,000, before compression
 
   // false: no thread is started, and the host calls Tracker::work() where it suits.
   bool use_thread = true;

@@ -58,7 +58,7 @@ class [[nodiscard]] Event {
   // percent-encoded. A screen that is a URL itself (scheme://…) is kept, repaired where java.net.URI could not read it,
   // and the parameters join its query.
   Event& location(std::string_view screen, Members parameters = {}) & noexcept;
-  // What it was about. Members: any but `id`.
+  // What it was about; an empty id is left out. Members: any but `id`.
   Event& content(std::string_view id, Members members = {}) & noexcept;
   // What led here: CLICK, PUSH, a URL.
   Event& referral(std::string_view from) & noexcept;

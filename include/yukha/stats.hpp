@@ -20,16 +20,16 @@ struct Stats {
   std::uint64_t lost = 0;         // accepted, and not found again after a power loss or in a damaged file
 
   // track() did not keep them, and said why. Not part of `accepted`.
-  std::uint64_t refused = 0;             // all of the following together
-  std::uint64_t refused_ring_full = 0;   // the worker was behind
-  std::uint64_t refused_consent = 0;     // consent was denied
-  std::uint64_t refused_invalid = 0;     // not a sentence: names, sizes, times
-  std::uint64_t refused_closed = 0;      // after close(), or in a fork's child (since this process opened the lane)
+  std::uint64_t refused = 0;            // all of the following together
+  std::uint64_t refused_ring_full = 0;  // no room: the worker was behind, or the disk or memory failed
+  std::uint64_t refused_consent = 0;    // consent was denied
+  std::uint64_t refused_invalid = 0;    // not a sentence: names, sizes, times
+  std::uint64_t refused_closed = 0;     // after close(), or in a fork's child (since this process opened the lane)
 
-  std::uint64_t requests = 0;       // since open()
-  std::uint64_t failures = 0;       // verdicts in a row that were no delivery; 0 after a delivery
-  std::int64_t next_attempt_ms = 0; // how long the endpoint is left in peace from now; 0: not at all
-  std::string last_trouble;         // the latest verdict that was no delivery, for a person; empty after a delivery
+  std::uint64_t requests = 0;        // since open()
+  std::uint64_t failures = 0;        // verdicts in a row that were no delivery; 0 after a delivery
+  std::int64_t next_attempt_ms = 0;  // how long the endpoint is left in peace from now; 0: not at all
+  std::string last_trouble;          // the latest verdict that was no delivery, for a person; empty after a delivery
 };
 
 }  // namespace yukha

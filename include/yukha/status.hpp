@@ -21,33 +21,33 @@ enum class Code : std::int32_t {
   still_waiting = 2,   // flush: the deadline came first; what waits is safe and is sent later
   cut_short = 3,       // close: a running request was cancelled at the deadline; its batch is sent again
 
-  ring_full = -1,            // the worker is behind; wait a moment or raise Config::ring_bytes
-  closed = -2,               // the tracker was closed
-  not_open = -3,             // the tracker could not be opened; its status() says why
-  consent_denied = -4,       // consent is denied: nothing is kept
-  forked_child = -5,         // called in a child made by fork(); open a tracker of its own there
-  sentence_too_large = -6,   // over 32 KiB once encoded
-  bad_member_name = -7,      // not [a-z][a-z0-9_]{0,63}
-  reserved_member = -8,      // a member only the library may write
-  repeated_member = -9,      // the same member or part twice in one sentence
-  missing_action = -10,      // a sentence needs action(type)
-  bad_time = -11,            // before year 1 or after year 9999, or a negative duration
-  already_tracked = -12,     // the builder was moved from, or its sentence was tracked already
-  not_a_sentence = -13,      // track_json: not the six parts as JSON
-  too_many_members = -14,    // identify: more than fits beside a sentence
+  ring_full = -1,           // the worker is behind; wait a moment or raise Config::ring_bytes
+  closed = -2,              // the tracker was closed
+  not_open = -3,            // the tracker could not be opened; its status() says why
+  consent_denied = -4,      // consent is denied: nothing is kept
+  forked_child = -5,        // called in a child made by fork(); open a tracker of its own there
+  sentence_too_large = -6,  // over 32 KiB once encoded
+  bad_member_name = -7,     // not [a-z][a-z0-9_]{0,63}
+  reserved_member = -8,     // a member only the library may write
+  repeated_member = -9,     // the same member or part twice in one sentence
+  missing_action = -10,     // a sentence needs action(type)
+  bad_time = -11,           // before year 1 or after year 9999, or a negative duration
+  already_tracked = -12,    // the builder was moved from, or its sentence was tracked already
+  not_a_sentence = -13,     // track_json: not the six parts as JSON
+  too_many_members = -14,   // identify: more than fits beside a sentence
 
-  bad_config = -20,      // a setting outside its range; the message names it
-  bad_key = -21,         // a signing key that is not base64, or has no id
-  bad_endpoint = -22,    // not a http or https URL
-  plain_http = -23,      // plain http to a host that is not loopback without allow_plain_http
-  bad_argument = -24,    // a null or otherwise impossible argument
+  bad_config = -20,    // a setting outside its range; the message names it
+  bad_key = -21,       // a signing key that is not base64, or has no id
+  bad_endpoint = -22,  // not a http or https URL
+  plain_http = -23,    // plain http to a host that is not loopback without allow_plain_http
+  bad_argument = -24,  // a null or otherwise impossible argument
 
-  lane_held = -30,       // the named lane is in use by another tracker
-  no_free_lane = -31,    // all 16 lanes of the directory are in use
-  newer_format = -32,    // written by a newer version of the library; left as it is
-  disk_full = -33,       // no space left
-  disk_error = -34,      // the directory or a file in it cannot be read or written
-  out_of_memory = -35,   // no memory
+  lane_held = -30,      // the named lane is in use by another tracker
+  no_free_lane = -31,   // all 16 lanes of the directory are in use
+  newer_format = -32,   // written by a newer version of the library; left as it is
+  disk_full = -33,      // no space left
+  disk_error = -34,     // the directory or a file in it cannot be read or written
+  out_of_memory = -35,  // no memory
 };
 
 // The code's name as it stands above, for example "ring_full".

@@ -43,8 +43,8 @@ class Tracker {
   // Threads: any. Blocks: never.
   Status status() const noexcept;
 
-  // Who: from now on, until changed. An empty id goes back to the anonymous one (the install id). Members: any but `id`.
-  // Threads: any. Blocks: never.
+  // Who: from now on, until changed. An empty id goes back to the anonymous one (the install id). Members: any but
+  // `id`. Threads: any. Blocks: never.
   Status identify(std::string_view user_id, Members members = {}) noexcept;
 
   // Begins a sentence; see Event.

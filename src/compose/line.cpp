@@ -33,7 +33,9 @@ class Out {
 };
 
 // The member that the contract names first in its part; the order of calls must not move it.
-std::string_view leader(Part part) noexcept { return part == Part::action ? "type" : "id"; }
+std::string_view leader(Part part) noexcept {
+  return part == Part::action ? "type" : "id";
+}
 
 void put_member(Out& out, std::string_view text) noexcept {
   if (!out.ends_with('{')) out.put(',');
@@ -87,7 +89,8 @@ void LineEncoder::set(const Circumstances& circumstances) {
   user_text_ = joined(circumstances.user, "");
   char run[16];
   write_hex64(circumstances.run, run);
-  device_head_ = "\"id\":\"" + circumstances.install_id + "\",\"run\":\"" + std::string(run, sizeof run) + "\",\"seq\":\"";
+  device_head_ =
+      "\"id\":\"" + circumstances.install_id + "\",\"run\":\"" + std::string(run, sizeof run) + "\",\"seq\":\"";
   device_mid_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
   device_text_ = joined(circumstances.device, ",");
 }

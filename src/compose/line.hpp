@@ -23,8 +23,8 @@ struct Sentence {
   std::size_t parts_size = 0;
   std::int64_t id_unix_ms = 0;  // goes into the id
   std::uint64_t chance[2] = {0, 0};
-  std::int64_t unix_ms = 0;     // when it happened
-  bool own_time = false;        // the app said when; its clock offset is 0 by definition
+  std::int64_t unix_ms = 0;  // when it happened
+  bool own_time = false;     // the app said when; its clock offset is 0 by definition
   std::uint64_t seq = 0;
 };
 

@@ -22,7 +22,9 @@ std::size_t put(char* out, std::size_t at, std::string_view text) noexcept {
   return at + text.size();
 }
 
-char* after(char* out, std::size_t at) noexcept { return out == nullptr ? nullptr : out + at; }
+char* after(char* out, std::size_t at) noexcept {
+  return out == nullptr ? nullptr : out + at;
+}
 
 std::size_t write_location(std::string_view app_id, std::string_view screen, Members parameters, char* out) noexcept {
   std::size_t at = 0;
@@ -62,12 +64,18 @@ std::size_t write_location(std::string_view app_id, std::string_view screen, Mem
 
 const char* part_name(Part part) noexcept {
   switch (part) {
-    case Part::user: return "user";
-    case Part::device: return "device";
-    case Part::location: return "location";
-    case Part::content: return "content";
-    case Part::referral: return "referral";
-    case Part::action: return "action";
+    case Part::user:
+      return "user";
+    case Part::device:
+      return "device";
+    case Part::location:
+      return "location";
+    case Part::content:
+      return "content";
+    case Part::referral:
+      return "referral";
+    case Part::action:
+      return "action";
   }
   return "";
 }

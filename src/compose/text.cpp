@@ -98,14 +98,30 @@ enum class UrlPiece { authority, path, query, fragment };
 constexpr bool java_reads(UrlPiece piece, unsigned char c) noexcept {
   if (is_alphanumeric(c)) return true;
   switch (c) {
-    case '_': case '-': case '!': case '.': case '~': case '\'': case '(': case ')': case '*':
-    case ',': case ';': case ':': case '$': case '&': case '+': case '=': case '@':
+    case '_':
+    case '-':
+    case '!':
+    case '.':
+    case '~':
+    case '\'':
+    case '(':
+    case ')':
+    case '*':
+    case ',':
+    case ';':
+    case ':':
+    case '$':
+    case '&':
+    case '+':
+    case '=':
+    case '@':
       return true;
     case '/':
       return piece != UrlPiece::authority;
     case '?':
       return piece == UrlPiece::query || piece == UrlPiece::fragment;
-    case '[': case ']':
+    case '[':
+    case ']':
       return piece == UrlPiece::query || piece == UrlPiece::fragment;
     default:
       return false;
@@ -153,7 +169,8 @@ bool is_bracketed_address(std::string_view authority) noexcept {
   // shapes are let through; anything odder is percent-encoded and read as a name.
   const std::string_view address = authority.substr(1, i - 1);
   const std::size_t zeros = address.find("::");
-  if (zeros == std::string_view::npos ? colons != 7 : (address.find("::", zeros + 1) != std::string_view::npos || colons > 7)) {
+  if (zeros == std::string_view::npos ? colons != 7
+                                      : (address.find("::", zeros + 1) != std::string_view::npos || colons > 7)) {
     return false;
   }
   int digits = 0;
@@ -227,12 +244,25 @@ std::size_t write_json_text(std::string_view text, char* out) noexcept {
     }
     sink.put('\\');
     switch (c) {
-      case '"': case '\\': sink.put(static_cast<char>(c)); break;
-      case '\b': sink.put('b'); break;
-      case '\f': sink.put('f'); break;
-      case '\n': sink.put('n'); break;
-      case '\r': sink.put('r'); break;
-      case '\t': sink.put('t'); break;
+      case '"':
+      case '\\':
+        sink.put(static_cast<char>(c));
+        break;
+      case '\b':
+        sink.put('b');
+        break;
+      case '\f':
+        sink.put('f');
+        break;
+      case '\n':
+        sink.put('n');
+        break;
+      case '\r':
+        sink.put('r');
+        break;
+      case '\t':
+        sink.put('t');
+        break;
       default:
         sink.put("u00");
         sink.put(hex_digits[c >> 4]);

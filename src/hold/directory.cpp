@@ -15,11 +15,20 @@ constexpr std::int64_t application_id = 0x79756b68;  // "yukh": what `file` and 
 Status status_of(const Database& database, const std::string& path) {
   const std::string detail = path + ": " + database.fault_text();
   switch (database.fault()) {
-    case Fault::none: return {};
-    case Fault::busy: return {Code::lane_held, path};
-    case Fault::full: return {Code::disk_full, detail};
-    case Fault::out_of_memory: return {Code::out_of_memory, detail};
-    case Fault::corrupt: case Fault::read_only: case Fault::cannot_open: case Fault::io: case Fault::other: break;
+    case Fault::none:
+      return {};
+    case Fault::busy:
+      return {Code::lane_held, path};
+    case Fault::full:
+      return {Code::disk_full, detail};
+    case Fault::out_of_memory:
+      return {Code::out_of_memory, detail};
+    case Fault::corrupt:
+    case Fault::read_only:
+    case Fault::cannot_open:
+    case Fault::io:
+    case Fault::other:
+      break;
   }
   return {Code::disk_error, detail};
 }
@@ -38,6 +47,9 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
     database_.open(path_, files.sqlite_vfs(), false);
     // FULL: an epoch or a consent that was answered must not come back old after a power loss.
     database_.run("PRAGMA synchronous=FULL");
+    // Its rollback journal ends by being cut to nothing and synced. One that is unlinked may come back after a power
+    // loss, and would then undo what came after it.
+    database_.run("PRAGMA journal_mode=TRUNCATE");
     if (database_.number("PRAGMA user_version") > format_version) {
       return {Code::newer_format, path_};
     }
@@ -162,11 +174,10 @@ bool Directory::begin_new_epoch() {
 
 bool Directory::carry(const std::string& lane, const Ledger& ledger) {
   if (!database_.is_open()) return true;
-  const nlohmann::json text = {{"epoch", state_.epoch},
-                               {"accepted", ledger.accepted},       {"delivered", ledger.delivered},
-                               {"quarantined", ledger.quarantined}, {"evicted", ledger.evicted},
-                               {"erased", ledger.erased},           {"lost", ledger.lost},
-                               {"refused", ledger.refused}};
+  const nlohmann::json text = {{"epoch", state_.epoch},         {"accepted", ledger.accepted},
+                               {"delivered", ledger.delivered}, {"quarantined", ledger.quarantined},
+                               {"evicted", ledger.evicted},     {"erased", ledger.erased},
+                               {"lost", ledger.lost},           {"refused", ledger.refused}};
   Transaction transaction(database_, Durable::yes);
   Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text.dump()).run();
   return transaction.commit();

@@ -53,8 +53,8 @@ class Directory {
   // A new epoch and a new install id, on the disk before this returns true.
   bool begin_new_epoch();
 
-  // The ledger of a lane whose files are about to be unlinked, for the present epoch. Kept until the lane has begun anew,
-  // so that a kill in between loses no count.
+  // The ledger of a lane whose files are about to be unlinked, for the present epoch. Kept until the lane has begun
+  // anew, so that a kill in between loses no count.
   bool carry(const std::string& lane, const Ledger& ledger);
   bool carried(const std::string& lane, Ledger& ledger);
   bool drop_carried(const std::string& lane);

@@ -22,8 +22,9 @@ std::vector<std::string> Lane::list(system::Files& files, const std::string& dir
   std::vector<std::string> lanes;
   static_cast<void>(files.list(directory, names));
   for (const std::string& name : names) {
-    const bool is_database = name.size() > database_ending.size() &&
-                             name.compare(name.size() - database_ending.size(), std::string::npos, database_ending) == 0;
+    const bool is_database =
+        name.size() > database_ending.size() &&
+        name.compare(name.size() - database_ending.size(), std::string::npos, database_ending) == 0;
     if (is_database && name != "directory.db") lanes.push_back(name.substr(0, name.size() - database_ending.size()));
   }
   std::sort(lanes.begin(), lanes.end());
@@ -81,7 +82,8 @@ Status Lane::salvage() {
   static_cast<void>(files_.sync_directory(settings_.directory));
   notice_ = "the queue " + path(".db") + " was damaged and set aside as " + aside;
   Queue fresh;
-  if (Status status = fresh.open(files_, path(".db"), directory_.state().epoch, settings_.batches); !status) return status;
+  if (Status status = fresh.open(files_, path(".db"), directory_.state().epoch, settings_.batches); !status)
+    return status;
   const std::uint64_t rows = fresh.salvage_from(aside);
   notice_ += "; sentences saved from it: " + std::to_string(rows);
   fresh.close();
@@ -93,8 +95,8 @@ Status Lane::open_ring(const std::string& run) {
   // Twice at the most: the second time the file is new.
   for (int attempt = 0; attempt < 2; ++attempt) {
     RingFound found;
-    const system::Error error = ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), random_id(dice_),
-                                           queue_.ring_mark(), found);
+    const system::Error error = ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(),
+                                           random_id(dice_), queue_.ring_mark(), found);
     if (error != 0) {
       queue_.close();
       const std::string detail = path(".ring") + " (" + system::error_text(error) + ")";
@@ -119,7 +121,9 @@ Status Lane::open_ring(const std::string& run) {
       }
       ring_.release(found.next_position);
     }
-    if (found.damaged) notice_ = "the ring " + path(".ring") + " was damaged; sentences found in it: " + std::to_string(found.lines.size());
+    if (found.damaged)
+      notice_ =
+          "the ring " + path(".ring") + " was damaged; sentences found in it: " + std::to_string(found.lines.size());
     if (!found.begin_anew) return {};
     static_cast<void>(files_.remove(path(".ring")));
   }
@@ -146,7 +150,8 @@ Status Lane::open_any(const std::string& run) {
 Status Lane::open_in_memory(const std::string& run) {
   in_memory_ = true;
   name_ = "memory";
-  if (Status status = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !status) return status;
+  if (Status status = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !status)
+    return status;
   if (!queue_.begin_opening(run)) return queue_.status();
   ring_.open_in_memory(settings_.ring_bytes, random_id(dice_), queue_.ring_mark());
   return {};
@@ -168,7 +173,8 @@ Status Lane::erase(const std::string& run) {
   ledger.quarantined = 0;
   if (in_memory_) {
     queue_.close();
-    if (Status status = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !status) return status;
+    if (Status status = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !status)
+      return status;
     if (!queue_.restore(ledger) || !queue_.begin_opening(run)) return queue_.status();
     ring_.open_in_memory(settings_.ring_bytes, random_id(dice_), queue_.ring_mark());
     return {};

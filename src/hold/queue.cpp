@@ -13,9 +13,13 @@ constexpr std::int64_t format_version = 1;
 constexpr std::int64_t reserve_bytes = 1 << 20;
 constexpr std::uint64_t log_bytes_kept = 2 << 20;
 
-int index_of(Priority priority) noexcept { return static_cast<int>(priority); }
+int index_of(Priority priority) noexcept {
+  return static_cast<int>(priority);
+}
 
-Priority priority_of(std::int64_t value) noexcept { return value == 1 ? Priority::critical : Priority::normal; }
+Priority priority_of(std::int64_t value) noexcept {
+  return value == 1 ? Priority::critical : Priority::normal;
+}
 
 }  // namespace
 
@@ -80,6 +84,11 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   }
   if (version == 0) create(epoch);
   database_.run("PRAGMA journal_mode=WAL");
+  if (version == 0 && !in_memory) {
+    // The name must survive before anything does that is kept in the file, and the rollback journal of its making must
+    // stay removed: back after a power loss it would undo what came later.
+    static_cast<void>(files.sync_directory(path.substr(0, path.rfind('/'))));
+  }
   // A checkpoint a mebibyte: long enough to be rare, short enough to keep the log inside its reserved blocks.
   database_.run("PRAGMA wal_autocheckpoint=256");
   // 512 KiB of pages are enough to seal one batch without reading twice.
@@ -133,9 +142,8 @@ bool Queue::load() {
   {
     Statement chunks(database_, "SELECT id, priority, lines, bytes FROM chunk ORDER BY id");
     while (chunks.row()) {
-      open_[index_of(priority_of(chunks.number(1)))].push_back({chunks.number(0),
-                                                                static_cast<std::size_t>(chunks.number(2)),
-                                                                static_cast<std::size_t>(chunks.number(3))});
+      open_[index_of(priority_of(chunks.number(1)))].push_back(
+          {chunks.number(0), static_cast<std::size_t>(chunks.number(2)), static_cast<std::size_t>(chunks.number(3))});
     }
   }
   Statement rows(database_,
@@ -163,9 +171,10 @@ bool Queue::load() {
 
 bool Queue::save_ledger(const Ledger& ledger) {
   const auto signed_number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
-  Statement statement(database_,
-                      "UPDATE state SET accepted = ?, delivered = ?, quarantined = ?, evicted = ?, erased = ?, lost = ?,"
-                      " refused_ring_full = ?, refused_consent = ?, refused_invalid = ?, refused_closed = ?");
+  Statement statement(
+      database_,
+      "UPDATE state SET accepted = ?, delivered = ?, quarantined = ?, evicted = ?, erased = ?, lost = ?,"
+      " refused_ring_full = ?, refused_consent = ?, refused_invalid = ?, refused_closed = ?");
   statement.bind(signed_number(ledger.accepted))
       .bind(signed_number(ledger.delivered))
       .bind(signed_number(ledger.quarantined))
@@ -210,7 +219,10 @@ bool Queue::end_run(std::uint64_t last_seq) {
 bool Queue::learn_true_time(std::int64_t true_unix_ms, std::int64_t elapsed_ms) {
   if (true_time_known_) return true;
   Transaction transaction(database_, Durable::no);
-  Statement(database_, "UPDATE opening SET true_start = ? WHERE id = ?").bind(true_unix_ms - elapsed_ms).bind(opening_).run();
+  Statement(database_, "UPDATE opening SET true_start = ? WHERE id = ?")
+      .bind(true_unix_ms - elapsed_ms)
+      .bind(opening_)
+      .run();
   // Openings that never learnt it: nothing is known but that they are over, so their age counts from now.
   Statement(database_, "UPDATE opening SET true_start = ? WHERE true_start IS NULL").bind(true_unix_ms).run();
   if (!transaction.commit()) return false;
@@ -487,12 +499,29 @@ bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>&
 
 bool Queue::set_bisect(std::int64_t id, Bisect bisect) {
   Transaction transaction(database_, Durable::no);
-  Statement(database_, "UPDATE batch SET bisect = ? WHERE id = ?").bind(static_cast<std::int64_t>(bisect)).bind(id).run();
+  Statement(database_, "UPDATE batch SET bisect = ? WHERE id = ?")
+      .bind(static_cast<std::int64_t>(bisect))
+      .bind(id)
+      .run();
   if (!transaction.commit()) return false;
   for (Batch& batch : batches_) {
     if (batch.id == id) batch.bisect = bisect;
   }
   return true;
+}
+
+bool Queue::free_orphans() {
+  bool freed = false;
+  for (Batch& batch : batches_) {
+    if (batch.bisect != Bisect::rest) continue;
+    const bool searched = std::any_of(batches_.begin(), batches_.end(), [&batch](const Batch& other) {
+      return other.bisect == Bisect::suspect && other.key == batch.key && other.root_size == batch.root_size;
+    });
+    if (searched) continue;
+    batch.bisect = Bisect::none;
+    freed = true;
+  }
+  return freed;
 }
 
 bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) {
@@ -581,7 +610,9 @@ std::uint64_t Queue::salvage_from(const std::string& damaged) {
     old.database_.clear();
   };
   Ledger ledger;
-  const auto signed_row = [](const Statement& rows, int column) { return static_cast<std::uint64_t>(rows.number(column)); };
+  const auto signed_row = [](const Statement& rows, int column) {
+    return static_cast<std::uint64_t>(rows.number(column));
+  };
   each("SELECT accepted, delivered, quarantined, evicted, erased, lost, ring_id, ring_position FROM state",
        [&](const Statement& rows) {
          ledger.accepted = signed_row(rows, 0);
@@ -626,7 +657,8 @@ std::uint64_t Queue::salvage_from(const std::string& damaged) {
          waiting += batch.facts.lines - batch.facts.own_lines;
        });
   each("SELECT sentence_id, reason, line FROM quarantine ORDER BY id", [&](const Statement& rows) {
-    insert_rejected({{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.blob(2)), false}}, opening_, 0);
+    insert_rejected({{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.blob(2)), false}},
+                    opening_, 0);
     ++quarantined;
   });
   old.close();

@@ -40,7 +40,7 @@ struct Batch {
   std::size_t own_lines = 0;  // ledger sentences among them, in neither accepted nor delivered
   std::size_t bytes = 0;      // before compression
   std::size_t body_bytes = 0;
-  std::int64_t opening = 0;   // when it was held: the opening, and how long after its start
+  std::int64_t opening = 0;  // when it was held: the opening, and how long after its start
   std::int64_t held_ms = 0;
   Bisect bisect = Bisect::none;
   std::size_t root_size = 0;  // of the path's letters, those of the batch in which the search began
@@ -132,8 +132,12 @@ class Queue {
   // Delivered, except for those rejected by name. Not synced: the same key would come again.
   bool settle(std::int64_t id, const std::vector<Rejected>& rejected);
   // In its place come parts, quarantined lines, or both. Synced when it returns.
-  bool replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>& parts, const std::vector<Rejected>& rejected);
+  bool replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>& parts,
+               const std::vector<Rejected>& rejected);
   bool set_bisect(std::int64_t id, Bisect bisect);
+  // Parts held back for a search that no longer has a suspect, because a kill or a fault came between two of its steps,
+  // are sent as any others. True when there were such.
+  bool free_orphans();
   // Behind all others of its priority.
   void to_the_back(std::int64_t id);
 

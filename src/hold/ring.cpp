@@ -9,7 +9,7 @@
 namespace yukha::hold {
 namespace {
 
-constexpr std::size_t header_bytes = 4096;  // one page, so that the data begins on one
+constexpr std::size_t header_bytes = 4096;           // one page, so that the data begins on one
 constexpr std::uint64_t magic = 0x31676E6972616B79;  // "ykaring1", little endian
 constexpr std::uint64_t format_version = 1;
 constexpr std::size_t record_head = 24;
@@ -33,7 +33,9 @@ std::uint64_t load(const char* at) noexcept {
   std::memcpy(&word, at, 8);
   return word;
 }
-void store(char* at, std::uint64_t word) noexcept { std::memcpy(at, &word, 8); }
+void store(char* at, std::uint64_t word) noexcept {
+  std::memcpy(at, &word, 8);
+}
 
 }  // namespace
 
@@ -192,7 +194,8 @@ void Ring::begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark
   // The first lap is lap one: a word of zeros is never a position.
   store(memory_ + at_consumed, capacity_);
   store(memory_ + at_accepted, mark.accepted);
-  for (int i = 0; i < refusal_count; ++i) store(memory_ + at_refused + 8 * static_cast<std::size_t>(i), mark.refused[i]);
+  for (int i = 0; i < refusal_count; ++i)
+    store(memory_ + at_refused + 8 * static_cast<std::size_t>(i), mark.refused[i]);
   store(memory_ + at_checksum, system::crc32c(0, memory_, at_checksum));
   if (mode_ == Mode::written) static_cast<void>(file_->write(0, memory_, header_bytes));
   accepted_.store(mark.accepted);
@@ -293,7 +296,8 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
   if (size >= header_bytes && file_->read(0, header, sizeof header, got) == 0 && got == sizeof header &&
       load(header + at_magic) == magic && load(header + at_checksum) == system::crc32c(0, header, at_checksum)) {
     const std::uint64_t written = load(header + at_capacity);
-    if (written <= size - header_bytes && written % alignment == 0 && written >= header_bytes && written <= (64ULL << 20)) {
+    if (written <= size - header_bytes && written % alignment == 0 && written >= header_bytes &&
+        written <= (64ULL << 20)) {
       capacity_ = static_cast<std::size_t>(written);
     }
   }
@@ -328,7 +332,7 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     return 0;
   }
   const bool header_whole = load(memory_ + at_checksum) == system::crc32c(0, memory_, at_checksum);
-  if (!header_whole && mark.ring_id != 0) {
+  if (size > header_bytes && !header_whole && mark.ring_id != 0) {
     // The header is damaged, but the database knows the ring's id, and each record vouches for itself. An erased ring
     // had another id, so nothing erased comes back this way.
     id_ = mark.ring_id;

@@ -1,5 +1,5 @@
-// The intake ring: where track() writes. A file whose pages outlive the process, so that a killed process loses nothing.
-// Its bytes are described in FORMAT.md.
+// The intake ring: where track() writes. A file whose pages outlive the process, so that a killed process loses
+// nothing. Its bytes are described in FORMAT.md.
 #pragma once
 
 #include <atomic>
@@ -38,14 +38,14 @@ struct RingLine {
 
 // What open() found in the file of an earlier process.
 struct RingFound {
-  std::vector<RingLine> lines;          // in order; their text lies in `bytes`
+  std::vector<RingLine> lines;  // in order; their text lies in `bytes`
   std::string bytes;
-  std::uint64_t accepted = 0;           // cumulative, as far as can be known
+  std::uint64_t accepted = 0;  // cumulative, as far as can be known
   std::uint64_t refused[refusal_count] = {};
-  std::uint64_t lost = 0;               // accepted, and neither in the database nor here
+  std::uint64_t lost = 0;  // accepted, and neither in the database nor here
   std::uint64_t next_position = 0;
-  bool damaged = false;                 // the header could not be read
-  bool begin_anew = false;              // once the lines are safe, remove the file and open() again
+  bool damaged = false;     // the header could not be read
+  bool begin_anew = false;  // once the lines are safe, remove the file and open() again
 };
 
 // Threads: append() and refuse() by one thread at a time (the intake lock), everything else by one other (the worker).

@@ -7,15 +7,31 @@ namespace {
 
 Fault fault_of(int result) noexcept {
   switch (result & 0xFF) {
-    case SQLITE_OK: case SQLITE_ROW: case SQLITE_DONE: return Fault::none;
-    case SQLITE_BUSY: case SQLITE_LOCKED: return Fault::busy;
-    case SQLITE_FULL: return Fault::full;
-    case SQLITE_CORRUPT: case SQLITE_NOTADB: case SQLITE_FORMAT: case SQLITE_SCHEMA: return Fault::corrupt;
-    case SQLITE_READONLY: case SQLITE_PERM: return Fault::read_only;
-    case SQLITE_CANTOPEN: return Fault::cannot_open;
-    case SQLITE_NOMEM: return Fault::out_of_memory;
-    case SQLITE_IOERR: return Fault::io;
-    default: return Fault::other;
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+      return Fault::none;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return Fault::busy;
+    case SQLITE_FULL:
+      return Fault::full;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT:
+    case SQLITE_SCHEMA:
+      return Fault::corrupt;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return Fault::read_only;
+    case SQLITE_CANTOPEN:
+      return Fault::cannot_open;
+    case SQLITE_NOMEM:
+      return Fault::out_of_memory;
+    case SQLITE_IOERR:
+      return Fault::io;
+    default:
+      return Fault::other;
   }
 }
 
@@ -89,7 +105,9 @@ bool Database::begin(Durable durable) {
   return run("BEGIN IMMEDIATE");
 }
 
-bool Database::commit() { return run("COMMIT"); }
+bool Database::commit() {
+  return run("COMMIT");
+}
 
 void Database::rollback() noexcept {
   if (handle_ != nullptr && sqlite3_get_autocommit(handle_) == 0) {
@@ -102,7 +120,9 @@ Statement::Statement(Database& database, std::string_view sql) : database_(datab
   database.note(sqlite3_prepare_v2(database.handle_, sql.data(), static_cast<int>(sql.size()), &handle_, nullptr));
 }
 
-Statement::~Statement() { sqlite3_finalize(handle_); }
+Statement::~Statement() {
+  sqlite3_finalize(handle_);
+}
 
 Statement& Statement::bind(std::int64_t value) {
   if (handle_ != nullptr) database_.note(sqlite3_bind_int64(handle_, next_++, value));
@@ -119,8 +139,8 @@ Statement& Statement::bind(std::string_view text) {
 
 Statement& Statement::bind_blob(std::string_view bytes) {
   if (handle_ != nullptr) {
-    database_.note(
-        sqlite3_bind_blob64(handle_, next_++, bytes.data() == nullptr ? "" : bytes.data(), bytes.size(), SQLITE_STATIC));
+    database_.note(sqlite3_bind_blob64(handle_, next_++, bytes.data() == nullptr ? "" : bytes.data(), bytes.size(),
+                                       SQLITE_STATIC));
   }
   return *this;
 }
@@ -150,9 +170,13 @@ void Statement::again() {
   next_ = 1;
 }
 
-std::int64_t Statement::number(int column) const { return sqlite3_column_int64(handle_, column); }
+std::int64_t Statement::number(int column) const {
+  return sqlite3_column_int64(handle_, column);
+}
 
-bool Statement::is_null(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
 
 std::string_view Statement::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));

@@ -45,7 +45,8 @@ Status parse_endpoint(std::string_view url, bool allow_plain_http, Endpoint& end
   std::string_view authority = rest.substr(0, end);
   std::string_view path = end == std::string_view::npos ? std::string_view() : rest.substr(end);
   if (authority.find('@') != std::string_view::npos) return bad("", "names and passwords in it are not supported");
-  if (path.find_first_of("?#") != std::string_view::npos) return bad(url, "a query or fragment is not covered by the signature");
+  if (path.find_first_of("?#") != std::string_view::npos)
+    return bad(url, "a query or fragment is not covered by the signature");
 
   std::string_view host = authority;
   std::string_view port;
@@ -56,18 +57,21 @@ Status parse_endpoint(std::string_view url, bool allow_plain_http, Endpoint& end
     const std::string_view behind = authority.substr(close + 1);
     if (!behind.empty() && behind.front() != ':') return bad(url, "something stands behind the address");
     port = behind.empty() ? behind : behind.substr(1);
-    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos) return bad(url, "the address is not IPv6");
+    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos)
+      return bad(url, "the address is not IPv6");
   } else {
     const std::size_t at = authority.find(':');
     host = authority.substr(0, at);
     if (at != std::string_view::npos) port = authority.substr(at + 1);
     for (const char c : host) {
-      if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '.' && c != '_') return bad(url, "the host is not a name");
+      if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '.' && c != '_')
+        return bad(url, "the host is not a name");
     }
   }
   if (host.empty()) return bad(url, "it names no host");
   int number = 0;
-  if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string_view::npos) return bad(url, "the port is not a number");
+  if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string_view::npos)
+    return bad(url, "the port is not a number");
   for (const char c : port) number = number * 10 + (c - '0');
   if (number > 65535 || (!port.empty() && number == 0)) return bad(url, "the port is not between 1 and 65535");
 

@@ -14,7 +14,8 @@ constexpr int memory_level = 8;  // zlib's default: 268 KB while a batch is comp
 
 std::string gzip(std::string_view bytes) {
   z_stream stream{};
-  if (deflateInit2(&stream, level, Z_DEFLATED, window_bits + gzip_head, memory_level, Z_DEFAULT_STRATEGY) != Z_OK) return {};
+  if (deflateInit2(&stream, level, Z_DEFLATED, window_bits + gzip_head, memory_level, Z_DEFAULT_STRATEGY) != Z_OK)
+    return {};
   std::string member(deflateBound(&stream, static_cast<uLong>(bytes.size())), '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
   stream.avail_in = static_cast<uInt>(bytes.size());

@@ -13,8 +13,8 @@ struct Backoff {
   std::int64_t first_ms;
   std::int64_t most_ms;
 };
-constexpr Backoff usual_backoff{1'000, 300'000};     // outages
-constexpr Backoff long_backoff{60'000, 3'600'000};   // somebody must change something first
+constexpr Backoff usual_backoff{1'000, 300'000};    // outages
+constexpr Backoff long_backoff{60'000, 3'600'000};  // somebody must change something first
 
 // Full jitter: evenly between 0 and first * 2^(failures - 1), at most most_ms. A fleet that failed together comes back
 // spread out (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).

@@ -69,11 +69,11 @@ std::vector<HttpHeader> request_headers(const Endpoint& endpoint, const RequestF
     parameters += "\"" + component.first + "\"";
   }
   const std::int64_t true_ms = facts.unix_ms + facts.offset_ms.value_or(0);
-  const std::string nonce =
-      to_base64({reinterpret_cast<const char*>(facts.nonce), sizeof facts.nonce});
+  const std::string nonce = to_base64({reinterpret_cast<const char*>(facts.nonce), sizeof facts.nonce});
   parameters += ");created=" + std::to_string(true_ms / 1000) + ";nonce=\"" + nonce + "\";keyid=\"" + key->id +
                 "\";alg=\"hmac-sha256\";tag=\"yukha-v1\"";
-  const std::string signature = to_base64(bytes_of(system::hmac_sha256(key->secret, signature_base(components, parameters))));
+  const std::string signature =
+      to_base64(bytes_of(system::hmac_sha256(key->secret, signature_base(components, parameters))));
   headers.push_back({"Signature-Input", "yukha=" + parameters});
   headers.push_back({"Signature", "yukha=:" + signature + ":"});
   return headers;

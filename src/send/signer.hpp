@@ -33,9 +33,9 @@ std::string content_digest(std::string_view body);
 
 struct RequestFacts {
   std::string idempotency_key;
-  std::string_view body;                    // gzip
-  std::int64_t unix_ms = 0;                 // the device's own clock
-  std::optional<std::int64_t> offset_ms;    // to true time, when known
+  std::string_view body;                  // gzip
+  std::int64_t unix_ms = 0;               // the device's own clock
+  std::optional<std::int64_t> offset_ms;  // to true time, when known
   std::uint64_t nonce[2] = {0, 0};
 };
 

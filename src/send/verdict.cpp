@@ -19,23 +19,23 @@ struct Row {
 
 // The first row that holds the status decides. What stands in no row is a wrong configuration.
 constexpr std::array<Row, 17> table = {{
-    {0, 0, Verdict::outage},            // no answer, or a cut one
-    {200, 200, Verdict::delivered},     // if its body keeps the contract, see judge()
-    {201, 202, Verdict::outage},        // a proxy or a portal speaks; the endpoint says 200
-    {204, 204, Verdict::outage},        //
-    {206, 206, Verdict::outage},        // half an answer
-    {307, 308, Verdict::moved},         // same method, same body; only within the origin
-    {400, 400, Verdict::unnamed},       // or names_lines, if the body does
-    {401, 401, Verdict::not_allowed},   // or wrong_clock or unknown_key, if the body or Date says so
-    {403, 403, Verdict::not_allowed},   // a firewall may dislike one body
-    {408, 408, Verdict::outage},        // the endpoint did not hear us out
-    {409, 409, Verdict::later},         // in progress elsewhere; or split, if the body says so
-    {413, 413, Verdict::too_large},     //
-    {422, 422, Verdict::misconfigured}, // or names_lines, if the body does
-    {425, 425, Verdict::later},         // too early
-    {429, 429, Verdict::outage},        // too many requests
-    {501, 501, Verdict::misconfigured}, // does not know how: waiting changes nothing
-    {505, 505, Verdict::misconfigured}, // does not speak this version
+    {0, 0, Verdict::outage},             // no answer, or a cut one
+    {200, 200, Verdict::delivered},      // if its body keeps the contract, see judge()
+    {201, 202, Verdict::outage},         // a proxy or a portal speaks; the endpoint says 200
+    {204, 204, Verdict::outage},         //
+    {206, 206, Verdict::outage},         // half an answer
+    {307, 308, Verdict::moved},          // same method, same body; only within the origin
+    {400, 400, Verdict::unnamed},        // or names_lines, if the body does
+    {401, 401, Verdict::not_allowed},    // or wrong_clock or unknown_key, if the body or Date says so
+    {403, 403, Verdict::not_allowed},    // a firewall may dislike one body
+    {408, 408, Verdict::outage},         // the endpoint did not hear us out
+    {409, 409, Verdict::later},          // in progress elsewhere; or split, if the body says so
+    {413, 413, Verdict::too_large},      //
+    {422, 422, Verdict::misconfigured},  // or names_lines, if the body does
+    {425, 425, Verdict::later},          // too early
+    {429, 429, Verdict::outage},         // too many requests
+    {501, 501, Verdict::misconfigured},  // does not know how: waiting changes nothing
+    {505, 505, Verdict::misconfigured},  // does not speak this version
 }};
 
 std::string_view header(const HttpAnswer& answer, std::string_view name) {
@@ -104,18 +104,30 @@ std::optional<std::int64_t> retry_after(const HttpAnswer& answer, std::int64_t n
 
 const char* verdict_name(Verdict verdict) noexcept {
   switch (verdict) {
-    case Verdict::delivered: return "delivered";
-    case Verdict::names_lines: return "names_lines";
-    case Verdict::too_large: return "too_large";
-    case Verdict::unnamed: return "unnamed";
-    case Verdict::wrong_clock: return "wrong_clock";
-    case Verdict::unknown_key: return "unknown_key";
-    case Verdict::not_allowed: return "not_allowed";
-    case Verdict::later: return "later";
-    case Verdict::split: return "split";
-    case Verdict::moved: return "moved";
-    case Verdict::outage: return "outage";
-    case Verdict::misconfigured: return "misconfigured";
+    case Verdict::delivered:
+      return "delivered";
+    case Verdict::names_lines:
+      return "names_lines";
+    case Verdict::too_large:
+      return "too_large";
+    case Verdict::unnamed:
+      return "unnamed";
+    case Verdict::wrong_clock:
+      return "wrong_clock";
+    case Verdict::unknown_key:
+      return "unknown_key";
+    case Verdict::not_allowed:
+      return "not_allowed";
+    case Verdict::later:
+      return "later";
+    case Verdict::split:
+      return "split";
+    case Verdict::moved:
+      return "moved";
+    case Verdict::outage:
+      return "outage";
+    case Verdict::misconfigured:
+      return "misconfigured";
   }
   return "";
 }
@@ -156,7 +168,8 @@ std::optional<std::int64_t> parse_http_date(std::string_view text) noexcept {
   return ((days * 24 + hour) * 60 + minute) * 60'000 + static_cast<std::int64_t>(second) * 1000;
 }
 
-Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t created_unix_s, std::int64_t now_unix_ms) {
+Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t created_unix_s,
+                std::int64_t now_unix_ms) {
   Judgement judgement;
   judgement.verdict = verdict_of_status(answer.status);
   judgement.server_unix_ms = parse_http_date(header(answer, "date"));
@@ -205,8 +218,8 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
     case 401: {
       const std::string error = error_in_body();
       if (!error.empty()) judgement.words += " (" + error + ")";
-      const bool far_off = judgement.server_unix_ms &&
-                           std::abs(*judgement.server_unix_ms / 1000 - created_unix_s) > clock_tolerance_s;
+      const bool far_off =
+          judgement.server_unix_ms && std::abs(*judgement.server_unix_ms / 1000 - created_unix_s) > clock_tolerance_s;
       if (error == "clock" || far_off) {
         judgement.verdict = Verdict::wrong_clock;
       } else if (error == "key") {

@@ -49,7 +49,8 @@ Verdict verdict_of_status(int status) noexcept;
 
 // The whole answer. `lines_sent` are the body's lines, `created_unix_s` what the signature said, `now_unix_ms` the
 // device's clock, for a Retry-After that is a date while the endpoint sends no Date.
-Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t created_unix_s, std::int64_t now_unix_ms);
+Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t created_unix_s,
+                std::int64_t now_unix_ms);
 
 // IMF-fixdate (RFC 9110 section 5.6.7) in milliseconds since 1970.
 std::optional<std::int64_t> parse_http_date(std::string_view text) noexcept;

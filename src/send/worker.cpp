@@ -20,9 +20,9 @@ constexpr std::int64_t stored_rest_ms_max = 3'600'000;   // a deadline further o
 constexpr std::int64_t hurry_every_ms = 10'000;          // design: a flush ends a back-off at most this often
 constexpr std::int64_t disk_retry_after_ms = 1'000;
 constexpr std::int64_t adopt_look_every_ms = 60'000;
-constexpr std::int64_t room_look_every_ms = 60'000;      // for ages and other lanes' sizes
-constexpr std::int64_t ledger_every_ms = 3'600'000;      // design: at most hourly
-constexpr std::int64_t later_ms = 5'000;                 // 409 and 425 without Retry-After
+constexpr std::int64_t room_look_every_ms = 60'000;  // for ages and other lanes' sizes
+constexpr std::int64_t ledger_every_ms = 3'600'000;  // design: at most hourly
+constexpr std::int64_t later_ms = 5'000;             // 409 and 425 without Retry-After
 constexpr std::string_view own_seq = "\"seq\":\"0000000000\"";
 
 constexpr hold::Priority priorities[] = {hold::Priority::critical, hold::Priority::normal};
@@ -41,7 +41,9 @@ std::string id_in(std::string_view line) {
   return std::string(line.substr(before.size(), system::uuid_text_size));
 }
 
-bool is_own(std::string_view line) { return line.find(own_seq) != std::string_view::npos; }
+bool is_own(std::string_view line) {
+  return line.find(own_seq) != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -94,6 +96,7 @@ void Worker::note_progress() {
   progress_.ledger = lane_.queue().ledger();
   progress_.in_flight = flight_.has_value();
   progress_.drained = lane_.ring().used() == 0;
+  progress_.disk_waits = now_ < disk_retry_ms_;
   if (flush_ != 0 && flush_sealed_) {
     const auto& batches = lane_.queue().batches();
     const bool gone = std::none_of(batches.begin(), batches.end(),
@@ -102,7 +105,9 @@ void Worker::note_progress() {
   }
 }
 
-void Worker::take(HttpAnswer&& answer) { answer_ = std::move(answer); }
+void Worker::take(HttpAnswer&& answer) {
+  answer_ = std::move(answer);
+}
 
 void Worker::cancel() {
   transport_.cancel();
@@ -141,8 +146,8 @@ void Worker::take_over_if_due(const Orders& orders) {
     return;
   }
   if (ring_seen_ms_ < 0) ring_seen_ms_ = now_;
-  const bool due = orders.close || (orders.flush != 0 && !(flush_ == orders.flush && flush_sealed_)) || now_ - ring_seen_ms_ >= settings_.sync_interval_ms ||
-                   ring.used() * 2 >= ring.capacity();
+  const bool due = orders.close || (orders.flush != 0 && !(flush_ == orders.flush && flush_sealed_)) ||
+                   now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
   if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
 
   hold::Queue& queue = lane_.queue();
@@ -290,7 +295,11 @@ void Worker::send_next(const Orders&) {
       held_back_until_.clear();
       adopted_.reset();
     }
-    if (from == nullptr) return;
+    if (from == nullptr) {
+      const bool freed = lane_.queue().free_orphans() || (adopted_ != nullptr && adopted_->queue().free_orphans());
+      if (freed) continue;
+      return;
+    }
     if (now_ < progress_.rest_until_ms) {
       next_send_ms_ = std::min(next_send_ms_, progress_.rest_until_ms);
       return;
@@ -721,8 +730,8 @@ bool Worker::read_lines(const std::string& body, std::vector<std::string>& lines
   return true;
 }
 
-hold::NewBatch Worker::part_of(const hold::Batch& parent, const std::string& path, const std::vector<std::string>& lines,
-                               std::size_t first, std::size_t last) const {
+hold::NewBatch Worker::part_of(const hold::Batch& parent, const std::string& path,
+                               const std::vector<std::string>& lines, std::size_t first, std::size_t last) const {
   hold::NewBatch part;
   part.facts.key = parent.key;
   part.facts.path = path;

@@ -40,8 +40,8 @@ class WorkerHost {
 };
 
 struct WorkerSettings {
-  Endpoint endpoint;  // checked
-  bool sends = false; // an endpoint is configured
+  Endpoint endpoint;   // checked
+  bool sends = false;  // an endpoint is configured
   std::vector<Key> keys;
   std::int64_t upload_interval_ms = 0;
   std::int64_t sync_interval_ms = 0;
@@ -54,7 +54,7 @@ struct WorkerSettings {
 // What the tracker wants done, besides the usual.
 struct Orders {
   std::uint64_t flush = 0;  // bring all that is here now to the endpoint; each new flush has a larger number
-  bool close = false;  // bring all to disk, begin nothing new
+  bool close = false;       // bring all to disk, begin nothing new
 };
 
 // What stats() tells of the worker's side.
@@ -65,7 +65,8 @@ struct Progress {
   std::int64_t rest_until_ms = 0;  // monotonic
   std::string trouble;
   std::uint64_t flushed = 0;  // the flush whose sentences have all left
-  bool drained = false;    // the ring is empty and what was in it is synced
+  bool drained = false;       // the ring is empty and what was in it is synced
+  bool disk_waits = false;    // a disk fault has the worker wait before it tries again
   bool in_flight = false;
 };
 
@@ -92,7 +93,7 @@ class Worker {
     hold::Lane* lane = nullptr;
     hold::Batch batch;
     std::string body;
-    std::int64_t sent_ms = 0;        // monotonic
+    std::int64_t sent_ms = 0;  // monotonic
     std::int64_t created_unix_s = 0;
     Endpoint endpoint;
     bool clock_corrected = false;
@@ -165,21 +166,21 @@ class Worker {
   std::int64_t next_seal_ms_ = INT64_MAX;
   std::int64_t next_send_ms_ = INT64_MAX;
   std::int64_t opened_ms_ = 0;
-  std::int64_t ring_seen_ms_ = -1;      // when the ring was first seen holding something
-  std::int64_t unsealed_since_ms_ = -1; // when the oldest unsealed chunk was taken over
-  std::int64_t disk_retry_ms_ = 0;      // no disk work before this, after a fault
+  std::int64_t ring_seen_ms_ = -1;       // when the ring was first seen holding something
+  std::int64_t unsealed_since_ms_ = -1;  // when the oldest unsealed chunk was taken over
+  std::int64_t disk_retry_ms_ = 0;       // no disk work before this, after a fault
   std::int64_t hurried_ms_ = INT64_MIN / 2;
   std::int64_t adopted_look_ms_ = INT64_MIN / 2;
   std::int64_t room_look_ms_ = INT64_MIN / 2;
   std::uint64_t other_files_bytes_ = 0;
   std::size_t key_in_use_ = 0;
-  std::size_t bytes_cap_ = 0;           // of a batch's lines, after 413
-  std::size_t bytes_cap_before_ = 0;    // what it was before the present row of refusals
-  int acceptances_ = 0;                 // in a row since the cap was set
-  int refusals_ = 0;                    // 400 and 413 in a row
+  std::size_t bytes_cap_ = 0;         // of a batch's lines, after 413
+  std::size_t bytes_cap_before_ = 0;  // what it was before the present row of refusals
+  int acceptances_ = 0;               // in a row since the cap was set
+  int refusals_ = 0;                  // 400 and 413 in a row
   bool last_was_accepted_ = false;
   int not_allowed_in_row_ = 0;
-  hold::Rest known_rest_;               // as this process last read or wrote it
+  hold::Rest known_rest_;  // as this process last read or wrote it
 };
 
 }  // namespace yukha::send

@@ -1,4 +1,5 @@
-// The file system as the library sees it. SQLite reaches the disk through its own seam, the VFS that sqlite_vfs() names.
+// The file system as the library sees it. SQLite reaches the disk through its own seam, the VFS that sqlite_vfs()
+// names.
 #pragma once
 
 #include <cstddef>

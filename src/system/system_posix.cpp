@@ -89,7 +89,8 @@ class PosixFile final : public File {
   Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {
     got = 0;
     while (got < size) {
-      const ssize_t count = pread(descriptor_, static_cast<char*>(into) + got, size - got, static_cast<off_t>(offset + got));
+      const ssize_t count =
+          pread(descriptor_, static_cast<char*>(into) + got, size - got, static_cast<off_t>(offset + got));
       if (count == 0) break;
       if (count < 0) {
         if (errno == EINTR) continue;
@@ -273,18 +274,41 @@ Files& system_files() noexcept {
 std::string error_text(Error error) {
   const char* name = nullptr;
   switch (error) {
-    case EACCES: name = "EACCES"; break;
-    case EDQUOT: name = "EDQUOT"; break;
-    case EIO: name = "EIO"; break;
-    case EISDIR: name = "EISDIR"; break;
-    case EMFILE: name = "EMFILE"; break;
-    case ENOENT: name = "ENOENT"; break;
-    case ENOMEM: name = "ENOMEM"; break;
-    case ENOSPC: name = "ENOSPC"; break;
-    case ENOTDIR: name = "ENOTDIR"; break;
-    case EPERM: name = "EPERM"; break;
-    case EROFS: name = "EROFS"; break;
-    default: return "errno " + std::to_string(error);
+    case EACCES:
+      name = "EACCES";
+      break;
+    case EDQUOT:
+      name = "EDQUOT";
+      break;
+    case EIO:
+      name = "EIO";
+      break;
+    case EISDIR:
+      name = "EISDIR";
+      break;
+    case EMFILE:
+      name = "EMFILE";
+      break;
+    case ENOENT:
+      name = "ENOENT";
+      break;
+    case ENOMEM:
+      name = "ENOMEM";
+      break;
+    case ENOSPC:
+      name = "ENOSPC";
+      break;
+    case ENOTDIR:
+      name = "ENOTDIR";
+      break;
+    case EPERM:
+      name = "EPERM";
+      break;
+    case EROFS:
+      name = "EROFS";
+      break;
+    default:
+      return "errno " + std::to_string(error);
   }
   return name;
 }
@@ -349,6 +373,8 @@ ForkGuard::~ForkGuard() {
   }
 }
 
-bool ForkGuard::in_child() const noexcept { return page_ != nullptr ? *page_ == 0 : getpid() != owner_; }
+bool ForkGuard::in_child() const noexcept {
+  return page_ != nullptr ? *page_ == 0 : getpid() != owner_;
+}
 
 }  // namespace yukha::system

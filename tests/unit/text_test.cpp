@@ -49,10 +49,11 @@ TEST_CASE("ill-formed UTF-8 becomes U+FFFD, a piece at a time, and well-formed s
   CHECK(json_text("\xED\x95\x9C\xF0\x9F\x98\x80") == "\xED\x95\x9C\xF0\x9F\x98\x80");
   const std::string r = "\xEF\xBF\xBD";
   CHECK(json_text("a\xFFz") == "a" + r + "z");
-  CHECK(json_text("\xC0\xAF") == r + r);              // overlong
-  CHECK(json_text("\xED\xA0\x80") == r + r + r);      // a surrogate
-  CHECK(json_text("\xF0\x9F\x98") == r);              // cut off
-  CHECK(json_text("\xF0\x9F\x98" "a") == r + "a");
+  CHECK(json_text("\xC0\xAF") == r + r);          // overlong
+  CHECK(json_text("\xED\xA0\x80") == r + r + r);  // a surrogate
+  CHECK(json_text("\xF0\x9F\x98") == r);          // cut off
+  CHECK(json_text("\xF0\x9F\x98"
+                  "a") == r + "a");
   CHECK(json_text("\xE2\x82") == r);
   CHECK(json_text("\xF4\x90\x80\x80") == r + r + r + r);  // above U+10FFFF
   CHECK(json_text(std::string_view("\0", 1)) == "\\u0000");
@@ -105,5 +106,6 @@ TEST_CASE("member names are what the contract says, at every length around the l
   CHECK(compose::is_member_name("a"));
   CHECK(compose::is_member_name(std::string(64, 'a')));
   CHECK_FALSE(compose::is_member_name(std::string(65, 'a')));
-  for (const char* bad : {"", "A", "1a", "_a", "a-b", "a.b", "a b", "\xC3\xA4"}) CHECK_FALSE(compose::is_member_name(bad));
+  for (const char* bad : {"", "A", "1a", "_a", "a-b", "a.b", "a b", "\xC3\xA4"})
+    CHECK_FALSE(compose::is_member_name(bad));
 }

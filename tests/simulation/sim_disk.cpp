@@ -1,0 +1,493 @@
+#include "sim_disk.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "virtual_time.hpp"
+
+namespace yukha::simulation {
+namespace {
+
+std::string directory_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+void tear(Inode& inode, Chance& chance) {
+  // Sizes are metadata: an unsynced change is there or not, as a whole.
+  std::vector<char> after = inode.durable;
+  if (inode.bytes.size() != inode.durable.size() && !one_in(chance, 3)) after.resize(inode.bytes.size(), '\0');
+  const std::size_t pages = (after.size() + sim_page - 1) / sim_page;
+  for (std::size_t page = 0; page < pages; ++page) {
+    if (!inode.mapped && inode.dirty.count(page) == 0) continue;
+    const std::size_t begin = page * sim_page;
+    const std::size_t end = std::min({begin + sim_page, after.size(), inode.bytes.size()});
+    if (begin >= end) continue;
+    switch (throw_up_to(chance, 3)) {
+      case 0:
+        break;  // lost
+      case 1:   // torn: some sectors made it
+        for (std::size_t at = begin; at < end; at += sim_sector) {
+          if (one_in(chance, 2)) {
+            std::memcpy(after.data() + at, inode.bytes.data() + at, std::min(sim_sector, end - at));
+          }
+        }
+        break;
+      default:
+        std::memcpy(after.data() + begin, inode.bytes.data() + begin, end - begin);
+    }
+  }
+  inode.bytes = after;
+  inode.durable = after;
+  inode.dirty.clear();
+}
+
+class SimFile final : public system::File {
+ public:
+  SimFile(Process& process, std::shared_ptr<Inode> inode, bool reserves)
+      : process_(process), inode_(std::move(inode)), reserves_(reserves) {}
+
+  system::Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {
+    process_.operation();
+    got = 0;
+    if (offset >= inode_->bytes.size()) return 0;
+    got = std::min(size, inode_->bytes.size() - static_cast<std::size_t>(offset));
+    std::memcpy(into, inode_->bytes.data() + offset, got);
+    return 0;
+  }
+  system::Error write(std::uint64_t offset, const void* from, std::size_t size) noexcept override {
+    process_.operation();
+    if (process_.write_fault()) return EIO;
+    if (!process_.fits(*inode_, offset + size)) return ENOSPC;
+    Process::write_to(*inode_, offset, from, size);
+    return 0;
+  }
+  system::Error sync() noexcept override {
+    process_.operation();
+    process_.sync(*inode_);
+    return 0;
+  }
+  system::Error size(std::uint64_t& bytes) noexcept override {
+    bytes = inode_->bytes.size();
+    return 0;
+  }
+  system::Error resize(std::uint64_t bytes) noexcept override {
+    process_.operation();
+    inode_->bytes.resize(static_cast<std::size_t>(bytes));
+    return 0;
+  }
+  system::Error reserve(std::uint64_t bytes) noexcept override {
+    process_.operation();
+    if (!reserves_) return EOPNOTSUPP;
+    if (!process_.fits(*inode_, bytes)) return ENOSPC;
+    if (inode_->bytes.size() < bytes) inode_->bytes.resize(static_cast<std::size_t>(bytes));
+    return 0;
+  }
+  char* map(std::size_t size) noexcept override {
+    if (inode_->bytes.size() < size) return nullptr;
+    inode_->mapped = true;
+    return inode_->bytes.data();
+  }
+
+ private:
+  Process& process_;
+  std::shared_ptr<Inode> inode_;
+  bool reserves_;
+};
+
+// --- SQLite's way to the same disk -----------------------------------------------------------------------------------
+
+struct VfsFile {
+  sqlite3_file base;
+  Process* process;
+  std::shared_ptr<Inode>* inode;
+  int lock;
+  char* path_to_delete;
+};
+
+VfsFile& of(sqlite3_file* file) {
+  return *reinterpret_cast<VfsFile*>(file);
+}
+Process& process_of(sqlite3_vfs* vfs) {
+  return *static_cast<Process*>(vfs->pAppData);
+}
+
+int vfs_close(sqlite3_file* file) {
+  VfsFile& self = of(file);
+  (*self.inode)->locks.erase(&self);
+  delete self.inode;
+  if (self.path_to_delete != nullptr) {
+    self.process->remove(self.path_to_delete);
+    sqlite3_free(self.path_to_delete);
+  }
+  return SQLITE_OK;
+}
+
+int vfs_read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
+  VfsFile& self = of(file);
+  self.process->operation();
+  const auto& bytes = (*self.inode)->bytes;
+  const auto begin = static_cast<std::size_t>(offset);
+  const std::size_t got = begin >= bytes.size() ? 0 : std::min(static_cast<std::size_t>(size), bytes.size() - begin);
+  std::memcpy(into, bytes.data() + begin, got);
+  if (got == static_cast<std::size_t>(size)) return SQLITE_OK;
+  std::memset(static_cast<char*>(into) + got, 0, static_cast<std::size_t>(size) - got);
+  return SQLITE_IOERR_SHORT_READ;
+}
+
+int vfs_write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
+  VfsFile& self = of(file);
+  self.process->operation();
+  if (self.process->write_fault()) return SQLITE_IOERR_WRITE;
+  const auto begin = static_cast<std::uint64_t>(offset);
+  const auto count = static_cast<std::size_t>(size);
+  if (!self.process->fits(**self.inode, begin + count)) return SQLITE_FULL;
+  Process::write_to(**self.inode, begin, from, count);
+  return SQLITE_OK;
+}
+
+int vfs_truncate(sqlite3_file* file, sqlite3_int64 size) {
+  VfsFile& self = of(file);
+  self.process->operation();
+  (*self.inode)->bytes.resize(static_cast<std::size_t>(size));
+  return SQLITE_OK;
+}
+
+int vfs_sync(sqlite3_file* file, int) {
+  VfsFile& self = of(file);
+  self.process->operation();
+  self.process->sync(**self.inode);
+  return SQLITE_OK;
+}
+
+int vfs_file_size(sqlite3_file* file, sqlite3_int64* size) {
+  *size = static_cast<sqlite3_int64>((*of(file).inode)->bytes.size());
+  return SQLITE_OK;
+}
+
+int vfs_lock(sqlite3_file* file, int level) {
+  VfsFile& self = of(file);
+  auto& locks = (*self.inode)->locks;
+  for (const auto& [owner, held] : locks) {
+    if (owner == &self) continue;
+    if (level == SQLITE_LOCK_SHARED && held >= SQLITE_LOCK_PENDING) return SQLITE_BUSY;
+    if (level == SQLITE_LOCK_RESERVED && held >= SQLITE_LOCK_RESERVED) return SQLITE_BUSY;
+    if (level >= SQLITE_LOCK_PENDING && held >= SQLITE_LOCK_SHARED) return SQLITE_BUSY;
+  }
+  if (level > self.lock) {
+    self.lock = level;
+    locks[&self] = level;
+  }
+  return SQLITE_OK;
+}
+
+int vfs_unlock(sqlite3_file* file, int level) {
+  VfsFile& self = of(file);
+  self.lock = level;
+  auto& locks = (*self.inode)->locks;
+  if (level == SQLITE_LOCK_NONE) {
+    locks.erase(&self);
+  } else {
+    locks[&self] = level;
+  }
+  return SQLITE_OK;
+}
+
+int vfs_check_reserved(sqlite3_file* file, int* reserved) {
+  *reserved = 0;
+  for (const auto& [owner, held] : (*of(file).inode)->locks) {
+    if (held >= SQLITE_LOCK_RESERVED) *reserved = 1;
+  }
+  return SQLITE_OK;
+}
+
+int vfs_file_control(sqlite3_file*, int, void*) {
+  return SQLITE_NOTFOUND;
+}
+int vfs_sector_size(sqlite3_file*) {
+  return static_cast<int>(sim_sector);
+}
+int vfs_characteristics(sqlite3_file*) {
+  return 0;
+}
+
+constexpr sqlite3_io_methods make_methods() {
+  sqlite3_io_methods methods{};
+  methods.iVersion = 1;  // no shared memory: the log works under an exclusive lock only, as ours does
+  methods.xClose = vfs_close;
+  methods.xRead = vfs_read;
+  methods.xWrite = vfs_write;
+  methods.xTruncate = vfs_truncate;
+  methods.xSync = vfs_sync;
+  methods.xFileSize = vfs_file_size;
+  methods.xLock = vfs_lock;
+  methods.xUnlock = vfs_unlock;
+  methods.xCheckReservedLock = vfs_check_reserved;
+  methods.xFileControl = vfs_file_control;
+  methods.xSectorSize = vfs_sector_size;
+  methods.xDeviceCharacteristics = vfs_characteristics;
+  return methods;
+}
+const sqlite3_io_methods methods = make_methods();
+
+int vfs_open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
+  Process& process = process_of(vfs);
+  process.operation();
+  VfsFile& self = of(file);
+  self.base.pMethods = nullptr;
+  self.process = &process;
+  self.lock = 0;
+  self.path_to_delete = nullptr;
+  const std::string path = name != nullptr ? name : "/tmp/" + std::to_string(process.chance()());
+  std::shared_ptr<Inode> inode = process.find(path);
+  if (!inode) {
+    if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
+    inode = process.create(path);
+  }
+  self.inode = new std::shared_ptr<Inode>(inode);
+  if ((flags & SQLITE_OPEN_DELETEONCLOSE) != 0) self.path_to_delete = sqlite3_mprintf("%s", path.c_str());
+  self.base.pMethods = &methods;
+  if (out_flags != nullptr) *out_flags = flags;
+  return SQLITE_OK;
+}
+
+int vfs_delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
+  Process& process = process_of(vfs);
+  if (!process.find(name)) return SQLITE_IOERR_DELETE_NOENT;
+  process.remove(name);
+  if (sync_directory != 0) process.sync_directory(directory_of(name));
+  return SQLITE_OK;
+}
+
+int vfs_access(sqlite3_vfs* vfs, const char* name, int, int* answer) {
+  *answer = process_of(vfs).find(name) != nullptr ? 1 : 0;
+  return SQLITE_OK;
+}
+
+int vfs_full_pathname(sqlite3_vfs*, const char* name, int size, char* out) {
+  sqlite3_snprintf(size, out, "%s", name);
+  return SQLITE_OK;
+}
+
+int vfs_randomness(sqlite3_vfs* vfs, int size, char* out) {
+  for (int i = 0; i < size; ++i) out[i] = static_cast<char>(process_of(vfs).chance()());
+  return size;
+}
+
+int vfs_sleep(sqlite3_vfs* vfs, int microseconds) {
+  process_of(vfs).time().now_ms += microseconds / 1000 + 1;
+  return microseconds;
+}
+
+int vfs_current_time(sqlite3_vfs* vfs, sqlite3_int64* time) {
+  *time = process_of(vfs).time().unix_ms() + 210'866'760'000'000;  // Julian day in milliseconds
+  return SQLITE_OK;
+}
+
+int vfs_last_error(sqlite3_vfs*, int, char*) {
+  return 0;
+}
+
+}  // namespace
+
+std::uint64_t Disk::used() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, inode] : names) bytes += inode->bytes.size();
+  return bytes;
+}
+
+void Disk::cut_loose() {
+  // Hard links are not used, so each name has an inode of its own.
+  std::map<const Inode*, std::shared_ptr<Inode>> copies;
+  const auto copy_of = [&copies](const std::shared_ptr<Inode>& inode) {
+    auto& copy = copies[inode.get()];
+    if (!copy) {
+      copy = std::make_shared<Inode>(*inode);
+      copy->locks.clear();
+    }
+    return copy;
+  };
+  for (auto& [name, inode] : names) inode = copy_of(inode);
+  for (auto& [name, inode] : durable_names) inode = copy_of(inode);
+}
+
+void Disk::lose_power(Chance& chance) {
+  cut_loose();
+  // A name that was made, moved or removed without a sync of its directory may be back as it was.
+  std::map<std::string, std::shared_ptr<Inode>> after = durable_names;
+  for (const auto& [name, inode] : names) {
+    const auto known = durable_names.find(name);
+    if (known != durable_names.end() && known->second == inode) continue;
+    if (one_in(chance, 2)) after[name] = inode;
+  }
+  for (const auto& [name, inode] : durable_names) {
+    if (names.count(name) == 0 && one_in(chance, 2)) after.erase(name);
+  }
+  std::set<Inode*> torn;
+  for (auto& [name, inode] : after) {
+    if (torn.insert(inode.get()).second) tear(*inode, chance);
+    inode->mapped = false;
+  }
+  names = after;
+  durable_names = after;
+}
+
+Process::Process(Disk& disk, Chance& chance, VirtualTime& time) : disk_(disk), chance_(chance), time_(time) {
+  static std::uint64_t count = 0;
+  vfs_name_ = "simulation-" + std::to_string(++count);
+  vfs_ = std::make_unique<sqlite3_vfs>();
+  std::memset(vfs_.get(), 0, sizeof *vfs_);
+  vfs_->iVersion = 2;
+  vfs_->szOsFile = sizeof(VfsFile);
+  vfs_->mxPathname = 512;
+  vfs_->zName = vfs_name_.c_str();
+  vfs_->pAppData = this;
+  vfs_->xOpen = vfs_open;
+  vfs_->xDelete = vfs_delete;
+  vfs_->xAccess = vfs_access;
+  vfs_->xFullPathname = vfs_full_pathname;
+  vfs_->xRandomness = vfs_randomness;
+  vfs_->xSleep = vfs_sleep;
+  vfs_->xCurrentTimeInt64 = vfs_current_time;
+  vfs_->xGetLastError = vfs_last_error;
+  sqlite3_vfs_register(vfs_.get(), 0);
+}
+
+Process::~Process() {
+  sqlite3_vfs_unregister(vfs_.get());
+}
+
+void Process::kill() {
+  if (!alive_) return;
+  alive_ = false;
+  disk_.cut_loose();
+}
+
+void Process::operation() {
+  ++disk_.operations;
+  if (kill_in_ != 0 && --kill_in_ == 0) kill();
+}
+
+bool Process::write_fault() {
+  return alive_ && fault_one_in != 0 && one_in(chance_, fault_one_in);
+}
+
+std::shared_ptr<Inode> Process::find(const std::string& path) const {
+  if (!alive_) return nullptr;
+  const auto found = disk_.names.find(path);
+  return found == disk_.names.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Inode> Process::create(const std::string& path) {
+  auto inode = std::make_shared<Inode>();
+  inode->number = disk_.next_number++;
+  if (alive_) disk_.names[path] = inode;
+  return inode;
+}
+
+bool Process::fits(const Inode& inode, std::uint64_t end) const {
+  if (!alive_ || end <= inode.bytes.size()) return true;
+  return disk_.used() + (end - inode.bytes.size()) <= disk_.bytes_max;
+}
+
+void Process::write_to(Inode& inode, std::uint64_t offset, const void* from, std::size_t size) {
+  const auto begin = static_cast<std::size_t>(offset);
+  if (inode.bytes.size() < begin + size) inode.bytes.resize(begin + size);
+  std::memcpy(inode.bytes.data() + begin, from, size);
+  for (std::size_t page = begin / sim_page; page <= (begin + size - 1) / sim_page; ++page) inode.dirty.insert(page);
+}
+
+void Process::sync(Inode& inode) {
+  if (!alive_) return;
+  ++disk_.syncs;
+  if (inode.mapped || inode.durable.size() != inode.bytes.size()) {
+    inode.durable = inode.bytes;
+  } else {
+    for (const std::size_t page : inode.dirty) {
+      const std::size_t begin = page * sim_page;
+      if (begin >= inode.bytes.size()) continue;
+      std::memcpy(inode.durable.data() + begin, inode.bytes.data() + begin,
+                  std::min(sim_page, inode.bytes.size() - begin));
+    }
+  }
+  inode.dirty.clear();
+  // As ext4, xfs and APFS do it: syncing a new file brings its name with it.
+  for (const auto& [name, other] : disk_.names) {
+    if (other.get() == &inode) disk_.durable_names[name] = other;
+  }
+}
+
+system::Error Process::open(const std::string& path, system::OpenMode mode,
+                            std::unique_ptr<system::File>& file) noexcept {
+  operation();
+  std::shared_ptr<Inode> inode = find(path);
+  if (!inode) {
+    if (mode == system::OpenMode::existing) return ENOENT;
+    inode = create(path);
+  } else if (mode == system::OpenMode::replace) {
+    inode->bytes.clear();
+  }
+  file = std::make_unique<SimFile>(*this, inode, disk_.reserves);
+  return 0;
+}
+
+system::Error Process::make_directory(const std::string&) noexcept {
+  return 0;
+}
+
+system::Error Process::remove(const std::string& path) noexcept {
+  operation();
+  if (alive_) disk_.names.erase(path);
+  return 0;
+}
+
+system::Error Process::rename(const std::string& from, const std::string& to) noexcept {
+  operation();
+  if (!alive_) return 0;
+  const auto found = disk_.names.find(from);
+  if (found == disk_.names.end()) return ENOENT;
+  const auto inode = found->second;
+  disk_.names.erase(found);
+  disk_.names[to] = inode;
+  return 0;
+}
+
+system::Error Process::sync_directory(const std::string& path) noexcept {
+  operation();
+  if (!alive_) return 0;
+  for (auto name = disk_.durable_names.begin(); name != disk_.durable_names.end();) {
+    const bool gone = directory_of(name->first) == path && disk_.names.count(name->first) == 0;
+    name = gone ? disk_.durable_names.erase(name) : std::next(name);
+  }
+  for (const auto& [name, inode] : disk_.names) {
+    if (directory_of(name) == path) disk_.durable_names[name] = inode;
+  }
+  return 0;
+}
+
+system::Error Process::list(const std::string& path, std::vector<std::string>& names) noexcept {
+  if (!alive_) return 0;
+  for (const auto& [name, inode] : disk_.names) {
+    if (directory_of(name) == path) names.push_back(name.substr(path.size() + 1));
+  }
+  return 0;
+}
+
+system::Error Process::size(const std::string& path, std::uint64_t& bytes) noexcept {
+  const auto inode = find(path);
+  if (!inode) return ENOENT;
+  bytes = inode->bytes.size();
+  return 0;
+}
+
+system::Error Process::identity(const std::string& path, std::uint64_t& identity) noexcept {
+  const auto inode = find(path);
+  if (!inode) return ENOENT;
+  identity = inode->number;
+  return 0;
+}
+
+}  // namespace yukha::simulation
