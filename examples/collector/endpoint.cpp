@@ -1,0 +1,386 @@
+#include "endpoint.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "gzip.hpp"
+#include "text.hpp"
+
+namespace collector {
+
+// A request that passed the bounds and the signature.
+struct Endpoint::Received {
+  std::int64_t at_unix_ms = 0;
+  BatchKey key;
+  Sha256 digest{};
+  std::string gzip;
+  std::string text;
+  std::vector<std::string_view> lines;  // of `text`
+  std::string clock_offset_ms;
+};
+
+namespace {
+
+// Sentences that wait for their lake file. Above it the writer has fallen behind, and the client is asked to come
+// later.
+constexpr std::int64_t kWaitingBytesMax = 256 * 1024 * 1024;
+
+HttpAnswer refusal(int status, const char* error) {
+  HttpAnswer answer;
+  answer.status = status;
+  answer.body = std::string("{\"error\":\"") + error + "\"}";
+  return answer;
+}
+
+HttpAnswer come_back_in_a_second(int status, const char* error) {
+  HttpAnswer answer = refusal(status, error);
+  answer.fields.emplace_back("Retry-After", "1");
+  return answer;
+}
+
+HttpAnswer good_answer(std::string body) {
+  HttpAnswer answer;
+  answer.status = 200;
+  answer.body = std::move(body);
+  return answer;
+}
+
+std::string verdict_body(std::size_t lines, const std::vector<RejectedLine>& rejected) {
+  nlohmann::ordered_json body;
+  body["accepted"] = lines - rejected.size();
+  body["rejected"] = nlohmann::ordered_json::array();
+  for (const RejectedLine& line : rejected) {
+    body["rejected"].push_back({{"line", line.line}, {"id", line.id}, {"reason", line.reason}});
+  }
+  return body.dump();
+}
+
+// API Gateway hands gzip on as base64; somebody who replays such an event here should be understood. The digest is over
+// the gzip bytes in either case.
+std::string gzip_bytes_of(const std::string& body) {
+  constexpr std::string_view kGzipInBase64 = "H4sI";
+  if (body.compare(0, kGzipInBase64.size(), kGzipInBase64) == 0) {
+    if (auto decoded = base64_decoded(body)) return *decoded;
+  }
+  return body;
+}
+
+std::int64_t monotonic_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+bool is_media_type(const std::string& field, std::string_view expected) {
+  std::string type = lower_ascii(field.substr(0, field.find(';')));
+  while (!type.empty() && type.back() == ' ') type.pop_back();
+  return type == expected;
+}
+
+HttpAnswer cut() {
+  HttpAnswer answer;
+  answer.cut = true;
+  return answer;
+}
+
+// As the power button would: no handler runs, nothing is flushed.
+void crash() {
+  std::raise(SIGKILL);
+}
+
+}  // namespace
+
+HttpAnswer Endpoint::take_events(const HttpRequest& request) {
+  HttpAnswer answer;
+  try {
+    answer = judge_request(request);
+  } catch (const std::exception& fault) {
+    std::fprintf(stderr, "yukha-collector: %s\n", fault.what());
+    answer = refusal(500, "internal");
+  }
+  // A client learns its clock offset from this field, so it must be the clock that judged.
+  answer.fields.emplace_back("Date", http_date(clock_->unix_ms()));
+  try {
+    // 0 stands for an answer that was cut off.
+    store_->count_verdict(answer.cut ? 0 : answer.status);
+  } catch (const std::exception& fault) {
+    std::fprintf(stderr, "yukha-collector: %s\n", fault.what());
+  }
+  return answer;
+}
+
+HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
+  Received received;
+  received.at_unix_ms = clock_->unix_ms();
+  if (request.malformed) return refusal(400, "request");
+
+  // Bounds first.
+  if (request.body_too_large) return refusal(413, "compressed size");
+  received.gzip = gzip_bytes_of(request.body);
+  if (received.gzip.size() > kCompressedBytesMax) return refusal(413, "compressed size");
+  Inflated inflated = inflate_one_member(received.gzip, kInflatedBytesMax);
+  if (inflated.outcome == Inflated::Outcome::kTooLarge) return refusal(413, "inflated size");
+
+  // Then who it is.
+  received.digest = sha256_of(received.gzip);
+  switch (verifier_.judge(request, received.digest, received.at_unix_ms)) {
+    case SignatureVerdict::kGood:
+      break;
+    case SignatureVerdict::kSignature:
+      return refusal(401, "signature");
+    case SignatureVerdict::kKey:
+      return refusal(401, "key");
+    case SignatureVerdict::kClock:
+      return refusal(401, "clock");
+  }
+
+  // Then whether it is a batch at all.
+  if (!is_media_type(request.field("content-type"), "application/x-ndjson")) return refusal(415, "content-type");
+  if (lower_ascii(request.field("content-encoding")) != "gzip") return refusal(415, "content-encoding");
+  if (inflated.outcome != Inflated::Outcome::kWhole) return refusal(400, "gzip");
+  const auto key_text = structured_string(request.field("idempotency-key"));
+  const auto key = key_text ? BatchKey::parsed(*key_text) : std::nullopt;
+  if (!key) return refusal(400, "idempotency-key");
+  received.key = *key;
+  received.text = std::move(inflated.bytes);
+  if (count_lines(received.text) > kLinesMax) return refusal(413, "lines");
+  received.lines = lines_of(received.text);
+  received.clock_offset_ms = clock_offset_in(request.field("yukha-clock"));
+
+  const auto line_count = static_cast<std::int64_t>(received.lines.size());
+  store_->log_arrival({received.at_unix_ms, received.key.text, received.digest, line_count});
+
+  const Weather weather = faults_->throw_dice(request.body.size());
+  HttpAnswer answer;
+  if (weather.answer) {
+    wait(weather.slow);
+    store_->count_unjudged(line_count);
+    answer = *weather.answer;
+    answer.cut = weather.cut_before || weather.cut_after;
+  } else {
+    answer = judge_batch(received, weather);
+  }
+  if (weather.crash_between) crash();
+  answer.crash_after = weather.crash_after;
+  return answer;
+}
+
+HttpAnswer Endpoint::judge_batch(const Received& received, const Weather& weather) {
+  const auto line_count = static_cast<std::int64_t>(received.lines.size());
+  if (store_->waiting().first > kWaitingBytesMax) {
+    store_->count_unjudged(line_count);
+    return come_back_in_a_second(503, "lake");
+  }
+
+  const Marking marking = store_->mark(received.key, received.at_unix_ms, monotonic_ms(), lease_.count());
+  switch (marking.state) {
+    case Marking::State::kDone: {
+      store_->count_replayed(line_count, 0);
+      wait(weather.slow);
+      HttpAnswer answer = good_answer(marking.answer);
+      answer.cut = weather.cut_before || weather.cut_after;
+      return answer;
+    }
+    case Marking::State::kPrefixDone: {
+      wait(weather.slow);
+      HttpAnswer answer = answer_from_prefix(received, marking);
+      answer.cut = weather.cut_before || weather.cut_after;
+      return answer;
+    }
+    case Marking::State::kSplit:
+      store_->count_unjudged(line_count);
+      return refusal(409, "split");
+    case Marking::State::kBusy:
+      store_->count_unjudged(line_count);
+      return come_back_in_a_second(409, "busy");
+    case Marking::State::kMarked:
+      break;
+  }
+
+  bool is_stored = false;
+  HttpAnswer answer;
+  try {
+    wait(weather.slow);
+    if (weather.crash_before) crash();
+    if (weather.cut_before) {
+      store_->unmark(received.key, marking.token);
+      store_->count_unjudged(line_count);
+      return cut();
+    }
+    JudgedBatch batch;
+    judge_lines(received, weather, &batch);
+    is_stored = store_->settle(batch, marking.token);
+    answer = good_answer(std::move(batch.answer));
+  } catch (...) {
+    store_->unmark(received.key, marking.token);
+    throw;
+  }
+  if (!is_stored) {
+    // The lease ran out and somebody else has the key now; what they store is what counts.
+    store_->count_unjudged(line_count);
+    return come_back_in_a_second(409, "lease");
+  }
+  lake_->wake();
+  answer.cut = weather.cut_after;
+  return answer;
+}
+
+void Endpoint::judge_lines(const Received& received, const Weather& weather, JudgedBatch* batch) {
+  batch->key = received.key;
+  batch->digest = received.digest;
+  batch->gzip = received.gzip;
+  batch->received_unix_ms = received.at_unix_ms;
+  batch->clock_offset_ms = received.clock_offset_ms;
+  batch->lines = static_cast<std::int64_t>(received.lines.size());
+  batch->raw_bytes = static_cast<std::int64_t>(received.text.size());
+  batch->good.reserve(received.lines.size());
+  for (std::size_t i = 0; i < received.lines.size(); ++i) {
+    const std::string_view line = received.lines[i];
+    SentenceFacts facts;
+    auto refused = sentences_.refusal_of(line, &facts);
+    if (!refused && weather.reject_every != 0 && faults_->is_nth_line(weather.reject_every)) {
+      // Only good lines are asked about, so the id stands where the contract puts it: {"id":"…36 characters…"
+      const std::size_t id_at = line.find("\"id\"");
+      const std::size_t quote = line.find('"', id_at + 4);
+      refused = Refusal{"fault", "every " + std::to_string(weather.reject_every) + "th line",
+                        std::string(line.substr(quote + 1, 36))};
+    }
+    const std::uint64_t fingerprint = fingerprint_of(line);
+    if (refused) {
+      batch->rejected.push_back(
+          {static_cast<std::int64_t>(i) + 1, refused->id, refused->reason(), fingerprint, std::string(line)});
+    } else {
+      batch->good.push_back({facts.id, fingerprint, facts.is_ledger});
+    }
+  }
+  batch->answer = verdict_body(received.lines.size(), batch->rejected);
+}
+
+HttpAnswer Endpoint::answer_from_prefix(const Received& received, const Marking& marking) {
+  // The parent's entries that are in this body, under the numbers the lines have here.
+  std::multimap<std::uint64_t, const RejectedLine*> refused_by_bytes;
+  std::map<std::string, const RejectedLine*> refused_by_id;
+  for (const RejectedLine& line : marking.rejected) {
+    refused_by_bytes.emplace(line.fingerprint, &line);
+    if (!line.id.empty()) refused_by_id.emplace(line.id, &line);
+  }
+  std::vector<RejectedLine> rejected;
+  std::vector<SentenceId> good_ids;
+  for (std::size_t i = 0; i < received.lines.size(); ++i) {
+    const std::string_view line = received.lines[i];
+    const RejectedLine* entry = nullptr;
+    const auto same_bytes = refused_by_bytes.find(fingerprint_of(line));
+    if (same_bytes != refused_by_bytes.end()) {
+      entry = same_bytes->second;
+      refused_by_bytes.erase(same_bytes);
+    } else {
+      SentenceFacts facts;
+      const auto refused = sentences_.refusal_of(line, &facts);
+      const auto same_id = refused ? refused_by_id.find(refused->id) : refused_by_id.end();
+      if (same_id != refused_by_id.end()) entry = same_id->second;
+      if (!refused) good_ids.push_back(facts.id);
+    }
+    if (entry != nullptr) {
+      RejectedLine here = *entry;
+      here.line = static_cast<std::int64_t>(i) + 1;
+      rejected.push_back(std::move(here));
+    }
+  }
+  // A line the parent never held would be lost by this answer. A right client sends none; the count shows a wrong one.
+  const std::int64_t strangers = store_->count_strangers(received.key.uuid, good_ids);
+  store_->count_replayed(static_cast<std::int64_t>(received.lines.size()), strangers);
+  return good_answer(verdict_body(received.lines.size(), rejected));
+}
+
+void Endpoint::wait(std::chrono::milliseconds time) {
+  if (time.count() == 0) return;
+  std::unique_lock<std::mutex> lock(hurry_mutex_);
+  hurried_.wait_for(lock, time, [this] { return in_hurry_; });
+}
+
+void Endpoint::hurry() {
+  const std::lock_guard<std::mutex> lock(hurry_mutex_);
+  in_hurry_ = true;
+  hurried_.notify_all();
+}
+
+HttpAnswer Endpoint::show_all() {
+  std::map<std::string, std::int64_t> counts = store_->counts();
+  nlohmann::ordered_json body;
+  body["total"] = counts["good"] + counts["bad"];
+  for (const char* name :
+       {"good", "bad", "ledger", "arrived", "replayed_same_key", "unjudged", "duplicate_id_under_other_key",
+        "duplicate_id_under_same_key", "bytes_differ_under_same_key", "requests"}) {
+    body[name] = counts[name];
+  }
+  body["verdicts"] = nlohmann::ordered_json::object();
+  constexpr std::string_view kStatus = "status ";
+  for (const auto& [name, n] : counts) {
+    if (name.rfind(kStatus, 0) != 0) continue;
+    const std::string status = name.substr(kStatus.size());
+    body["verdicts"][status == "0" ? "cut" : status] = n;
+  }
+  return good_answer(body.dump() + "\n");
+}
+
+HttpAnswer Endpoint::show_good(std::int64_t limit, std::int64_t offset) {
+  std::string body = "[";
+  for (const std::string& line : lake_->lines(limit, offset)) {
+    body += body.size() == 1 ? "\n" : ",\n";
+    body += line;
+  }
+  return good_answer(body + "\n]\n");
+}
+
+HttpAnswer Endpoint::show_bad(std::int64_t limit, std::int64_t offset) {
+  nlohmann::ordered_json body = nlohmann::ordered_json::array();
+  for (const BadLine& bad : store_->bad_lines(limit, offset)) {
+    nlohmann::ordered_json entry;
+    entry["key"] = bad.key;
+    entry["line"] = bad.line.line;
+    entry["id"] = bad.line.id;
+    entry["reason"] = bad.line.reason;
+    if (is_utf8(bad.line.bytes)) {
+      entry["text"] = bad.line.bytes;
+    } else {
+      entry["base64"] = base64_encoded(bad.line.bytes);
+    }
+    body.push_back(std::move(entry));
+  }
+  return good_answer(body.dump() + "\n");
+}
+
+HttpAnswer Endpoint::reset() {
+  lake_->reset();
+  return show_all();
+}
+
+HttpAnswer Endpoint::set_faults(const std::string& text) {
+  std::string error;
+  auto faults = Fault::all_parsed(text, &error);
+  if (!faults) {
+    HttpAnswer answer;
+    answer.status = 400;
+    answer.body = nlohmann::json{{"error", error}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return answer;
+  }
+  const std::size_t count = faults->size();
+  faults_->set(std::move(*faults));
+  return good_answer("{\"faults\":" + std::to_string(count) + "}\n");
+}
+
+HttpAnswer Endpoint::set_clock(const std::string& text) {
+  if (text.empty()) {
+    clock_->run();
+    return good_answer("{\"clock\":\"running\"}\n");
+  }
+  const auto unix_ms = whole_number(text);
+  // Four-digit years are all that RFC 3339 can write.
+  if (!unix_ms || *unix_ms < 0 || *unix_ms > 253'402'300'799'999) return refusal(400, "not unix milliseconds");
+  clock_->stop_at(*unix_ms);
+  return good_answer("{\"clock\":\"" + rfc3339_ms(*unix_ms) + "\"}\n");
+}
+
+}  // namespace collector

@@ -1,0 +1,31 @@
+// Serves the endpoint on the loopback addresses, and only there.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "endpoint.hpp"
+
+namespace collector {
+
+class HttpServer {
+ public:
+  // Binds 127.0.0.1 and, where the machine has it, ::1. Port 0 takes a free one. Throws std::runtime_error when the
+  // port is taken. Callers wait in line until start().
+  HttpServer(int port, const std::vector<std::string>& event_paths);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  int port() const;
+  void start(Endpoint* endpoint);
+  // Takes no more requests, lets those that run finish, and returns when no thread of the server is left.
+  void stop();
+
+ private:
+  struct Listeners;
+  std::unique_ptr<Listeners> listeners_;
+};
+
+}  // namespace collector

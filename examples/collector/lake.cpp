@@ -1,0 +1,237 @@
+#include "lake.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <system_error>
+
+#include "gzip.hpp"
+#include "sentence.hpp"
+#include "text.hpp"
+
+namespace collector {
+namespace {
+
+constexpr std::size_t kStoredBodyBytesMax = 4 * 1024 * 1024;  // what the endpoint let in
+constexpr int kLakeLevel = 3;  // half of level 6's time for a tenth more bytes; the sender pays for neither
+
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : path_(path), number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (number_ < 0) fail("open");
+  }
+  ~Descriptor() { ::close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  void write_all(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(number_, bytes.data(), bytes.size());
+      if (written < 0 && errno != EINTR) fail("write");
+      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void sync() {
+    if (::fsync(number_) != 0) fail("fsync");
+  }
+
+ private:
+  [[noreturn]] void fail(const char* doing) const {
+    throw std::system_error(errno, std::generic_category(), std::string(doing) + " " + path_);
+  }
+  std::string path_;
+  int number_;
+};
+
+void sync_directory(const std::string& path) {
+  Descriptor(path, O_RDONLY | O_DIRECTORY).sync();
+}
+
+void append_segment(const Segment& segment, std::string* out) {
+  const Inflated body = inflate_one_member(segment.gzip, kStoredBodyBytesMax);
+  if (body.outcome != Inflated::Outcome::kWhole) throw StoreError("a stored body is damaged");
+  const std::string received_at = rfc3339_ms(segment.received_unix_ms);
+  auto rejected = segment.rejected_lines.begin();
+  std::int64_t number = 0;
+  for (const std::string_view line : lines_of(body.bytes)) {
+    ++number;
+    if (rejected != segment.rejected_lines.end() && *rejected == number) {
+      ++rejected;
+      continue;
+    }
+    std::string own_offset;
+    if (line.find("clock_offset_ms") != std::string_view::npos) {
+      static const SchemaJudge kJudge;
+      SentenceFacts facts;
+      if (auto usual = read_usual_sentence(line)) {
+        own_offset = usual->clock_offset_ms;
+      } else if (!kJudge.refusal_of(line, &facts)) {
+        own_offset = facts.clock_offset_ms;
+      }
+    }
+    append_lake_line(line, own_offset.empty() ? segment.clock_offset_ms : own_offset, received_at, out);
+  }
+}
+
+}  // namespace
+
+Lake::Lake(std::string directory, Store* store, LakeLimits limits)
+    : directory_(std::move(directory)), store_(store), limits_(limits) {
+  // What an earlier collector was writing when it died; its content is still in the database.
+  std::vector<std::filesystem::path> unfinished;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_)) {
+    if (entry.path().extension() == ".tmp") unfinished.push_back(entry.path());
+  }
+  for (const auto& path : unfinished) std::filesystem::remove(path);
+  write_waiting(true);
+  thread_ = std::thread([this] { run(); });
+}
+
+Lake::~Lake() {
+  try {
+    close();
+  } catch (const std::exception& fault) {
+    std::fprintf(stderr, "yukha-collector: %s; the next start writes the file\n", fault.what());
+  }
+}
+
+void Lake::wake() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  woken_ = true;
+  changed_.notify_one();
+}
+
+void Lake::close() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_) return;
+    closing_ = true;
+    changed_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+  write_waiting(true);
+}
+
+void Lake::run() {
+  const auto patience = std::chrono::milliseconds(static_cast<std::int64_t>(limits_.file_seconds * 1000));
+  auto oldest = std::chrono::steady_clock::time_point::max();
+  for (;;) {
+    bool is_due = false;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      const auto ready = [this] { return closing_ || woken_; };
+      if (oldest == std::chrono::steady_clock::time_point::max()) {
+        changed_.wait(lock, ready);
+      } else {
+        changed_.wait_until(lock, oldest + patience, ready);
+      }
+      if (closing_) return;
+      woken_ = false;
+      const auto now = std::chrono::steady_clock::now();
+      if (oldest == std::chrono::steady_clock::time_point::max()) oldest = now;
+      is_due = now >= oldest + patience;
+    }
+    try {
+      if (is_due || store_->waiting().first >= limits_.file_bytes) {
+        write_waiting(is_due);
+        // Lines that are too few for a file of their own keep the time they already waited.
+        if (is_due || store_->waiting().first == 0) oldest = std::chrono::steady_clock::time_point::max();
+      }
+    } catch (const std::exception& fault) {
+      // The lines are safe in the database; a disk that is full now may have room later.
+      std::fprintf(stderr, "yukha-collector: %s; trying again\n", fault.what());
+      oldest = std::chrono::steady_clock::now();
+    }
+  }
+}
+
+void Lake::write_waiting(bool also_the_rest) {
+  const std::lock_guard<std::mutex> lock(writing_);
+  store_->cut_files(limits_.file_bytes, also_the_rest);
+  for (const LakeFile& file : store_->files_to_write()) write_file(file);
+}
+
+void Lake::write_file(const LakeFile& file) {
+  std::string content;
+  for (const Segment& segment : store_->segments_of(file.number)) append_segment(segment, &content);
+
+  const std::filesystem::path path = std::filesystem::path(directory_) / file.name;
+  const std::filesystem::path hour = path.parent_path();
+  const bool is_new_hour = !std::filesystem::exists(hour);
+  std::filesystem::create_directories(hour);
+  // A name no reader of *.gz takes for a finished file.
+  const std::string unfinished = path.string() + ".tmp";
+  {
+    Descriptor out(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
+    out.write_all(deflate_one_member(content, kLakeLevel));
+    out.sync();
+  }
+  std::filesystem::rename(unfinished, path);
+  sync_directory(hour.string());
+  if (is_new_hour) {
+    sync_directory(hour.parent_path().string());
+    sync_directory(directory_);
+  }
+  store_->mark_written(file.number);
+}
+
+void Lake::reset() {
+  const std::lock_guard<std::mutex> lock(writing_);
+  store_->reset();
+  std::vector<std::filesystem::path> days;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    if (entry.path().filename().string().rfind("dt=", 0) == 0) days.push_back(entry.path());
+  }
+  for (const auto& day : days) std::filesystem::remove_all(day);
+}
+
+std::vector<std::string> Lake::lines(std::int64_t limit, std::int64_t offset) {
+  const std::lock_guard<std::mutex> lock(writing_);
+  std::vector<std::string> found;
+  const auto take = [&](std::string_view content) {
+    for (const std::string_view line : lines_of(content)) {
+      if (static_cast<std::int64_t>(found.size()) == limit) return;
+      if (offset > 0) {
+        --offset;
+        continue;
+      }
+      found.emplace_back(line);
+    }
+  };
+  constexpr std::size_t kFileBytesMax = std::size_t{1} << 30;
+  for (const LakeFile& file : store_->files()) {
+    if (static_cast<std::int64_t>(found.size()) == limit) return found;
+    if (offset >= file.lines) {
+      offset -= file.lines;
+      continue;
+    }
+    std::string content;
+    if (file.written) {
+      std::ifstream in(std::filesystem::path(directory_) / file.name, std::ios::binary);
+      const std::string gzip((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+      content = inflate_one_member(gzip, kFileBytesMax).bytes;  // empty when somebody took the file away
+    } else {
+      for (const Segment& segment : store_->segments_of(file.number)) append_segment(segment, &content);
+    }
+    take(content);
+  }
+  for (const Segment& segment : store_->segments_waiting()) {
+    if (static_cast<std::int64_t>(found.size()) == limit) break;
+    std::string content;
+    append_segment(segment, &content);
+    take(content);
+  }
+  return found;
+}
+
+}  // namespace collector

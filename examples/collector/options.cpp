@@ -1,0 +1,165 @@
+#include "options.hpp"
+
+#include <functional>
+#include <utility>
+
+#include "text.hpp"
+
+namespace collector {
+
+const char kHelp[] =
+    "yukha-collector: the local ingestion endpoint of yukha's wire contract, at level \"exact\".\n"
+    "\n"
+    "  yukha-collector --port N --lake DIR --key KEYID:BASE64 [--key ...] [options]\n"
+    "\n"
+    "  --port N            listen on 127.0.0.1 and [::1]; 0 picks a free port\n"
+    "  --lake DIR          where dt=YYYY-MM-DD/hour=HH/*.json.gz go; the database is DIR/.collector/collector.db\n"
+    "  --key KEYID:BASE64  a key that may sign; several may\n"
+    "  --public-url URL    where clients think the endpoint is; several may. Without one: 127.0.0.1, [::1] and\n"
+    "                      localhost with the port. A URL without a path means /v1/events\n"
+    "  --ready-file F      holds the decimal port once the collector listens\n"
+    "  --lake-bytes N      a lake file is cut at N bytes of sentences (5000000)\n"
+    "  --lake-seconds S    and a line waits for its file at most S seconds (2)\n"
+    "  --lease-seconds S   how long a batch may be in progress before its repeat is let in (60, at most 60)\n"
+    "  --seed N            the dice of the faults (1)\n"
+    "  --fault TEXT        misbehave on POST of events; several may, and they combine\n"
+    "  --judge             read lines from standard input and print for each what the quick reader and the schema say\n"
+    "\n"
+    "Faults, each with an optional ,rate=0..1 behind it:\n"
+    "  status=503[,retry_after=2][,location=URL][,body=TEXT to the end]   this answer, nothing stored\n"
+    "  slow=500ms          the answer takes longer; the batch is in progress meanwhile\n"
+    "  cut=before|after    the connection ends without an answer, before or after the batch is stored\n"
+    "  413=BYTES           413 for a body of more than BYTES\n"
+    "  reject=N            every Nth good line is rejected\n"
+    "  portal              a captive portal's page\n"
+    "  400                 a bare 400\n"
+    "  crash=before|between|after   SIGKILL before storing, between storing and answering, after the answer\n"
+    "\n"
+    "  GET  /micro/all, /micro/good?limit=N&offset=M, /micro/bad?limit=N&offset=M\n"
+    "  POST /micro/reset   forget everything and empty the lake\n"
+    "  POST /micro/fault   the same texts, one a line; an empty body ends the misbehaviour\n"
+    "  POST /micro/clock   Unix milliseconds at which the endpoint's clock stands still; an empty body lets it run\n"
+    "\n"
+    "Exit: 0 after SIGTERM or SIGINT, when every line is in the lake; 64 usage; 1 otherwise.\n";
+
+namespace {
+
+std::string take_key(const std::string& text, Options* options) {
+  // Base64 has no colon, so a keyid may have one.
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return "--key wants KEYID:BASE64";
+  const std::string keyid = text.substr(0, colon);
+  for (const char c : keyid) {
+    if (c < 0x20 || c > 0x7e) return "--key: the keyid may hold printable ASCII only, as RFC 9421 can write no other";
+  }
+  const auto secret = base64_decoded(text.substr(colon + 1));
+  if (!secret) return "--key " + keyid + ": what stands behind the colon is not base64";
+  if (secret->empty()) return "--key " + keyid + ": the key is empty";
+  if (!options->secrets_by_keyid.emplace(keyid, *secret).second) return "--key " + keyid + " is given twice";
+  return "";
+}
+
+}  // namespace
+
+Options Options::parsed(const std::vector<std::string>& arguments, std::string* error) {
+  Options options;
+  const auto whole = [](const std::string& text, std::int64_t least, std::int64_t most, std::int64_t* out) {
+    const auto number = whole_number(text);
+    if (!number || *number < least || *number > most) return false;
+    *out = *number;
+    return true;
+  };
+  using Taker = std::function<std::string(const std::string&)>;
+  const std::map<std::string, Taker> takers = {
+      {"--port",
+       [&](const std::string& value) {
+         std::int64_t number = 0;
+         if (!whole(value, 0, 65535, &number)) return "--port wants a number from 0 to 65535, not \"" + value + "\"";
+         options.port = static_cast<int>(number);
+         return std::string();
+       }},
+      {"--lake",
+       [&](const std::string& value) {
+         options.lake = value;
+         return std::string(value.empty() ? "--lake wants a directory" : "");
+       }},
+      {"--key", [&](const std::string& value) { return take_key(value, &options); }},
+      {"--public-url",
+       [&](const std::string& value) {
+         const auto url = PublicUrl::parsed(value);
+         if (!url) return "--public-url wants http(s)://host[:port][/path], not \"" + value + "\"";
+         options.public_urls.push_back(*url);
+         return std::string();
+       }},
+      {"--ready-file",
+       [&](const std::string& value) {
+         options.ready_file = value;
+         return std::string(value.empty() ? "--ready-file wants a file name" : "");
+       }},
+      {"--fault",
+       [&](const std::string& value) {
+         std::string why;
+         auto fault = Fault::parsed(value, &why);
+         if (fault) options.faults.push_back(std::move(*fault));
+         return why;
+       }},
+      {"--seed",
+       [&](const std::string& value) {
+         std::int64_t number = 0;
+         if (!whole(value, 0, INT64_MAX, &number)) return "--seed wants a whole number, not \"" + value + "\"";
+         options.seed = static_cast<std::uint64_t>(number);
+         return std::string();
+       }},
+      {"--lake-bytes",
+       [&](const std::string& value) {
+         if (!whole(value, 1, 500'000'000, &options.lake_limits.file_bytes)) {
+           return "--lake-bytes wants a number from 1 to 500000000, not \"" + value + "\"";
+         }
+         return std::string();
+       }},
+      {"--lake-seconds",
+       [&](const std::string& value) {
+         const auto seconds = decimal_number(value);
+         if (!seconds || *seconds > 86400) return "--lake-seconds wants seconds up to a day, not \"" + value + "\"";
+         options.lake_limits.file_seconds = *seconds;
+         return std::string();
+       }},
+      {"--lease-seconds",
+       [&](const std::string& value) {
+         const auto seconds = decimal_number(value);
+         if (!seconds || *seconds > 60) return "--lease-seconds wants at most 60, not \"" + value + "\"";
+         options.lease = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+         return std::string();
+       }},
+  };
+  for (std::size_t i = 0; i < arguments.size() && error->empty(); ++i) {
+    const std::string& name = arguments[i];
+    if (name == "--help" || name == "-h") {
+      options.help = true;
+      return options;
+    }
+    if (name == "--judge") {
+      options.judge = true;
+      continue;
+    }
+    const auto taker = takers.find(name);
+    if (taker == takers.end()) {
+      *error = "unknown argument \"" + name + "\"";
+    } else if (i + 1 == arguments.size()) {
+      *error = name + " wants a value";
+    } else {
+      *error = taker->second(arguments[++i]);
+    }
+  }
+  if (!error->empty() || options.judge) return options;
+  if (options.port < 0) {
+    *error = "--port is missing";
+  } else if (options.lake.empty()) {
+    *error = "--lake is missing";
+  } else if (options.secrets_by_keyid.empty()) {
+    *error = "--key is missing: an endpoint without a key could trust nobody";
+  }
+  return options;
+}
+
+}  // namespace collector

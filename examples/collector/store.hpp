@@ -1,0 +1,166 @@
+// Everything the collector remembers, in one SQLite file: keys and their answers, the bodies that are not in the lake
+// yet, the lake's files, the arrivals and the counts.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "batch_key.hpp"
+#include "sentence.hpp"
+#include "signature.hpp"
+
+struct sqlite3;
+
+namespace collector {
+
+// The store could not do what was asked: the disk is full, the file is damaged, another collector has it.
+class StoreError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct RejectedLine {
+  std::int64_t line = 0;  // from 1
+  std::string id;         // empty where it could not be read
+  std::string reason;
+  std::uint64_t fingerprint = 0;
+  std::string bytes;
+};
+
+struct GoodLine {
+  SentenceId id{};
+  std::uint64_t fingerprint = 0;
+  bool is_ledger = false;
+};
+
+// One arrived request, before anybody asked whether it came already.
+struct Arrival {
+  std::int64_t at_unix_ms = 0;
+  std::string key;
+  Sha256 digest{};
+  std::int64_t lines = 0;
+};
+
+// A judged batch, ready to be stored.
+struct JudgedBatch {
+  BatchKey key;
+  Sha256 digest{};
+  std::string gzip;
+  std::int64_t received_unix_ms = 0;
+  std::string clock_offset_ms;
+  std::int64_t lines = 0;
+  std::int64_t raw_bytes = 0;
+  std::vector<GoodLine> good;
+  std::vector<RejectedLine> rejected;
+  std::string answer;
+};
+
+struct Marking {
+  enum class State {
+    kMarked,      // go on, under `token`
+    kDone,        // it came before: `answer` again
+    kPrefixDone,  // what it is a part of came before, with these `rejected`
+    kSplit,       // parts of it came before
+    kBusy         // it, a part of it, or what it is a part of is being stored now
+  };
+  State state = State::kBusy;
+  std::uint64_t token = 0;
+  std::string answer;
+  std::vector<RejectedLine> rejected;  // without their bytes
+};
+
+// The body of one request as the lake writer needs it.
+struct Segment {
+  std::int64_t received_unix_ms = 0;
+  std::string clock_offset_ms;
+  std::vector<std::int64_t> rejected_lines;  // from 1, ascending
+  std::string gzip;
+};
+
+struct LakeFile {
+  std::int64_t number = 0;
+  std::string name;  // relative to the lake
+  std::int64_t lines = 0;
+  bool written = false;
+};
+
+struct BadLine {
+  std::string key;
+  RejectedLine line;
+};
+
+// Threads: any. Blocks: for one disk write, where not said otherwise.
+class Store {
+ public:
+  // Opens or makes `<directory>/collector.db`; throws StoreError when another collector holds it.
+  explicit Store(const std::string& directory);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  void log_arrival(const Arrival& arrival);
+  // Lines that arrived and were neither stored nor answered from memory; ends in the count `unjudged`.
+  void count_unjudged(std::int64_t lines);
+  void count_replayed(std::int64_t lines, std::int64_t strangers);
+  void count_verdict(int status);
+
+  // Puts an in-progress mark on the key for `lease_ms`, unless rule 3 or 4 of the contract forbids it. Marks live in
+  // this process's memory: the file is held by one process alone, so a dead collector's marks are gone with it.
+  Marking mark(const BatchKey& key, std::int64_t now_unix_ms, std::int64_t now_monotonic_ms, std::int64_t lease_ms);
+  void unmark(const BatchKey& key, std::uint64_t token);
+  // Lines, answer and "done" in one synced transaction. False, and nothing stored, when the token is no longer the
+  // mark's.
+  bool settle(const JudgedBatch& batch, std::uint64_t token);
+
+  // How many of these ids are not known under this batch: a part answered from its parent should have none.
+  std::int64_t count_strangers(const std::string& uuid, const std::vector<SentenceId>& ids);
+
+  // Bytes of sentences no lake file has been cut for, and when the first of them came (0 when there is none).
+  std::pair<std::int64_t, std::int64_t> waiting();
+  // Fixes names and contents of files for everything waiting (or for whole files of `file_bytes` only), in a
+  // transaction.
+  void cut_files(std::int64_t file_bytes, bool also_the_rest);
+  std::vector<LakeFile> files_to_write();
+  std::vector<LakeFile> files();
+  std::vector<Segment> segments_of(std::int64_t file_number);
+  // Bodies no file has been cut for yet, in order.
+  std::vector<Segment> segments_waiting();
+  void mark_written(std::int64_t file_number);
+
+  std::map<std::string, std::int64_t> counts();
+  std::vector<BadLine> bad_lines(std::int64_t limit, std::int64_t offset);
+  void prune(std::int64_t now_unix_ms);
+  // Forgets everything, marks included.
+  void reset();
+
+ private:
+  class Statement;
+  class Transaction;
+  struct Mark {
+    std::uint64_t token = 0;
+    std::int64_t until_monotonic_ms = 0;
+  };
+
+  void run(const char* sql);
+  Statement prepared(const char* sql);
+  void count(const std::string& name, std::int64_t by);
+  void note_id(const GoodLine& line, const std::string& uuid, std::int64_t day, std::map<std::string, std::int64_t>* n);
+
+  std::mutex mutex_;
+  sqlite3* database_ = nullptr;
+  std::map<std::string, void*> statements_;
+  std::map<std::string, Mark> marks_;
+  std::uint64_t next_token_ = 1;
+  std::int64_t waiting_bytes_ = 0;
+  std::int64_t waiting_since_unix_ms_ = 0;
+};
+
+}  // namespace collector

@@ -1,0 +1,1035 @@
+#!/usr/bin/env python3
+"""Proves the promises of examples/collector against the real program on loopback.
+
+    python3 tests/collector/collector_test.py --collector build/release/examples/yukha-collector
+
+One line a promise, then "N passed, N failed"; exit 1 when one failed. Standard library only; with jsonschema installed
+the lake's lines are judged by it as well. It shares no code with the collector or the library.
+"""
+import argparse
+import base64
+import glob
+import gzip
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import uuid
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+HERE = pathlib.Path(__file__).resolve().parent
+VECTORS = HERE.parent / "vectors"
+KEYID = "app-test"
+SECRET = bytes(range(32))
+PATIENCE_S = 20
+
+PROMISES = []
+COLLECTOR = None
+
+
+def promise(text):
+    def keep(function):
+        PROMISES.append((text, function))
+        return function
+    return keep
+
+
+def expect(condition, *what):
+    if not condition:
+        raise AssertionError(" ".join(str(w) for w in what) or "a condition does not hold")
+
+
+def equal(got, wanted, *what):
+    expect(got == wanted, *what, "got", repr(got)[:600], "wanted", repr(wanted)[:600])
+
+
+# --- talking to it -------------------------------------------------------------------------------------------------
+
+RUN = f"{random.getrandbits(64):016x}"
+SEQ = [0]
+
+
+def new_uuid7():
+    value = (int(time.time() * 1000) << 80) | (7 << 76) | (random.getrandbits(12) << 64) | (2 << 62) | random.getrandbits(62)
+    return str(uuid.UUID(int=value))
+
+
+def sentence(**changes):
+    SEQ[0] += 1
+    parts = {"id": new_uuid7(), "time": "2026-05-22T03:52:00.123Z", "user": {"id": "u_1842"},
+             "device": {"id": "6f1c", "run": RUN, "seq": f"{SEQ[0]:010d}", "sdk": "yukha/1.0.0", "contract": "1"},
+             "location": "app://shop/FEED?y=3", "content": {"id": "card"}, "referral": "CLICK", "action": {"type": "READ"}}
+    parts.update(changes)
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+
+def gzipped(lines):
+    return gzip.compress("".join(line + "\n" for line in lines).encode(), 6, mtime=0)
+
+
+def signed(body, key, path="/v1/events", authority=None, offset=None, keyid=KEYID, secret=SECRET, created=None):
+    now = time.time()
+    digest = "sha-256=:" + base64.b64encode(hashlib.sha256(body).digest()).decode() + ":"
+    clock = f"{int(now * 1000)}" + ("" if offset is None else f";offset={offset}")
+    params = ('("@method" "@authority" "@path" "content-digest" "content-encoding" "content-type" "idempotency-key" '
+              f'"yukha-clock");created={int(now) if created is None else created};'
+              f'nonce="{random.getrandbits(64):x}";keyid="{keyid}";alg="hmac-sha256";tag="yukha-v1"')
+    base = (f'"@method": POST\n"@authority": {authority}\n"@path": {path}\n"content-digest": {digest}\n'
+            f'"content-encoding": gzip\n"content-type": application/x-ndjson\n"idempotency-key": "{key}"\n'
+            f'"yukha-clock": {clock}\n"@signature-params": {params}')
+    mac = base64.b64encode(hmac.new(secret, base.encode(), hashlib.sha256).digest()).decode()
+    return {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Idempotency-Key": f'"{key}"',
+            "Yukha-Clock": clock, "Content-Digest": digest, "Signature-Input": "yukha=" + params,
+            "Signature": f"yukha=:{mac}:"}
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Collector:
+    """The program, on a free port, over a lake of its own."""
+
+    def __init__(self, lake=None, *arguments, key=f"{KEYID}:{base64.b64encode(SECRET).decode()}"):
+        self.own = lake is None
+        self.lake = lake or tempfile.mkdtemp(prefix="yukha-collector-test-")
+        self.arguments = list(arguments)
+        self.key = key
+        try:
+            self.start()
+        except BaseException:
+            if self.own:
+                shutil.rmtree(self.lake, ignore_errors=True)
+            raise
+
+    def start(self):
+        ready = os.path.join(self.lake, ".ready")
+        if os.path.exists(ready):
+            os.unlink(ready)
+        keys = [] if self.key is None else ["--key", self.key]
+        self.process = subprocess.Popen([COLLECTOR, "--port", "0", "--lake", self.lake, "--ready-file", ready, *keys,
+                                         *self.arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.time() + PATIENCE_S
+        while not os.path.exists(ready):
+            expect(self.process.poll() is None, "the collector ended with", self.process.poll())
+            expect(time.time() < until, "the collector is not ready")
+            time.sleep(0.01)
+        self.port = int(pathlib.Path(ready).read_text())
+        self.authority = f"127.0.0.1:{self.port}"
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE_S)
+        if self.own:
+            shutil.rmtree(self.lake, ignore_errors=True)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+    def ended(self):
+        return self.process.wait(PATIENCE_S)
+
+    def call(self, method, path, body=None, headers=None, host="127.0.0.1"):
+        """An answer, or None when the connection ended without one."""
+        connection = http.client.HTTPConnection(host, self.port, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        except (http.client.RemoteDisconnected, ConnectionResetError, http.client.IncompleteRead, BrokenPipeError):
+            return None
+        finally:
+            connection.close()
+
+    def send(self, lines, key=None, body=None, **how):
+        body = gzipped(lines) if body is None else body
+        how.setdefault("authority", self.authority)
+        return self.call("POST", "/v1/events", body, signed(body, key or new_uuid7(), **how))
+
+    def counts(self):
+        return self.call("GET", "/micro/all").json
+
+    def fault(self, text):
+        equal(self.call("POST", "/micro/fault", text).status, 200)
+
+    def lake_lines(self):
+        """Every line of every finished file, exactly as a reader of the lake would see them."""
+        found = []
+        for path in sorted(glob.glob(os.path.join(self.lake, "*", "*", "*.gz"))):
+            # Not splitlines(): it would break a sentence at U+2028, which JSON lets stand.
+            found += gzip.decompress(pathlib.Path(path).read_bytes()).decode().split("\n")[:-1]
+        return found
+
+    def lake_ids(self):
+        return [json.loads(line)["id"] for line in self.lake_lines()]
+
+
+def accepted(answer, n, rejected=()):
+    expect(answer is not None, "no answer")
+    equal(answer.status, 200, answer.body)
+    got = answer.json
+    equal(got["accepted"], n, got)
+    equal([(r["line"], r["id"]) for r in got["rejected"]], list(rejected))
+    return got
+
+
+def ids_of(lines):
+    return [json.loads(line)["id"] for line in lines]
+
+
+def sound(counts):
+    """What must hold whatever happened."""
+    equal(counts["total"], counts["good"] + counts["bad"])
+    equal(counts["arrived"], counts["total"] + counts["replayed_same_key"] + counts["unjudged"], counts)
+
+
+# --- vectors -------------------------------------------------------------------------------------------------------
+
+def good_vectors():
+    return (VECTORS / "sentences_good.ndjson").read_bytes().split(b"\n")[:-1]
+
+
+def bad_vectors():
+    rows = json.loads((VECTORS / "sentences_bad.json").read_text())
+    return [(row, row["line"].encode() if "line" in row else base64.b64decode(row["base64"])) for row in rows]
+
+
+def judged(lines):
+    done = subprocess.run([COLLECTOR, "--judge"], input=b"".join(line + b"\n" for line in lines), capture_output=True,
+                          timeout=PATIENCE_S, check=True)
+    return [row.split() for row in done.stdout.decode().splitlines()]
+
+
+@promise("the vectors are what their script writes")
+def _():
+    done = subprocess.run([sys.executable, str(VECTORS / "make_vectors.py"), "--check"], capture_output=True,
+                          timeout=60, check=False)
+    equal(done.returncode, 0, done.stderr)
+
+
+@promise("the lake's schema is the sentence's and two keys more")
+def _():
+    plain = json.loads((VECTORS / "sentence.schema.json").read_text())
+    lake = json.loads((VECTORS / "lake_line.schema.json").read_text())
+    equal(lake["required"], plain["required"] + ["received_at", "clock_offset_ms"])
+    equal({k: v for k, v in lake["properties"].items() if k in plain["properties"]}, plain["properties"])
+
+
+@promise("the quick reader and the schema agree on every good sentence, and on what is in it")
+def _():
+    lines = good_vectors()
+    rows = judged(lines)
+    equal(len(rows), len(lines))
+    for line, (_, verdict, facts) in zip(lines, rows):
+        equal((verdict, facts), ("good", "same-facts"), line[:100])
+    expect(sum(row[0] == "quick-good" for row in rows) > len(rows) / 2, "the quick reader knows too few")
+
+
+@promise("the quick reader accepts no bad sentence, and the check that refuses it is the one the vector names")
+def _():
+    rows = bad_vectors()
+    verdicts = judged([line for _, line in rows])
+    equal(len(verdicts), len(rows))
+    for (row, _), (quick, verdict, _) in zip(rows, verdicts):
+        equal((quick, verdict), ("quick-unsure", row["check"]), row["why"])
+
+
+@promise("a sentence with any one byte changed is judged alike by both readers")
+def _():
+    plain = good_vectors()[0]
+    dice = random.Random(7)
+    lines = []
+    for at in range(len(plain)):
+        for byte in (dice.randrange(256), 0x22, 0x5c, 0x2c, 0x7d):
+            if byte != 0x0a:
+                lines.append(plain[:at] + bytes([byte]) + plain[at + 1:])
+        lines.append(plain[:at] + plain[at + 1:])
+        lines.append(plain[:at])
+    for line, (quick, verdict, facts) in zip(lines, judged(lines)):
+        expect(quick == "quick-unsure" or verdict == "good", line)
+        equal(facts, "same-facts", line)
+
+
+@promise("another validator gives the same verdicts under draft-07 and 2020-12")
+def _():
+    if jsonschema is None:
+        return "skipped: jsonschema is not installed"
+    schema = json.loads((VECTORS / "sentence.schema.json").read_text())
+    for kind in (jsonschema.Draft7Validator, jsonschema.Draft202012Validator):
+        kind.check_schema(schema)
+        validator = kind(schema)
+        for line in good_vectors():
+            expect(validator.is_valid(json.loads(line)), line[:100])
+        for row, line in bad_vectors():
+            if row["check"] == "schema":
+                expect(not validator.is_valid(json.loads(line)), row["why"])
+    return None
+
+
+@promise("every request of the vectors gets the answer it names")
+def _():
+    file = json.loads((VECTORS / "requests.json").read_text())
+    keys = [f"{keyid}:{secret}" for keyid, secret in file["keys"].items()]
+    with Collector(None, "--public-url", file["public_url"], *sum((["--key", k] for k in keys[1:]), []),
+                   key=keys[0]) as collector:
+        for row in file["requests"]:
+            equal(collector.call("POST", "/micro/clock", str(row["now_unix_ms"])).status, 200)
+            headers = {}
+            for name, value in row["headers"]:
+                expect(name not in headers, "a field twice")
+                headers[name] = value
+            answer = collector.call(row["method"], row["path"], base64.b64decode(row["body_base64"]), headers)
+            expect(answer is not None, row["name"], "no answer")
+            equal(answer.status, row["expect"]["status"], row["name"], answer.body)
+            for name in row["expect"].get("headers", []):
+                expect(answer.headers[name], row["name"], "without", name)
+            wanted = row["expect"].get("body")
+            if wanted is not None:
+                got = answer.json
+                for entry in got.get("rejected", []):
+                    expect(entry.pop("reason"), row["name"])
+                equal(got, wanted, row["name"])
+        sound(collector.counts())
+
+
+@promise("RFC 9421 B.2.5 and the digests of RFC 9530 are in the vectors as published")
+def _():
+    file = json.loads((VECTORS / "requests.json").read_text())
+    one = file["signatures"][0]
+    mac = hmac.new(base64.b64decode(one["key_base64"]), one["signature_base"].encode(), hashlib.sha256).digest()
+    equal(base64.b64encode(mac).decode(), one["signature"])
+    equal(one["signature"], "pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=")
+    equal([d["content_digest"] for d in file["digests"]],
+          ["sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:", "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"])
+
+
+@promise("every good sentence comes out of the lake byte for byte, every bad one is named and kept apart")
+def _():
+    with Collector(None) as collector:
+        good = good_vectors()
+        bad = [line for _, line in bad_vectors() if b"\n" not in line]
+        body = gzip.compress(b"".join(line + b"\n" for line in good + bad), mtime=0)
+        got = collector.send(None, body=body, offset=-42).json
+        equal(got["accepted"], len(good))
+        equal([entry["line"] for entry in got["rejected"]], list(range(len(good) + 1, len(good) + len(bad) + 1)))
+        counts = collector.counts()
+        equal((counts["good"], counts["bad"], counts["ledger"]), (len(good), len(bad), 2))
+        shown = collector.call("GET", "/micro/good?limit=1000").json
+        equal(ids_of(good), [entry["id"] for entry in shown])
+        equal([e["id"] for e in collector.call("GET", "/micro/good?limit=3&offset=5").json], ids_of(good)[5:8])
+        refused = collector.call("GET", "/micro/bad?limit=1000").json
+        kept = [e["text"].encode() if "text" in e else base64.b64decode(e["base64"]) for e in refused]
+        equal(kept, bad)
+        equal(collector.stop(), 0)
+        lines = collector.lake_lines()
+        equal(len(lines), len(good))
+        for line, original in zip(lines, good):
+            text = original.decode().rstrip()
+            own = json.loads(text)["device"].get("clock_offset_ms", "-42")
+            expect(line.startswith(text[:-1] + ',"received_at":"2'), line[-200:])
+            expect(line.endswith(f'Z","clock_offset_ms":"{own}"}}'), line[-100:])
+            if jsonschema is not None:
+                schema = json.loads((VECTORS / "lake_line.schema.json").read_text())
+                jsonschema.Draft202012Validator(schema).validate(json.loads(line))
+
+
+# --- the endpoint's rules ------------------------------------------------------------------------------------------
+
+@promise("a repeat of a done key gets the same answer, rejected included, and stores nothing")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence(), "nonsense", sentence()]
+        key = new_uuid7()
+        body = gzipped(lines)
+        first = collector.send(None, key, body)
+        accepted(first, 2, [(2, "")])
+        second = collector.send(None, key, body)
+        equal(second.body, first.body)
+        counts = collector.counts()
+        equal((counts["total"], counts["arrived"], counts["replayed_same_key"]), (3, 6, 3))
+        equal(counts["bytes_differ_under_same_key"], 0)
+        sound(counts)
+        equal(collector.stop(), 0)
+        equal(collector.lake_ids(), ids_of([lines[0], lines[2]]))
+
+
+@promise("other bytes under a done key are counted and not stored")
+def _():
+    with Collector(None) as collector:
+        key = new_uuid7()
+        first = collector.send([sentence()], key)
+        second = collector.send([sentence()], key)
+        equal(second.body, first.body)
+        counts = collector.counts()
+        equal((counts["good"], counts["bytes_differ_under_same_key"]), (1, 1))
+
+
+@promise("an id under another key is stored and counted, under a part of its own batch it counts apart")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence() for _ in range(4)]
+        accepted(collector.send(lines), 4)
+        accepted(collector.send(lines[:2]), 2)
+        key = new_uuid7()
+        accepted(collector.send([sentence()], key + ".0"), 1)
+        accepted(collector.send([lines[3]], key + ".1"), 1)
+        accepted(collector.send([lines[3]], key + ".r"), 1)
+        counts = collector.counts()
+        equal((counts["good"], counts["duplicate_id_under_other_key"]), (9, 4), counts)
+
+
+@promise("keys, answers and counts survive a clean end")
+def _():
+    with Collector(None) as collector:
+        key, lines = new_uuid7(), [sentence(), "x"]
+        body = gzipped(lines)
+        first = collector.send(None, key, body)
+        before = collector.counts()
+        equal(collector.stop(), 0)
+        collector.start()
+        equal(collector.counts(), before)
+        equal(collector.send(None, key, body).body, first.body)
+        equal(collector.counts()["good"], 1)
+
+
+@promise("a done batch answers its parts: its entries that are in the body, by id and line here, nothing stored")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence(), sentence(action={}), sentence(), sentence(), "not json", sentence(user={})]
+        ids = [json.loads(line)["id"] if line != "not json" else "" for line in lines]
+        key = new_uuid7()
+        accepted(collector.send(lines, key), 3, [(2, ids[1]), (5, ""), (6, ids[5])])
+        accepted(collector.send(lines[:3], key + ".0"), 2, [(2, ids[1])])
+        accepted(collector.send(lines[3:], key + ".1"), 1, [(2, ""), (3, ids[5])])
+        accepted(collector.send(lines[4:5], key + ".10"), 0, [(1, "")])
+        accepted(collector.send(lines[2:4], key + ".r01r"), 2)
+        counts = collector.counts()
+        equal((counts["total"], counts["bytes_differ_under_same_key"]), (6, 0))
+        accepted(collector.send([sentence()], key + ".0r"), 1)
+        equal(collector.counts()["bytes_differ_under_same_key"], 1, "a line its parent never held")
+        sound(collector.counts())
+
+
+@promise("once a part came, everything above it is split, for ever; what is beside it is not")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence() for _ in range(8)]
+        key = new_uuid7()
+        accepted(collector.send(lines[:2], key + ".00"), 2)
+        for above in (key, key + ".0"):
+            answer = collector.send(lines, above)
+            equal((answer.status, answer.json), (409, {"error": "split"}))
+        accepted(collector.send(lines[2:4], key + ".01"), 2)
+        accepted(collector.send(lines[4:6], key + ".1"), 2)
+        accepted(collector.send(lines[6:], key + ".r"), 2)
+        accepted(collector.send(lines[4:5], key + ".10"), 1)
+        collector.kill()
+        collector.start()
+        equal(collector.send(lines, key).json, {"error": "split"})
+        accepted(collector.send(lines[2:3], key + ".010"), 1)
+        counts = collector.counts()
+        equal((counts["good"], counts["duplicate_id_under_same_key"]), (8, 0))
+        equal(collector.stop(), 0)
+        equal(sorted(collector.lake_ids()), sorted(ids_of(lines)))
+
+
+@promise("sixteen levels deep every ancestor is split, and the seventeenth is no key")
+def _():
+    with Collector(None) as collector:
+        key = new_uuid7() + "."
+        path = "01r" * 5 + "0"
+        accepted(collector.send([sentence()], key + path), 1)
+        for length in range(1, 16):
+            equal(collector.send([sentence()], key + path[:length]).json, {"error": "split"}, length)
+        equal(collector.send([sentence()], key + path + "0").status, 400)
+
+
+def in_background(work):
+    result = []
+    thread = threading.Thread(target=lambda: result.append(work()))
+    thread.start()
+    return thread, result
+
+
+@promise("while a batch is being stored, it, its parts and what it is part of get 409 with Retry-After")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence() for _ in range(4)]
+        key = new_uuid7()
+        for held, others in ((key, (key, key + ".0", key + ".1r")), ):
+            collector.fault("slow=1500ms")
+            thread, result = in_background(lambda h=held: collector.send(lines, h))
+            time.sleep(0.5)
+            for other in others:
+                answer = collector.send(lines, other)
+                equal((answer.status, answer.headers["Retry-After"]), (409, "1"), other, answer.body)
+                expect(answer.json["error"] != "split", other)
+            collector.fault("")
+            thread.join()
+            accepted(result[0], 4)
+        accepted(collector.send(lines[:2], key + ".0"), 2)
+        equal(collector.counts()["good"], 4)
+
+        part = new_uuid7()
+        collector.fault("slow=1500ms")
+        thread, result = in_background(lambda: collector.send(lines[:1], part + ".01"))
+        time.sleep(0.5)
+        equal(collector.send(lines, part).json, {"error": "split"})
+        equal(collector.send(lines[:1], part + ".01").json, {"error": "busy"})
+        equal(collector.send(lines[:1], part + ".010").json, {"error": "busy"})
+        collector.fault("")
+        accepted(collector.send([sentence()], part + ".00"), 1)
+        thread.join()
+        accepted(result[0], 1)
+        sound(collector.counts())
+
+
+@promise("a batch whose lease ran out may be stored by its repeat, and then not by its slow owner")
+def _():
+    with Collector(None, "--lease-seconds", "0.5") as collector:
+        key, lines = new_uuid7(), [sentence()]
+        body = gzipped(lines)
+        collector.fault("slow=2s")
+        thread, result = in_background(lambda: collector.send(None, key, body))
+        time.sleep(1)
+        collector.fault("")
+        accepted(collector.send(None, key, body), 1)
+        thread.join()
+        equal(result[0].status, 409)
+        equal(collector.counts()["good"], 1)
+        part = new_uuid7()
+        collector.fault("slow=2s")
+        thread, result = in_background(lambda: collector.send([sentence(), sentence()], part))
+        time.sleep(1)
+        collector.fault("")
+        accepted(collector.send([sentence()], part + ".0"), 1)
+        thread.join()
+        equal(result[0].status, 409, "the whole after its part")
+        sound(collector.counts())
+
+
+@promise("forty clients with the same key at once: it is stored once and everybody who got 200 got the same")
+def _():
+    with Collector(None) as collector:
+        key, body = new_uuid7(), gzipped([sentence() for _ in range(50)])
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(collector.send(None, key, body))) for _ in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        equal(len(answers), 40)
+        equal({a.status for a in answers} - {200, 409}, set())
+        equal(len({a.body for a in answers if a.status == 200}), 1)
+        equal(collector.counts()["good"], 50)
+
+
+@promise("thirty kept-alive connections are served side by side")
+def _():
+    with Collector(None) as collector:
+        failures = []
+
+        def client():
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=PATIENCE_S)
+                for _ in range(10):
+                    body = gzipped([sentence()])
+                    connection.request("POST", "/v1/events", body,
+                                       signed(body, new_uuid7(), authority=collector.authority))
+                    response = connection.getresponse()
+                    response.read()
+                    equal(response.status, 200)
+                gate.wait(PATIENCE_S)
+                connection.close()
+            except Exception as fault:  # noqa: BLE001
+                failures.append(fault)
+                gate.abort()
+
+        gate = threading.Barrier(30)
+        threads = [threading.Thread(target=client) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        equal(failures, [])
+        equal(collector.counts()["good"], 300)
+
+
+@promise("@authority is the public URL's: 127.0.0.1, [::1] and localhost with the port, and no other")
+def _():
+    with Collector(None) as collector:
+        for host in ("127.0.0.1", "localhost", "[::1]"):
+            accepted(collector.send([sentence()], authority=f"{host}:{collector.port}"), 1)
+        for wrong in (f"example.com:{collector.port}", "127.0.0.1", f"127.0.0.1:{collector.port + 1}"):
+            equal(collector.send([sentence()], authority=wrong).json, {"error": "signature"})
+        body = gzipped([sentence()])
+        if socket.has_ipv6:
+            headers = signed(body, new_uuid7(), authority=f"[::1]:{collector.port}")
+            accepted(collector.call("POST", "/v1/events", body, headers, host="::1"), 1)
+
+
+@promise("with public URLs given, their authority and path are what is verified, default port dropped")
+def _():
+    with Collector(None, "--public-url", "https://Collect.Example.com:443/prod/in", "--public-url",
+                   "http://b.example.com:8080") as collector:
+        body = gzipped([sentence()])
+        headers = signed(body, new_uuid7(), path="/prod/in", authority="collect.example.com")
+        accepted(collector.call("POST", "/prod/in", body, headers), 1)
+        accepted(collector.send([sentence()], authority="b.example.com:8080"), 1)
+        equal(collector.send([sentence()]).json, {"error": "signature"})
+
+
+@promise("a body above 1 MiB is refused while it comes in, with a length or in chunks, and the next request is served")
+def _():
+    with Collector(None) as collector:
+        big = os.urandom(1024 * 1024 + 1)
+        answer = collector.call("POST", "/v1/events", big, signed(big, new_uuid7(), authority=collector.authority))
+        equal(answer.status, 413)
+        answer = collector.call("POST", "/v1/events", iter([big[:500000], big[500000:]]),
+                                dict(signed(big, new_uuid7(), authority=collector.authority)))
+        equal(answer.status, 413)
+        fits = os.urandom(1024 * 1024)
+        answer = collector.call("POST", "/v1/events", fits, signed(fits, new_uuid7(), authority=collector.authority))
+        equal((answer.status, answer.json), (400, {"error": "gzip"}))
+        lines = [sentence()]
+        body = gzipped(lines)
+        headers = signed(body, new_uuid7(), authority=collector.authority)
+        accepted(collector.call("POST", "/v1/events", iter([body[:10], body[10:]]), headers), 1)
+        # A client that announces a terabyte is told at once, before it sent any of it.
+        with socket.create_connection(("127.0.0.1", collector.port), PATIENCE_S) as raw:
+            raw.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n\r\n")
+            expect(b" 413 " in raw.recv(4096))
+        with socket.create_connection(("127.0.0.1", collector.port), PATIENCE_S) as raw:
+            raw.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n"
+                        b"Expect: 100-continue\r\n\r\n")
+            expect(b" 413 " in raw.recv(4096))
+
+
+@promise("a head that is endless, doubled or nonsense ends its connection and nothing else")
+def _():
+    with Collector(None) as collector:
+        def talk(data):
+            with socket.create_connection(("127.0.0.1", collector.port), PATIENCE_S) as raw:
+                try:
+                    raw.sendall(data)
+                    raw.shutdown(socket.SHUT_WR)
+                    got = b""
+                    while True:
+                        more = raw.recv(65536)
+                        if not more:
+                            return got
+                        got += more
+                except ConnectionError:
+                    return got
+        expect(b" 200 " not in talk(b"POST /v1/events HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n"))
+        expect(b" 200 " not in talk(b"\x16\x03\x01\x02\x00 TLS here\r\n\r\n"))
+        expect(b" 200 " not in talk(b"GET " + b"/a" * 4000 + b" HTTP/1.1\r\n\r\n"))
+        expect(b" 400 " in talk(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+                                b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+        expect(b" 400 " in talk(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"))
+        talk(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nhalf")
+        for path, method, status in (("/", "GET", 404), ("/v1/events", "GET", 405), ("/v2/events", "POST", 404),
+                                     ("/micro/nothing", "GET", 404)):
+            equal(collector.call(method, path).status, status, path)
+        accepted(collector.send([sentence()]), 1)
+
+
+# --- the lake ------------------------------------------------------------------------------------------------------
+
+@promise("lake files are one gzip member each, under dt and hour of arrival in UTC, within the promised time")
+def _():
+    with Collector(None, "--lake-seconds", "0.3") as collector:
+        begin = time.time()
+        accepted(collector.send([sentence()]), 1)
+        while not collector.lake_lines():
+            expect(time.time() - begin < 5, "no file")
+            time.sleep(0.02)
+        path = glob.glob(os.path.join(collector.lake, "*", "*", "*.json.gz"))[0]
+        day, hour = pathlib.Path(path).parts[-3:-1]
+        moments = {time.strftime("dt=%Y-%m-%d hour=%H", time.gmtime(t)) for t in (begin, time.time())}
+        expect(f"{day} {hour}" in moments, path)
+        import zlib
+        reader = zlib.decompressobj(31)
+        reader.decompress(pathlib.Path(path).read_bytes())
+        expect(reader.eof and not reader.unused_data, "more than one member")
+        equal(len(collector.call("GET", "/micro/good").json), 1)
+
+
+@promise("a file is cut by size, too, and together they hold every line once, in order")
+def _():
+    with Collector(None, "--lake-seconds", "600", "--lake-bytes", "20000") as collector:
+        sent = []
+        for _ in range(40):
+            lines = [sentence() for _ in range(10)]
+            accepted(collector.send(lines), 10)
+            sent += ids_of(lines)
+        equal([e["id"] for e in collector.call("GET", "/micro/good?limit=1000").json], sent)
+        expect(len(glob.glob(os.path.join(collector.lake, "*", "*", "*.gz"))) >= 3)
+        equal(collector.stop(), 0)
+        equal(collector.lake_ids(), sent)
+
+
+@promise("arrival decides the day and the hour, across midnight")
+def _():
+    with Collector(None, "--lake-seconds", "600") as collector:
+        midnight = 1798761600000  # 2027-01-01T00:00:00Z
+        for now in (midnight - 1, midnight):
+            collector.call("POST", "/micro/clock", str(now))
+            answer = collector.send([sentence()], created=now // 1000)
+            accepted(answer, 1)
+        equal(answer.headers["Date"], "Fri, 01 Jan 2027 00:00:00 GMT")
+        equal(collector.stop(), 0)
+        days = [os.path.relpath(p, collector.lake).split("/")[:2]
+                for p in sorted(glob.glob(os.path.join(collector.lake, "*", "*", "*.gz")))]
+        equal(days, [["dt=2026-12-31", "hour=23"], ["dt=2027-01-01", "hour=00"]])
+        stamps = [json.loads(line)["received_at"] for line in collector.lake_lines()]
+        equal(stamps, ["2026-12-31T23:59:59.999Z", "2027-01-01T00:00:00.000Z"])
+
+
+@promise("SIGTERM and SIGINT finish the open file; after SIGKILL the next start writes it")
+def _():
+    for how in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        with Collector(None, "--lake-seconds", "600") as collector:
+            lines = [sentence() for _ in range(5)]
+            accepted(collector.send(lines), 5)
+            equal(collector.lake_lines(), [])
+            collector.process.send_signal(how)
+            equal(collector.ended(), 0 if how != signal.SIGKILL else -9)
+            if how == signal.SIGKILL:
+                equal(collector.lake_lines(), [])
+                collector.start()
+            equal(collector.lake_ids(), ids_of(lines))
+
+
+@promise("a file an earlier collector named and did not finish is written again, the same")
+def _():
+    with Collector(None, "--lake-seconds", "600") as collector:
+        lines = [sentence() for _ in range(50)]
+        accepted(collector.send(lines), 50)
+        equal(collector.stop(), 0)
+        path = glob.glob(os.path.join(collector.lake, "*", "*", "*.gz"))[0]
+        pathlib.Path(path + ".tmp").write_bytes(b"half a file")
+        before = pathlib.Path(path).read_bytes()
+        collector.start()
+        equal(pathlib.Path(path).read_bytes(), before)
+        expect(not os.path.exists(path + ".tmp"), "a leftover")
+
+
+# --- death ---------------------------------------------------------------------------------------------------------
+
+def die_and_return(collector, fault, lines, key):
+    collector.fault(fault)
+    body = gzipped(lines)
+    answer = collector.send(None, key, body)
+    equal(collector.ended(), -9)
+    collector.start()
+    return answer, collector.send(None, key, body)
+
+
+@promise("killed before it stored: nothing was stored, and the repeat is")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence() for _ in range(3)]
+        first, second = die_and_return(collector, "crash=before", lines, new_uuid7())
+        equal(first, None)
+        accepted(second, 3)
+        counts = collector.counts()
+        equal((counts["good"], counts["arrived"], counts["replayed_same_key"]), (3, 6, 0))
+
+
+@promise("killed between storing and answering: the repeat gets the answer, and nothing is stored twice")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence(), "x", sentence()]
+        first, second = die_and_return(collector, "crash=between", lines, new_uuid7())
+        equal(first, None)
+        accepted(second, 2, [(2, "")])
+        counts = collector.counts()
+        equal((counts["good"], counts["replayed_same_key"]), (2, 3))
+        equal(collector.stop(), 0)
+        equal(collector.lake_ids(), ids_of([lines[0], lines[2]]))
+
+
+@promise("killed after the answer: the client has it, and so has the lake")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence() for _ in range(3)]
+        first, second = die_and_return(collector, "crash=after", lines, new_uuid7())
+        accepted(first, 3)
+        equal(second.body, first.body)
+        equal(collector.lake_ids(), ids_of(lines))
+
+
+@promise("killed twenty times at any moment while four clients send: every line answered is in the lake once, no file is half")
+def _():
+    with Collector(None, "--lake-seconds", "0.05", "--lake-bytes", "30000") as collector:
+        stop = threading.Event()
+        sent, failures = [], []
+        guard = threading.Lock()
+
+        def client(number):
+            try:
+                while not stop.is_set():
+                    lines = [sentence() for _ in range(20)]
+                    key, body = f"{new_uuid7()}", gzipped(lines)
+                    with guard:
+                        sent.extend(ids_of(lines))
+                    while True:  # exactly as a client would: the same bytes under the same key until it is taken
+                        try:
+                            answer = collector.send(None, key, body)
+                        except OSError:
+                            answer = None
+                        if answer is not None and answer.status == 200:
+                            accepted(answer, 20)
+                            break
+                        expect(answer is None or answer.status in (401, 409), answer and answer.status)
+                        time.sleep(0.01)
+            except Exception as fault:  # noqa: BLE001
+                failures.append((number, fault))
+
+        threads = [threading.Thread(target=client, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        dice = random.Random(3)
+        for _ in range(20):
+            time.sleep(dice.uniform(0.02, 0.2))
+            collector.kill()
+            collector.lake_lines()  # throws when a file cannot be read whole
+            collector.start()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        equal(failures, [])
+        counts = collector.counts()
+        equal(collector.stop(), 0)
+        found = collector.lake_ids()
+        equal(len(found), len(set(found)), "twice in the lake")
+        equal(sorted(found), sorted(sent))
+        equal((counts["good"], counts["bytes_differ_under_same_key"], counts["duplicate_id_under_other_key"]),
+              (len(sent), 0, 0))
+        equal(glob.glob(os.path.join(collector.lake, "**", "*.tmp"), recursive=True), [])
+        return f"{len(sent)} sentences"
+
+
+# --- misbehaviour --------------------------------------------------------------------------------------------------
+
+@promise("status=503 stores nothing, says when to come back, and is never remembered")
+def _():
+    with Collector(None, "--fault", "status=503,retry_after=7,body={\"a\":1,\"b\":2}") as collector:
+        key, body = new_uuid7(), gzipped([sentence()])
+        answer = collector.send(None, key, body)
+        equal((answer.status, answer.headers["Retry-After"], answer.body), (503, "7", b'{"a":1,"b":2}'))
+        collector.fault("")
+        accepted(collector.send(None, key, body), 1)
+        counts = collector.counts()
+        equal((counts["arrived"], counts["good"], counts["verdicts"]), (2, 1, {"200": 1, "503": 1}))
+        sound(counts)
+
+
+@promise("a rate is kept, and a seed repeats it")
+def _():
+    patterns = []
+    for seed in ("7", "7", "8"):
+        with Collector(None, "--fault", "status=503,rate=0.3", "--seed", seed) as collector:
+            patterns.append([collector.send([sentence()]).status for _ in range(60)])
+    equal(patterns[0], patterns[1])
+    expect(patterns[0] != patterns[2], "another seed, another weather")
+    expect(5 <= patterns[0].count(503) <= 33, patterns[0].count(503))
+
+
+@promise("cut=before: no answer and nothing stored; cut=after: no answer and stored")
+def _():
+    with Collector(None) as collector:
+        for when, stored in (("before", 0), ("after", 1)):
+            key, body = new_uuid7(), gzipped([sentence()])
+            good = collector.counts()["good"]
+            collector.fault(f"cut={when}")
+            equal(collector.send(None, key, body), None)
+            equal(collector.counts()["good"] - good, stored)
+            collector.fault("")
+            accepted(collector.send(None, key, body), 1)
+            equal(collector.counts()["good"] - good, 1)
+        counts = collector.counts()
+        equal((counts["replayed_same_key"], counts["verdicts"]["cut"]), (1, 2))
+        sound(counts)
+
+
+@promise("413=N looks at the body's bytes, reject=N takes every Nth good line, portal and 400 are what they say, slow is slow")
+def _():
+    with Collector(None) as collector:
+        small, large = gzipped([sentence()]), gzipped([sentence() for _ in range(60)])
+        collector.fault(f"413={len(small)}")
+        accepted(collector.send(None, body=small), 1)
+        equal(collector.send(None, body=large).status, 413)
+        collector.fault("reject=3")
+        lines = [sentence() for _ in range(4)] + ["x"] + [sentence() for _ in range(4)]
+        ids = [json.loads(line)["id"] if line != "x" else "" for line in lines]
+        accepted(collector.send(lines), 6, [(3, ids[2]), (5, ""), (7, ids[6])])
+        collector.fault("portal")
+        answer = collector.send([sentence()])
+        equal((answer.status, answer.headers["Content-Type"].split(";")[0]), (200, "text/html"))
+        collector.fault("400")
+        answer = collector.send([sentence()])
+        equal((answer.status, answer.body), (400, b""))
+        collector.fault("slow=300ms\nstatus=429,rate=1\n")
+        begin = time.time()
+        equal(collector.send([sentence()]).status, 429)
+        expect(time.time() - begin >= 0.3)
+        equal(collector.call("GET", "/micro/all").status, 200)
+        equal(collector.call("POST", "/micro/fault", "weather=bad").status, 400)
+        equal(collector.send([sentence()]).status, 429, "a text that is no fault changes nothing")
+
+
+@promise("reset empties counts, keys and lake")
+def _():
+    with Collector(None, "--lake-seconds", "0.05") as collector:
+        key, body = new_uuid7(), gzipped([sentence(), "x"])
+        collector.send(None, key, body)
+        time.sleep(0.5)
+        for method in ("POST", "GET"):
+            equal(collector.call(method, "/micro/reset").json["total"], 0)
+        equal(collector.lake_lines(), [])
+        equal(collector.call("GET", "/micro/good").json + collector.call("GET", "/micro/bad").json, [])
+        accepted(collector.send(None, key, body), 1, [(2, "")])
+        counts = collector.counts()
+        equal((counts["good"], counts["bad"], counts["replayed_same_key"]), (1, 1, 0))
+
+
+# --- the command line ----------------------------------------------------------------------------------------------
+
+@promise("a wrong command line is refused with 64 and a sentence; what cannot be used with 1")
+def _():
+    key = f"{KEYID}:{base64.b64encode(SECRET).decode()}"
+    with Collector(None) as collector, tempfile.TemporaryDirectory() as place:
+        whole = ["--port", "0", "--lake", place, "--key", key]
+        a_file = os.path.join(place, "file")
+        pathlib.Path(a_file).write_text("x")
+        for arguments, code, says in (
+                ([], 64, "--port"), (["--port", "0"], 64, "--lake"), (whole[:4], 64, "--key"), (whole + ["--frob"], 64, "--frob"),
+                (["--port", "65536"] + whole[2:], 64, "65535"), (["--port", "x"] + whole[2:], 64, "number"),
+                (whole[:4] + ["--key", "app:not base64"], 64, "base64"), (whole[:4] + ["--key", "app:"], 64, "empty"),
+                (whole[:4] + ["--key", "c2VjcmV0"], 64, "KEYID:BASE64"), (whole + ["--key", key], 64, "twice"),
+                (whole + ["--public-url", "ftp://x"], 64, "http"), (whole + ["--public-url", "example.com"], 64, "http"),
+                (whole + ["--fault", "status=banana"], 64, "status=banana"), (whole + ["--fault", "slow=1s,rate=2"], 64, "rate=2"),
+                (whole + ["--seed"], 64, "value"), (whole + ["--lease-seconds", "61"], 64, "60"),
+                (["--port", "0", "--lake", a_file, "--key", key], 1, a_file),
+                (["--port", str(collector.port)] + whole[2:], 1, str(collector.port)),
+                (["--port", "0", "--lake", collector.lake, "--key", key], 1, "another collector")):
+            done = subprocess.run([COLLECTOR, *arguments], capture_output=True, timeout=PATIENCE_S, check=False)
+            equal(done.returncode, code, arguments, done.stderr)
+            expect(says in done.stderr.decode(), arguments, done.stderr)
+        done = subprocess.run([COLLECTOR, "--help"], capture_output=True, timeout=PATIENCE_S, check=False)
+        equal(done.returncode, 0)
+        expect(b"--public-url" in done.stdout)
+
+
+@promise("only loopback is listened on")
+def _():
+    with Collector(None) as collector:
+        listening = set()
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            if not os.path.exists(table):
+                return "skipped: no /proc/net"
+            for row in pathlib.Path(table).read_text().splitlines()[1:]:
+                address, port = row.split()[1].split(":")
+                if int(port, 16) == collector.port and row.split()[3] == "0A":
+                    listening.add(address)
+        expect(listening <= {"0100007F", "00000000000000000000000001000000"}, listening)
+    return None
+
+
+# --- speed, for the record -----------------------------------------------------------------------------------------
+
+def measure():
+    with Collector(None) as collector:
+        batches = []
+        for _ in range(200):
+            batches.append((new_uuid7(), gzipped([sentence() for _ in range(500)])))
+        taken = []
+
+        def client(mine):
+            connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=PATIENCE_S)
+            for key, body in mine:
+                connection.request("POST", "/v1/events", body, signed(body, key, authority=collector.authority))
+                response = connection.getresponse()
+                response.read()
+                taken.append(response.status)
+
+        begin = time.time()
+        threads = [threading.Thread(target=client, args=(batches[i::4],)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        seconds = time.time() - begin
+        equal(taken, [200] * len(batches))
+        print(f"{len(batches) * 500 / seconds:,.0f} sentences/s in batches of 500, four connections")
+        begin = time.time()
+        equal(collector.stop(), 0)
+        print(f"{time.time() - begin:.2f} s to end with the lake complete, {len(collector.lake_lines())} lines")
+
+
+def main():
+    global COLLECTOR
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--collector", required=True, help="the yukha-collector to test")
+    parser.add_argument("--only", default="", help="promises that contain this text")
+    parser.add_argument("--measure", action="store_true", help="print how fast it is in place of testing")
+    arguments = parser.parse_args()
+    COLLECTOR = os.path.abspath(arguments.collector)
+    if not os.access(COLLECTOR, os.X_OK):
+        print(f"{COLLECTOR} is not a program; build it first")
+        return 1
+    if arguments.measure:
+        measure()
+        return 0
+    passed = failed = 0
+    for text, function in PROMISES:
+        if arguments.only not in text:
+            continue
+        try:
+            note = function()
+            passed += 1
+            print(f"ok   {text}" + (f" ({note})" if note else ""), flush=True)
+        except Exception as fault:  # noqa: BLE001
+            failed += 1
+            print(f"FAIL {text}\n     {type(fault).__name__}: {fault}", flush=True)
+            if not isinstance(fault, AssertionError):
+                traceback.print_exc(file=sys.stdout)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
