@@ -1,0 +1,109 @@
+// Makes a sentence of a row, as the mapping says.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+#include <yukha/event.hpp>
+
+#include "json_text.hpp"
+#include "mapping.hpp"
+#include "records.hpp"
+
+namespace replay {
+
+// The six parts of one row, ready to be tracked. All text is borrowed from the row and its mapper.
+struct Sentence {
+  bool has_time = false;
+  std::int64_t unix_ms = 0;
+  std::vector<yukha::Member> user;
+  std::vector<yukha::Member> device;
+  std::string_view screen;
+  std::vector<yukha::Member> parameters;
+  std::string_view content_id;
+  std::vector<yukha::Member> content;
+  std::string_view referral;
+  std::string_view action_type;
+  bool has_duration = false;
+  std::int64_t duration_ms = 0;
+  std::vector<yukha::Member> action;
+  bool critical = false;
+
+  void clear();
+};
+
+// Text made for one row: taken piece by piece, given back all at once, so that a row costs no allocation.
+class Scratch {
+ public:
+  void clear();
+  char* take(std::size_t bytes);
+  std::string_view keep(std::string_view text);
+
+ private:
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::vector<std::size_t> sizes_;
+  std::size_t block_ = 0;
+  std::size_t used_ = 0;
+};
+
+class Mapper {
+ public:
+  // `columns` are the input's, null where every row names its own. Throws MappingError when the mapping asks for a
+  // column that is not there. The mapping must outlive the mapper.
+  Mapper(const Mapping& mapping, const std::vector<std::string>* columns);
+
+  enum class Outcome { mapped, skipped, unmapped };
+  // Fills `sentence`, valid until the next row; `problem` says why a row is unmapped. `number` is the row's own,
+  // from 1.
+  Outcome map(const Record& row, std::uint64_t number, Sentence& sentence, std::string& problem);
+
+ private:
+  struct Cell {
+    bool present = false;
+    std::string_view text;
+    const JsonText::Node* node = nullptr;  // within the row's own JSON
+    bool parsed = false;                   // `json` holds what `text` says
+    JsonText json;
+  };
+  struct Found {
+    const JsonText* json = nullptr;
+    const JsonText::Node* node = nullptr;
+  };
+
+  void load(const Record& row);
+  Found follow(const Reference& reference);
+  bool exists(const Reference& reference);
+  std::string_view value(const Reference& reference);
+  std::string_view text_of(const JsonText::Node& node);
+  bool join(const Template& text, bool percent_encoded, std::string_view& result);
+  std::string_view first_of(const Alternatives& alternatives);
+  bool url(const Location& location, std::string_view& result);
+  bool holds(const Rule& rule);
+  void members(const PartRule& part, const char* part_name, std::vector<yukha::Member>& result);
+  void flatten(const Flatten& rule, const char* part_name, std::vector<yukha::Member>& result);
+  void flatten_object(const Flatten& rule, const JsonText& json, const JsonText::Node& object, std::string& path,
+                      const char* part_name, std::vector<yukha::Member>& result);
+  void time(Sentence& sentence);
+  void fail(std::string what);
+
+  const Mapping& mapping_;
+  bool has_columns_;                 // CSV and TSV; otherwise every row names its own
+  std::vector<std::size_t> fields_;  // for each slot, its field in a CSV or TSV row
+  std::vector<Cell> cells_;          // for each slot
+  const JsonText* row_json_ = nullptr;
+  std::string number_;
+  Scratch scratch_;
+  std::string buffer_;
+  std::string problem_;
+};
+
+// `name` as a member's name: lower case, words of camelCase parted, every other character an underscore.
+std::string member_name_of(std::string_view name, bool is_beginning);
+
+// RFC 3986: all but letters, digits and -._~ becomes %XX.
+void append_percent_encoded(std::string_view text, std::string& out);
+
+}  // namespace replay

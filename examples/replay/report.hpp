@@ -1,0 +1,50 @@
+// What a run tells: a line now and then, and the ledger at its end.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <yukha/stats.hpp>
+
+namespace replay {
+
+// The rows of the input so far, those of an earlier run that was resumed included.
+struct Rows {
+  std::uint64_t read = 0;
+  std::uint64_t unmapped = 0;  // without those the tracker refused
+  std::uint64_t skipped = 0;
+  std::uint64_t offered = 0;  // given to the tracker and not to be given again: accepted or refused as no sentence
+};
+
+// The lane's counters since the run's journal was begun.
+struct Outcome {
+  Rows rows;
+  yukha::Stats since;                // differences; `waiting` is what waits now
+  std::uint64_t waiting_before = 0;  // was in the queue already: accepted + this = delivered + waiting + …
+
+  std::uint64_t unmapped() const { return rows.unmapped + since.refused_invalid; }
+  std::uint64_t mapped() const { return rows.offered - since.refused_invalid; }
+};
+
+Outcome outcome_of(const Rows& rows, const yukha::Stats& now, const yukha::Stats& began);
+
+// Prints a line a second where somebody watches, every five seconds into a file, or as often as asked.
+class Progress {
+ public:
+  using Clock = std::chrono::steady_clock;
+  Progress(double every_s, bool every_given);
+  bool due(Clock::time_point now) const { return now >= next_; }
+  void print(Clock::time_point now, const Rows& rows, const yukha::Stats& stats);
+
+ private:
+  std::chrono::duration<double> every_;
+  Clock::time_point next_;
+  Clock::time_point last_;
+  std::uint64_t last_read_ = 0;
+};
+
+// One JSON object in one line.
+std::string as_json(const Outcome& outcome);
+std::string as_table(const Outcome& outcome);
+
+}  // namespace replay

@@ -1,0 +1,418 @@
+#include "run.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <yukha/yukha.hpp>
+
+#include "digest.hpp"
+#include "journal.hpp"
+#include "mapper.hpp"
+#include "mapping.hpp"
+#include "report.hpp"
+
+namespace replay {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+volatile std::sig_atomic_t caught_signal = 0;
+
+// The first signal ends the run in order; a second one finds the system's own handler again and ends it at once.
+void on_signal(int signal) {
+  caught_signal = signal;
+  std::signal(signal, SIG_DFL);
+}
+
+// Thrown where the run cannot go on; carries the exit code.
+struct Failure {
+  int code;
+  std::string text;
+};
+
+class Run {
+ public:
+  Run(const Options& options, Clock::time_point began)
+      : options_(options), progress_(options.progress_s.value_or(0), options.progress_s.has_value()) {
+    if (options.deadline_s) {
+      deadline_ =
+          began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*options.deadline_s));
+    }
+  }
+
+  int go() {
+    try {
+      read_map();
+      open_input();
+      consult_journal();
+      open_tracker();
+      begin_or_resume();
+      std::signal(SIGINT, on_signal);
+      std::signal(SIGTERM, on_signal);
+      track_rows();
+      if (all_offered_) {
+        finish_journal();
+        wait_for_delivery();
+      }
+    } catch (const Failure& failure) {
+      std::fprintf(stderr, "yukha-replay: %s\n", failure.text.c_str());
+      if (!begun_) return failure.code;
+      report();
+      return failure.code;
+    }
+    return report();
+  }
+
+ private:
+  bool stopped() const { return caught_signal != 0 || (deadline_ && Clock::now() >= *deadline_); }
+
+  // Sleeps until then, or until the run is to end.
+  void rest_until(Clock::time_point until) const {
+    while (!stopped()) {
+      const auto now = Clock::now();
+      if (now >= until) return;
+      std::this_thread::sleep_until(std::min(until, now + milliseconds(50)));
+    }
+  }
+
+  void read_map() {
+    std::ifstream file(options_.map_path, std::ios::binary);
+    if (!file) throw Failure{exit_usage, options_.map_path + " cannot be opened: " + std::strerror(errno)};
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    try {
+      mapping_ = read_mapping(text, options_.map_path);
+    } catch (const MappingError& error) {
+      throw Failure{exit_usage, error.what()};
+    }
+    map_sha256_ = sha256_of_text(text);
+  }
+
+  void open_input() {
+    std::string problem;
+    RecordOptions& records = mapping_.records;
+    if (options_.format != Format::unknown) records.format = options_.format;
+    if (records.format == Format::unknown) records.format = format_of(options_.input_path);
+    if (records.format == Format::unknown) {
+      throw Failure{exit_usage,
+                    options_.input_path +
+                        " does not tell its format by its name; say --format csv, tsv or jsonl, or \"format\" "
+                        "in the mapping"};
+    }
+    if (!sha256_of_file(options_.input_path, input_sha256_, problem)) throw Failure{exit_usage, problem};
+    reader_ = open_records(options_.input_path, records, problem);
+    if (!reader_) throw Failure{exit_usage, options_.input_path + ": " + problem};
+    try {
+      mapper_ = std::make_unique<Mapper>(mapping_, reader_->columns());
+    } catch (const MappingError& error) {
+      throw Failure{exit_usage, options_.map_path + " and " + options_.input_path + ": " + error.what()};
+    }
+  }
+
+  // Before anything is opened: may this run use the queue at all?
+  void consult_journal() {
+    journal_path_ = journal_path(options_.queue_dir);
+    std::string problem;
+    switch (read_journal(journal_path_, journal_, problem)) {
+      case JournalRead::unreadable:
+        throw Failure{exit_usage, problem +
+                                      "; without it nobody knows which rows are in the queue already. Use another "
+                                      "--queue, or remove it to begin anew"};
+      case JournalRead::none:
+        return;
+      case JournalRead::found:
+        break;
+    }
+    if (!options_.resume) {
+      if (journal_.finished) return;
+      throw Failure{exit_usage, "the queue " + options_.queue_dir + " holds an unfinished replay of " + journal_.input +
+                                    "; go on with --resume, use another --queue, or remove " + journal_path_ +
+                                    " to begin anew (rows that are in the queue are delivered all the same)"};
+    }
+    if (journal_.input_sha256 != input_sha256_) {
+      throw Failure{exit_usage, "cannot resume: the queue " + options_.queue_dir + " holds a replay of " +
+                                    journal_.input + ", and " + options_.input_path + " has other bytes than that had"};
+    }
+    if (journal_.map_sha256 != map_sha256_) {
+      throw Failure{exit_usage, "cannot resume: the mapping " + options_.map_path +
+                                    " was changed since the replay began; rows before and after would differ"};
+    }
+    resumed_ = true;
+  }
+
+  void open_tracker() {
+    yukha::Config config;
+    config.app_id = mapping_.app_id;
+    config.queue_dir = options_.queue_dir;
+    config.lane = "replay";
+    config.endpoint = options_.endpoint;
+    config.allow_plain_http = options_.allow_plain_http;
+    config.keys = options_.keys;
+    // The rows tell with what device they came about; this machine had no part in it.
+    config.collect_device_facts = false;
+    // Rows wait for room instead of being dropped. Short enough that Ctrl-C is answered while the disk is full.
+    config.ring_full_wait = std::chrono::seconds(10);
+    // A replay that outruns its endpoint fills the disk rather than giving rows up.
+    config.queue_bytes_max = 64ULL * 1024 * 1024 * 1024;
+    config.upload_interval = std::chrono::seconds(1);
+    const bool verbose = options_.verbose;
+    config.log = [verbose](yukha::LogLevel level, std::string_view text) {
+      if (!verbose && level != yukha::LogLevel::error) return;
+      std::fprintf(stderr, "yukha: %.*s\n", static_cast<int>(text.size()), text.data());
+    };
+    tracker_ = yukha::Tracker::open(config);
+    const yukha::Status status = tracker_.status();
+    if (!status.kept()) {
+      const bool usage = status == yukha::Code::bad_config || status == yukha::Code::bad_key ||
+                         status == yukha::Code::bad_endpoint || status == yukha::Code::plain_http;
+      throw Failure{usage ? exit_usage : exit_failed, status.message()};
+    }
+    if (tracker_.consent() == yukha::Consent::denied) {
+      throw Failure{exit_failed, "consent is denied in " + options_.queue_dir + "; nothing would be kept"};
+    }
+    if (tracker_.consent() == yukha::Consent::pending) {
+      std::fprintf(stderr, "yukha-replay: consent is pending in %s; rows are kept and not sent\n",
+                   options_.queue_dir.c_str());
+    }
+  }
+
+  void begin_or_resume() {
+    const yukha::Stats now = tracker_.stats();
+    if (resumed_) {
+      const yukha::Stats& then = journal_.began;
+      if (now.accepted < then.accepted || now.refused_invalid < then.refused_invalid) {
+        throw Failure{exit_usage, journal_path_ +
+                                      " does not belong to this queue: it counts more rows than the queue; "
+                                      "remove it to begin anew"};
+      }
+      // Both counters survive a kill exactly, and every row that was given to the tracker is in one of them.
+      passed_over_ = (now.accepted - then.accepted) + (now.refused_invalid - then.refused_invalid);
+      begun_ = true;
+      return;
+    }
+    journal_ = Journal{options_.input_path, input_sha256_, map_sha256_, now, false};
+    std::string problem;
+    if (!write_journal(journal_path_, journal_, problem)) throw Failure{exit_failed, problem};
+    begun_ = true;
+  }
+
+  void track_rows() {
+    Record row;
+    Sentence sentence;
+    std::string problem;
+    const auto rows_began = Clock::now();
+    std::uint64_t tracked = 0;
+    while (caught_signal == 0) {
+      // Looking at the clock costs more than mapping a row.
+      if ((rows_.read & 63) == 0 && !look_around()) return;
+      const RecordReader::Next next = reader_->next(row, problem);
+      if (next == RecordReader::Next::end) {
+        check_passed_over();
+        all_offered_ = true;
+        return;
+      }
+      if (next == RecordReader::Next::broken) throw Failure{exit_failed, problem};
+      ++rows_.read;
+      if (next == RecordReader::Next::bad) {
+        unmapped(row.line, problem);
+        continue;
+      }
+      switch (mapper_->map(row, rows_.read, sentence, problem)) {
+        case Mapper::Outcome::skipped:
+          ++rows_.skipped;
+          continue;
+        case Mapper::Outcome::unmapped:
+          unmapped(row.line, problem);
+          continue;
+        case Mapper::Outcome::mapped:
+          break;
+      }
+      if (rows_.offered < passed_over_) {
+        ++rows_.offered;
+        continue;
+      }
+      if (options_.rows_per_second > 0 && !pace(rows_began, tracked++)) return;
+      if (!track(row.line, sentence)) return;
+      ++rows_.offered;
+    }
+  }
+
+  bool look_around() {
+    const auto now = Clock::now();
+    if (deadline_ && now >= *deadline_) return false;
+    if (progress_.due(now)) progress_.print(now, rows_, tracker_.stats());
+    return true;
+  }
+
+  // Keeps the rate even: row n is due n/rate after the first. Answers false when the run is to end.
+  bool pace(Clock::time_point rows_began, std::uint64_t tracked) {
+    const std::chrono::duration<double> after(static_cast<double>(tracked) / options_.rows_per_second);
+    const auto due = rows_began + std::chrono::duration_cast<Clock::duration>(after);
+    // What is due within a millisecond goes out now; sleeping for less costs more than it evens out.
+    while (Clock::now() + milliseconds(1) < due) {
+      if (!look_around() || stopped()) return false;
+      std::this_thread::sleep_until(std::min(due, Clock::now() + milliseconds(50)));
+    }
+    return true;
+  }
+
+  void unmapped(std::uint64_t line, const std::string& why) {
+    ++rows_.unmapped;
+    tell_unmapped(line, why);
+  }
+
+  void tell_unmapped(std::uint64_t line, const std::string& why) const {
+    std::fprintf(stderr, "%s:%llu: unmapped: %s\n", options_.input_path.c_str(), static_cast<unsigned long long>(line),
+                 why.c_str());
+  }
+
+  yukha::Status track_once(const Sentence& sentence) {
+    const auto list = [](const std::vector<yukha::Member>& members) {
+      return yukha::Members(members.data(), members.size());
+    };
+    yukha::Event event = tracker_.event();
+    if (!sentence.user.empty()) event.user(list(sentence.user));
+    if (!sentence.device.empty()) event.device(list(sentence.device));
+    if (!sentence.screen.empty()) event.location(sentence.screen, list(sentence.parameters));
+    if (!sentence.content_id.empty() || !sentence.content.empty()) {
+      event.content(sentence.content_id, list(sentence.content));
+    }
+    if (!sentence.referral.empty()) event.referral(sentence.referral);
+    if (sentence.has_duration) {
+      event.action(sentence.action_type, milliseconds(sentence.duration_ms), list(sentence.action));
+    } else {
+      event.action(sentence.action_type, list(sentence.action));
+    }
+    if (sentence.has_time) event.at_unix_ms(sentence.unix_ms);
+    if (sentence.critical) event.critical();
+    return event.track();
+  }
+
+  // Gives the row to the tracker, for as long as it takes. Answers false when the run is to end before that.
+  bool track(std::uint64_t line, const Sentence& sentence) {
+    for (;;) {
+      const yukha::Status status = track_once(sentence);
+      switch (status.code()) {
+        case yukha::Code::ok:
+          return true;
+        case yukha::Code::kept_in_memory:
+          if (!std::exchange(told_memory_, true)) std::fprintf(stderr, "yukha-replay: %s\n", status.message().c_str());
+          return true;
+        case yukha::Code::ring_full:
+        case yukha::Code::disk_full:
+        case yukha::Code::disk_error:
+        case yukha::Code::out_of_memory: {
+          const auto now = Clock::now();
+          if (now >= tell_again_) {
+            std::fprintf(stderr, "yukha-replay: waiting: %s\n", status.message().c_str());
+            tell_again_ = now + std::chrono::seconds(5);
+          }
+          rest_until(now + milliseconds(100));
+          if (stopped()) return false;
+          if (progress_.due(now)) progress_.print(now, rows_, tracker_.stats());
+          continue;
+        }
+        case yukha::Code::sentence_too_large:
+        case yukha::Code::bad_member_name:
+        case yukha::Code::reserved_member:
+        case yukha::Code::repeated_member:
+        case yukha::Code::missing_action:
+        case yukha::Code::bad_time:
+        case yukha::Code::too_many_members:
+        case yukha::Code::not_a_sentence:
+        case yukha::Code::bad_argument:
+          // The tracker counts these itself, so that a resumed run passes over them like over accepted ones.
+          tell_unmapped(line, status.message());
+          return true;
+        default:
+          throw Failure{exit_failed, status.message()};
+      }
+    }
+  }
+
+  void check_passed_over() const {
+    if (rows_.offered >= passed_over_) return;
+    throw Failure{exit_usage, journal_path_ +
+                                  " does not belong to this queue: more sentences were kept since than the "
+                                  "input has rows; remove it to begin anew"};
+  }
+
+  void finish_journal() {
+    if (journal_.finished) return;
+    journal_.finished = true;
+    std::string problem;
+    if (!write_journal(journal_path_, journal_, problem)) throw Failure{exit_failed, problem};
+  }
+
+  void wait_for_delivery() {
+    constexpr milliseconds slice{500};
+    while (tracker_.stats().waiting > 0 && !stopped()) {
+      const auto slice_began = Clock::now();
+      milliseconds patience = slice;
+      if (deadline_) {
+        patience =
+            std::min(slice, std::chrono::duration_cast<milliseconds>(*deadline_ - slice_began) + milliseconds(1));
+      }
+      const yukha::Status status = tracker_.flush(patience);
+      if (!status.good()) throw Failure{exit_failed, status.message()};
+      const auto now = Clock::now();
+      if (progress_.due(now)) progress_.print(now, rows_, tracker_.stats());
+      // A flush that knows at once that it cannot deliver must not turn this into a spinning loop.
+      if (status != yukha::Code::ok) rest_until(slice_began + std::min(patience, milliseconds(100)));
+    }
+  }
+
+  int report() {
+    const yukha::Status closed = tracker_.close();
+    if (!closed.good()) std::fprintf(stderr, "yukha-replay: %s\n", closed.message().c_str());
+    const Outcome outcome = outcome_of(rows_, tracker_.stats(), journal_.began);
+    if (options_.json) {
+      std::puts(as_json(outcome).c_str());
+    } else {
+      std::fputs(as_table(outcome).c_str(), stdout);
+    }
+    std::fflush(stdout);
+    if (!closed.good()) return exit_failed;
+    const bool all_delivered = all_offered_ && outcome.since.waiting == 0;
+    if (!all_delivered) return caught_signal != 0 ? 128 + caught_signal : exit_waiting;
+    const yukha::Stats& since = outcome.since;
+    if (since.quarantined + since.evicted + since.erased + since.lost > 0) return exit_given_up;
+    return outcome.unmapped() > 0 ? exit_unmapped : exit_delivered;
+  }
+
+  const Options& options_;
+  std::optional<Clock::time_point> deadline_;
+  Progress progress_;
+  Mapping mapping_;
+  std::string map_sha256_;
+  std::string input_sha256_;
+  std::unique_ptr<RecordReader> reader_;
+  std::unique_ptr<Mapper> mapper_;
+  std::string journal_path_;
+  Journal journal_;
+  bool resumed_ = false;
+  bool begun_ = false;
+  bool all_offered_ = false;
+  bool told_memory_ = false;
+  Clock::time_point tell_again_{};
+  std::uint64_t passed_over_ = 0;  // rows that an earlier run gave to the tracker
+  Rows rows_;
+  yukha::Tracker tracker_;
+};
+
+}  // namespace
+
+int run(const Options& options, Clock::time_point began) {
+  return Run(options, began).go();
+}
+
+}  // namespace replay
