@@ -404,16 +404,25 @@ bool Queue::seal(const Unsealed& unsealed, const std::string& key, const std::st
   batch.facts.opening = unsealed.opening;
   batch.facts.held_ms = unsealed.held_ms;
   batch.body = body;
-  Transaction transaction(database_, Durable::yes);
+  Transaction transaction(database_, Durable::no);
   // First the chunks go: the batch then fits into their pages, also when the disk is full.
   for (const std::int64_t chunk : unsealed.chunks) remove_row("chunk", chunk);
   insert_batch(batch);
   if (!transaction.commit()) return false;
+  sealed_at_sync_ = database_.syncs();
   auto& open = open_[index_of(unsealed.priority)];
   open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(unsealed.chunks.size()));
   recount_fill(unsealed.priority);
   remember_batch(batch.facts);
   return true;
+}
+
+bool Queue::make_durable() {
+  if (sealed_at_sync_ == UINT64_MAX || database_.syncs() > sealed_at_sync_) return true;
+  Transaction transaction(database_, Durable::yes);
+  // A commit that writes nothing syncs nothing.
+  database_.run("UPDATE state SET one = 1");
+  return transaction.commit();
 }
 
 const Batch* Queue::find(std::int64_t id) const noexcept {
@@ -477,13 +486,14 @@ bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>&
   if (first == nullptr) return false;
   Ledger ledger = ledger_;
   for (const Rejected& one : rejected) ledger.quarantined += one.own ? 0 : 1;
-  Transaction transaction(database_, Durable::yes);
+  Transaction transaction(database_, Durable::no);
   insert_rejected(rejected, first->opening, first->held_ms);
   for (const std::int64_t id : ids) remove_row("batch", id);
   for (NewBatch& part : parts) insert_batch(part);
   save_ledger(ledger);
   if (!transaction.commit()) return false;
   ledger_ = ledger;
+  sealed_at_sync_ = database_.syncs();
   for (const std::int64_t id : ids) forget_batch(id);
   // Parts are tried before other batches of their kind: what is left of a split should not outlive it long.
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {

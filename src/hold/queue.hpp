@@ -123,15 +123,19 @@ class Queue {
   bool next_unsealed(Priority priority, bool partial, Unsealed& unsealed);
   bool has_full(Priority priority) const noexcept;
   bool has_unsealed(Priority priority) const noexcept { return !open_[static_cast<int>(priority)].empty(); }
-  // Synced when it returns.
+  // Not synced: until make_durable() a power loss makes chunks of it again.
   bool seal(const Unsealed& unsealed, const std::string& key, const std::string& body);
+
+  // Every batch is on the disk under its key when this returns true: only then may one leave. Costs a sync only when
+  // none came since the last seal, so that under load many batches share one.
+  bool make_durable();
 
   // Those that wait, in the order of their next turn.
   const std::deque<Batch>& batches() const noexcept { return batches_; }
   bool body(std::int64_t id, std::string& body);
   // Delivered, except for those rejected by name. Not synced: the same key would come again.
   bool settle(std::int64_t id, const std::vector<Rejected>& rejected);
-  // In its place come parts, quarantined lines, or both. Synced when it returns.
+  // In its place come parts, quarantined lines, or both. Not synced, as seal().
   bool replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>& parts,
                const std::vector<Rejected>& rejected);
   bool set_bisect(std::int64_t id, Bisect bisect);
@@ -192,6 +196,7 @@ class Queue {
   std::int64_t ledger_sent_unix_ms_ = 0;
   bool true_time_known_ = false;
   bool reserve_spent_ = false;
+  std::uint64_t sealed_at_sync_ = UINT64_MAX;  // how many syncs there were at the last seal or split; none yet
   bool damaged_ = false;
   std::deque<Chunk> open_[priority_count];
   Fill fill_[priority_count];

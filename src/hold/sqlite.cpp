@@ -106,7 +106,9 @@ bool Database::begin(Durable durable) {
 }
 
 bool Database::commit() {
-  return run("COMMIT");
+  if (!run("COMMIT")) return false;
+  if (durable_) ++syncs_;
+  return true;
 }
 
 void Database::rollback() noexcept {

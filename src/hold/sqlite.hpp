@@ -38,6 +38,8 @@ class Database {
   std::int64_t last_insert_id() const noexcept;
   bool begin(Durable durable);
   bool commit();
+  // How many commits were synced so far. A commit that was not is on the disk once this has grown.
+  std::uint64_t syncs() const noexcept { return syncs_; }
   void rollback() noexcept;
 
   Fault fault() const noexcept { return fault_; }
@@ -52,6 +54,7 @@ class Database {
   Fault fault_ = Fault::none;
   std::string fault_text_;
   bool durable_ = true;
+  std::uint64_t syncs_ = 0;
 };
 
 // One prepared statement. Values are borrowed until the statement's end.

@@ -313,6 +313,11 @@ void Worker::send_next(const Orders&) {
     flight.lane = from;
     flight.batch = batch;
     flight.endpoint = settings_.endpoint;
+    if (!from->queue().make_durable()) {
+      disk_trouble(*from, "syncing a batch");
+      next_send_ms_ = disk_retry_ms_;
+      return;
+    }
     if (!from->queue().body(batch.id, flight.body) || flight.body.empty()) {
       from->queue().to_the_back(batch.id);
       disk_trouble(*from, "reading a batch");

@@ -202,7 +202,9 @@ void Life::die_in_append(const std::vector<char>& before) {
     if (std::memcmp(before.data() + at, after.data() + at, 8) == 0) continue;
     std::uint64_t value = 0;
     std::memcpy(&value, after.data() + at, 8);
-    if (value % (after.size() - 4096) == at - 4096) {
+    // A position is at least a lap and far below 2^40; a word of length and checksum that looks like one is not.
+    const std::uint64_t lap = after.size() - 4096;
+    if (value >= lap && value < (1ULL << 40) && value % lap == at - 4096) {
       position_word = at;
     } else {
       words.push_back(at);
