@@ -46,25 +46,33 @@ namespace {
 
 constexpr std::size_t members_max = 1024;  // more cannot fit into a sentence of 32 KiB
 
-std::string_view text(const char* from) noexcept {
-  return from == nullptr ? std::string_view() : std::string_view(from);
+std::string_view text(const char* from, size_t size = 0) noexcept {
+  if (from == nullptr) return {};
+  return size == 0 ? std::string_view(from) : std::string_view(from, size);
 }
 
-// Runs `call` with the members as C++ has them; bad_argument for a null among them.
+// As C++ has them; bad_argument for a null among them.
+Status convert(const yukha_member* members, size_t count, std::vector<Member>& list) {
+  if (count > 0 && members == nullptr) return {Code::bad_argument, "members"};
+  if (count > members_max) return {Code::sentence_too_large, "members"};
+  list.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    if (members[i].name == nullptr || members[i].value == nullptr) {
+      return {Code::bad_argument, "a member without name or value"};
+    }
+    list[i] = {members[i].name, text(members[i].value, members[i].value_size)};
+  }
+  return {};
+}
+
+// Runs `call` with the sentence and its members.
 template <typename Call>
 yukha_result with_members(yukha_sentence* sentence, const yukha_member* members, size_t count,
                           const Call& call) noexcept {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
-  if (count > 0 && members == nullptr) return sentence->owner->note({Code::bad_argument, "members"});
-  if (count > members_max) return sentence->owner->note({Code::sentence_too_large, "members"});
   try {
-    std::vector<Member> list(count);
-    for (size_t i = 0; i < count; ++i) {
-      if (members[i].name == nullptr || members[i].value == nullptr) {
-        return sentence->owner->note({Code::bad_argument, "a member without name or value"});
-      }
-      list[i] = {members[i].name, members[i].value};
-    }
+    std::vector<Member> list;
+    if (Status status = convert(members, count, list); !status) return sentence->owner->note(status);
     yukha::Event& parts = sentence->parts();
     call(parts, Members(list.data(), list.size()));
     return sentence->owner->note(parts.problem());
@@ -135,16 +143,12 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
   }
 }
 
-yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, const yukha_member* members, size_t count) {
+yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, size_t user_id_size,
+                            const yukha_member* members, size_t count) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) -> Status {
-    if ((count > 0 && members == nullptr) || count > members_max) return {Code::bad_argument, "members"};
-    std::vector<Member> list(count);
-    for (size_t i = 0; i < count; ++i) {
-      if (members[i].name == nullptr || members[i].value == nullptr)
-        return {Code::bad_argument, "a member without name or value"};
-      list[i] = {members[i].name, members[i].value};
-    }
-    return inner.identify(text(user_id), {list.data(), list.size()});
+    std::vector<Member> list;
+    if (Status status = convert(members, count, list); !status) return status;
+    return inner.identify(text(user_id, user_id_size), {list.data(), list.size()});
   });
 }
 
@@ -157,28 +161,31 @@ void yukha_sentence_free(yukha_sentence* sentence) {
   delete sentence;
 }
 
-yukha_result yukha_location(yukha_sentence* sentence, const char* screen, const yukha_member* parameters,
-                            size_t count) {
+yukha_result yukha_location(yukha_sentence* sentence, const char* screen, size_t screen_size,
+                            const yukha_member* parameters, size_t count) {
   return with_members(sentence, parameters, count,
-                      [&](yukha::Event& event, Members list) { event.location(text(screen), list); });
+                      [&](yukha::Event& event, Members list) { event.location(text(screen, screen_size), list); });
 }
 
-yukha_result yukha_content(yukha_sentence* sentence, const char* id, const yukha_member* members, size_t count) {
+yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_size, const yukha_member* members,
+                           size_t count) {
   return with_members(sentence, members, count,
-                      [&](yukha::Event& event, Members list) { event.content(text(id), list); });
+                      [&](yukha::Event& event, Members list) { event.content(text(id, id_size), list); });
 }
 
-yukha_result yukha_referral(yukha_sentence* sentence, const char* from) {
-  return with_members(sentence, nullptr, 0, [&](yukha::Event& event, Members) { event.referral(text(from)); });
+yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size) {
+  return with_members(sentence, nullptr, 0,
+                      [&](yukha::Event& event, Members) { event.referral(text(origin, origin_size)); });
 }
 
-yukha_result yukha_action(yukha_sentence* sentence, const char* type, int64_t duration_ms, const yukha_member* members,
-                          size_t count) {
+yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
+                          int64_t duration_ms, const yukha_member* members, size_t count) {
   return with_members(sentence, members, count, [&](yukha::Event& event, Members list) {
+    const std::string_view what = text(action_type, action_type_size);
     if (duration_ms < 0) {
-      event.action(text(type), list);
+      event.action(what, list);
     } else {
-      event.action(text(type), std::chrono::milliseconds(duration_ms), list);
+      event.action(what, std::chrono::milliseconds(duration_ms), list);
     }
   });
 }
@@ -222,7 +229,7 @@ yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent) {
 }
 
 int32_t yukha_consent(yukha_tracker* tracker) {
-  return tracker == nullptr ? YUKHA_CONSENT_PENDING : static_cast<int32_t>(tracker->tracker.consent());
+  return tracker == nullptr ? YUKHA_PENDING : static_cast<int32_t>(tracker->tracker.consent());
 }
 
 yukha_result yukha_erase(yukha_tracker* tracker) {

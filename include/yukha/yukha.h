@@ -1,7 +1,9 @@
 /* yukha for C, and for every language that can call C. yukha.hpp says the same to C++ in more words.
  *
- * Strings are UTF-8, end with NUL, and are borrowed for the call. A handle comes from a
- * function that ends in _open or _new and goes to the one that ends in _free; nothing else gives or takes ownership. NULL where a handle or a text is needed is answered, not followed. */
+ * Text is UTF-8 and borrowed for the call. Where a size stands beside it, 0 says that it ends with NUL; any other size
+ * is in bytes, and NUL may be among them. Invalid UTF-8 becomes U+FFFD. A handle comes from a function that ends in
+ * _open or _new and goes to the one that ends in _free; nothing else gives or takes ownership. NULL where a handle or a
+ * text is needed is answered, not followed. */
 #ifndef YUKHA_YUKHA_H
 #define YUKHA_YUKHA_H
 
@@ -51,7 +53,8 @@ enum {
   YUKHA_OUT_OF_MEMORY = -35
 };
 
-enum { YUKHA_CONSENT_GRANTED = 0, YUKHA_CONSENT_PENDING = 1, YUKHA_CONSENT_DENIED_STATE = 2 };
+/* granted: keep and send. pending: keep, send nothing. denied: keep nothing, and what waits is erased. */
+enum { YUKHA_GRANTED = 0, YUKHA_PENDING = 1, YUKHA_DENIED = 2 };
 
 typedef struct yukha_tracker yukha_tracker;
 typedef struct yukha_sentence yukha_sentence;
@@ -60,17 +63,17 @@ typedef struct yukha_sentence yukha_sentence;
  * library of another version knows which of them are there. */
 typedef struct yukha_config {
   uint32_t bytes;
-  uint32_t no_thread;            /* 1: the host calls yukha_work */
-  const char *app_id;            /* required: [a-z0-9][a-z0-9.-]{0,127} */
-  const char *queue_dir;         /* required: a directory of the app's own */
-  const char *lane;
-  const char *endpoint;          /* https://host/path; NULL: sentences are kept, not sent */
-  const char *key_id;
-  const char *key_secret_base64;
-  const char *app_version;
-  const char *os;
-  const char *model;
-  const char *locale;
+  uint32_t no_thread;    /* 1: the host calls yukha_work */
+  const char* app_id;    /* required: [a-z0-9][a-z0-9.-]{0,127} */
+  const char* queue_dir; /* required: a directory of the app's own */
+  const char* lane;
+  const char* endpoint; /* https://host/path; NULL: sentences are kept, not sent */
+  const char* key_id;
+  const char* key_secret_base64;
+  const char* app_version;
+  const char* os;
+  const char* model;
+  const char* locale;
   uint32_t allow_plain_http;
   uint32_t no_device_facts;
   uint32_t upload_interval_ms;
@@ -81,9 +84,11 @@ typedef struct yukha_config {
   uint64_t queue_bytes_max;
 } yukha_config;
 
+/* A further fact about a part: name, value, and the value's size (0: it ends with NUL). */
 typedef struct yukha_member {
-  const char *name;
-  const char *value;
+  const char* name;
+  const char* value;
+  size_t value_size;
 } yukha_member;
 
 /* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */
@@ -107,75 +112,78 @@ typedef struct yukha_stats {
 } yukha_stats;
 
 /* Threads: any. Blocks: never. */
-void yukha_config_init(yukha_config *config, uint32_t bytes);
+void yukha_config_init(yukha_config* config, uint32_t bytes);
 
 /* Always gives a tracker that can be called, or NULL when there is no memory for one; `result` (may be NULL) says how
  * it went. Threads: any. Blocks: for a few disk writes. */
-yukha_tracker *yukha_open(const yukha_config *config, yukha_result *result);
+yukha_tracker* yukha_open(const yukha_config* config, yukha_result* result);
 
 /* Who: from now on. An empty id goes back to the anonymous one. Threads: any. Blocks: never. */
-yukha_result yukha_identify(yukha_tracker *tracker, const char *user_id, const yukha_member *members, size_t count);
+yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, size_t user_id_size,
+                            const yukha_member* members, size_t count);
 
-/* A sentence in the making: made once, used for one sentence after another, freed before its tracker. Its parts are given
- * in any order, each at most once; only the action is required. The first mistake is remembered and answered by
+/* A sentence in the making: made once, used for one sentence after another, freed before its tracker. Its parts are
+ * given in any order, each at most once; only the action is required. The first mistake is remembered and answered by
  * yukha_track, too. Threads: one at a time for each sentence. Blocks: never. */
-yukha_sentence *yukha_sentence_new(yukha_tracker *tracker);
-void yukha_sentence_free(yukha_sentence *sentence);
+yukha_sentence* yukha_sentence_new(yukha_tracker* tracker);
+void yukha_sentence_free(yukha_sentence* sentence);
 /* Where: a screen with parameters, or a URL. */
-yukha_result yukha_location(yukha_sentence *sentence, const char *screen, const yukha_member *parameters, size_t count);
+yukha_result yukha_location(yukha_sentence* sentence, const char* screen, size_t screen_size,
+                            const yukha_member* parameters, size_t count);
 /* What it was about. */
-yukha_result yukha_content(yukha_sentence *sentence, const char *id, const yukha_member *members, size_t count);
+yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_size, const yukha_member* members,
+                           size_t count);
 /* What led here. */
-yukha_result yukha_referral(yukha_sentence *sentence, const char *from);
+yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size);
 /* What the user did, and for how long; a negative duration is none. */
-yukha_result yukha_action(yukha_sentence *sentence, const char *type, int64_t duration_ms, const yukha_member *members,
-                          size_t count);
+yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
+                          int64_t duration_ms, const yukha_member* members, size_t count);
 /* More members of the user or the device, for this sentence alone. */
-yukha_result yukha_user(yukha_sentence *sentence, const yukha_member *members, size_t count);
-yukha_result yukha_device(yukha_sentence *sentence, const yukha_member *members, size_t count);
+yukha_result yukha_user(yukha_sentence* sentence, const yukha_member* members, size_t count);
+yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members, size_t count);
 /* When, if not now: milliseconds since 1970. */
-yukha_result yukha_at(yukha_sentence *sentence, int64_t unix_ms);
-yukha_result yukha_critical(yukha_sentence *sentence);
+yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms);
+yukha_result yukha_critical(yukha_sentence* sentence);
 
 /* Keeps the sentence: YUKHA_OK, YUKHA_KEPT_IN_MEMORY, or why not. The handle is empty again, ready for the next.
  * Threads: one at a time for each sentence. Blocks: never, or up to ring_full_wait_ms. */
-yukha_result yukha_track(yukha_sentence *sentence);
+yukha_result yukha_track(yukha_sentence* sentence);
 
 /* The six parts as one JSON object of `size` bytes, in one call; Tracker::track_json describes it.
  * Threads: any. Blocks: as yukha_track. */
-yukha_result yukha_track_json(yukha_tracker *tracker, const char *json, size_t size);
+yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size);
 
 /* Threads: any. Blocks: for a disk write. */
-yukha_result yukha_set_consent(yukha_tracker *tracker, int32_t consent);
-int32_t yukha_consent(yukha_tracker *tracker);
+yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent);
+int32_t yukha_consent(yukha_tracker* tracker);
 
 /* Removes every sentence of the queue directory. Threads: any. Blocks: for a few disk writes. */
-yukha_result yukha_erase(yukha_tracker *tracker);
+yukha_result yukha_erase(yukha_tracker* tracker);
 
 /* Delivers what is here now, or YUKHA_STILL_WAITING. Threads: any. Blocks: up to deadline_ms. */
-yukha_result yukha_flush(yukha_tracker *tracker, int64_t deadline_ms);
+yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms);
 
 /* Fills as much of `stats` as `bytes` allows. Threads: any. Blocks: never. */
-yukha_result yukha_get_stats(yukha_tracker *tracker, yukha_stats *stats, uint32_t bytes);
+yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes);
 
 /* For a host without a thread to spare: does what is due; returns the milliseconds until there is more, negative for
  * nothing. Threads: any, one at a time. Blocks: up to budget_ms, plus disk writes. */
-int64_t yukha_work(yukha_tracker *tracker, int64_t budget_ms);
+int64_t yukha_work(yukha_tracker* tracker, int64_t budget_ms);
 
 /* Brings everything to disk and ends; later calls are refused with YUKHA_CLOSED. Threads: any. Blocks: up to
  * deadline_ms, plus disk writes. */
-yukha_result yukha_close(yukha_tracker *tracker, int64_t deadline_ms);
+yukha_result yukha_close(yukha_tracker* tracker, int64_t deadline_ms);
 
 /* Closes if need be and gives the handle back; nobody may use it any more. Threads: one. Blocks: as yukha_close. */
-void yukha_free(yukha_tracker *tracker);
+void yukha_free(yukha_tracker* tracker);
 
-/* The message of this tracker's last call that was not YUKHA_OK, on any thread. Copies at most size - 1 bytes and a NUL;
- * returns the whole length. Threads: any. Blocks: never. */
-size_t yukha_last_error(yukha_tracker *tracker, char *buffer, size_t size);
+/* The message of this tracker's last call that was not YUKHA_OK, on any thread. Copies at most size - 1 bytes and a
+ * NUL; returns the whole length. Threads: any. Blocks: never. */
+size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size);
 
 /* "ring_full" for YUKHA_RING_FULL. Threads: any. Blocks: never. */
-const char *yukha_result_name(yukha_result result);
-const char *yukha_version(void);
+const char* yukha_result_name(yukha_result result);
+const char* yukha_version(void);
 
 /* ffi.cdef ends */
 
