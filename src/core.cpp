@@ -85,11 +85,13 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   }
   if (!between<std::size_t>(config.ring_bytes, 64 << 10, 64 << 20))
     return out_of_range("ring_bytes", "64 KiB to 64 MiB");
-  if (!between<std::uint64_t>(config.queue_bytes_max, 2ULL << 20, 64ULL << 30)) {
-    return out_of_range("queue_bytes_max", "2 MiB to 64 GiB");
+  // What an empty lane takes, its log and reserve included, is half of the least.
+  if (!between<std::uint64_t>(config.queue_bytes_max, 8ULL << 20, 64ULL << 30)) {
+    return out_of_range("queue_bytes_max", "8 MiB to 64 GiB");
   }
-  if (config.queue_bytes_max < 2 * config.ring_bytes)
-    return out_of_range("queue_bytes_max", "at least twice ring_bytes");
+  if (config.queue_bytes_max < 2 * config.ring_bytes + (4 << 20)) {
+    return out_of_range("queue_bytes_max", "at least twice ring_bytes and 4 MiB");
+  }
   if (!between<hours>(config.age_max, hours(1), hours(30 * 24))) return out_of_range("age_max", "1 h to 30 days");
   if (!between<std::size_t>(config.batch_lines_max, 1, 500)) return out_of_range("batch_lines_max", "1 to 500");
   if (!between<std::size_t>(config.batch_bytes_max, 33 << 10, 1'000'000)) {
@@ -421,6 +423,8 @@ Status Core::flush(std::chrono::milliseconds deadline) {
     Lock intake(intake_);
     if (closed_) return Code::closed;
   }
+  // Without an endpoint waiting changes nothing.
+  if (!settings_.sends) return stats().waiting == 0 ? Status() : Status(Code::still_waiting);
   const std::int64_t until = clock_.monotonic_ms() + std::max<std::int64_t>(deadline.count(), 0);
   std::uint64_t mine = 0;
   {
@@ -583,33 +587,39 @@ bool Core::finished_closing() {
 }
 
 void Core::thread_main() noexcept {
-  while (true) {
-    std::int64_t wait = 1000;
+  bool goes_on = true;
+  while (goes_on) {
     try {
-      wait = step_once();
-    } catch (const std::exception&) {
-      // Out of memory: nothing was committed that was not whole, and it is tried again.
+      goes_on = turn();
+    } catch (...) {
+      // Out of memory, or a transport that throws. Nothing was committed that was not whole; it is tried again.
       log(LogLevel::error, "the worker ran out of memory and tries again");
-    }
-    if (finished_closing()) break;
-    if (wait == 0) continue;
-    if (!fall_asleep()) continue;
-    {
-      Lock orders(orders_);
-      if (order_.close) {
-        const std::int64_t left = std::max<std::int64_t>(close_by_ms_ - clock_.monotonic_ms(), 0);
-        wait = wait < 0 ? left : std::min(wait, left);
-      }
-    }
-    HttpAnswer answer;
-    if (transport_->poll(std::chrono::milliseconds(wait), answer)) {
-      Lock work(work_);
-      worker_->take(std::move(answer));
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      goes_on = !finished_closing();
     }
   }
   Lock orders(orders_);
   ended_ = true;
   told_.notify_all();
+}
+
+bool Core::turn() {
+  std::int64_t wait = step_once();
+  if (finished_closing()) return false;
+  if (wait == 0 || !fall_asleep()) return true;
+  {
+    Lock orders(orders_);
+    if (order_.close) {
+      const std::int64_t left = std::max<std::int64_t>(close_by_ms_ - clock_.monotonic_ms(), 0);
+      wait = wait < 0 ? left : std::min(wait, left);
+    }
+  }
+  HttpAnswer answer;
+  if (transport_->poll(std::chrono::milliseconds(wait), answer)) {
+    Lock work(work_);
+    worker_->take(std::move(answer));
+  }
+  return true;
 }
 
 Status Core::renew_lane() {

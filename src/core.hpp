@@ -74,6 +74,7 @@ class Core final : private send::WorkerHost {
   bool wait_for_room(std::int64_t until_ms);
 
   void thread_main() noexcept;
+  bool turn();
   std::int64_t step_once();
   bool fall_asleep();
   bool finished_closing();
