@@ -35,6 +35,7 @@ struct yukha_tracker {
 struct yukha_sentence {
   yukha_tracker* owner;
   std::optional<yukha::Event> event;
+  Status problem;  // a mistake of this call's kind, which the event itself never saw
 
   yukha::Event& parts() {
     if (!event) event.emplace(owner->tracker.event());
@@ -72,7 +73,10 @@ yukha_result with_members(yukha_sentence* sentence, const yukha_member* members,
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
     std::vector<Member> list;
-    if (Status status = convert(members, count, list); !status) return sentence->owner->note(status);
+    if (Status status = convert(members, count, list); !status) {
+      if (sentence->problem) sentence->problem = status;
+      return sentence->owner->note(status);
+    }
     yukha::Event& parts = sentence->parts();
     call(parts, Members(list.data(), list.size()));
     return sentence->owner->note(parts.problem());
@@ -120,7 +124,8 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
     config.queue_dir = text(given.queue_dir);
     config.lane = text(given.lane);
     config.endpoint = text(given.endpoint);
-    if (given.key_id != nullptr) config.keys.push_back({given.key_id, std::string(text(given.key_secret_base64))});
+    if (given.key_id != nullptr || given.key_secret_base64 != nullptr)
+      config.keys.push_back({std::string(text(given.key_id)), std::string(text(given.key_secret_base64))});
     config.app_version = text(given.app_version);
     config.os = text(given.os);
     config.model = text(given.model);
@@ -154,7 +159,7 @@ yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, size_t 
 
 yukha_sentence* yukha_sentence_new(yukha_tracker* tracker) {
   if (tracker == nullptr) return nullptr;
-  return new (std::nothrow) yukha_sentence{tracker, std::nullopt};
+  return new (std::nothrow) yukha_sentence{tracker, std::nullopt, Status()};
 }
 
 void yukha_sentence_free(yukha_sentence* sentence) {
@@ -209,8 +214,10 @@ yukha_result yukha_critical(yukha_sentence* sentence) {
 yukha_result yukha_track(yukha_sentence* sentence) {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
-    const Status status = sentence->parts().track();
+    // A part that could not be taken over is missing in it: such a sentence is not kept.
+    const Status status = sentence->problem ? sentence->parts().track() : sentence->problem;
     sentence->event.reset();
+    sentence->problem = Status();
     return sentence->owner->note(status);
   } catch (...) {
     return YUKHA_OUT_OF_MEMORY;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
@@ -22,6 +23,11 @@ Status out_of_range(const char* setting, const char* range) {
 template <typename Value>
 bool between(Value value, Value low, Value high) {
   return value >= low && value <= high;
+}
+
+// Deadlines of years mean the same as one of a day, and do not overflow.
+std::int64_t within_a_day(std::chrono::milliseconds time) {
+  return std::clamp<std::int64_t>(time.count(), 0, 86'400'000);
 }
 
 bool is_lane_name(const std::string& name) {
@@ -147,16 +153,20 @@ void Core::open_lane(const Config& config) {
     if (config.collect_device_facts) found = system::device_facts();
     const auto fact = [&](const char* name, const std::string& given, const std::string& otherwise) {
       const std::string& value = given.empty() ? otherwise : given;
-      if (status_ && !value.empty()) status_ = compose::append_member(facts, compose::Part::device, name, value);
+      const bool given_already = compose::has_entry(facts.data(), facts.size(), compose::Part::device, name);
+      if (status_ && !value.empty() && !given_already) {
+        status_ = compose::append_member(facts, compose::Part::device, name, value);
+      }
     };
-    fact("os", config.os, found.os);
-    fact("model", config.model, found.model);
-    fact("app_version", config.app_version, "");
-    fact("locale", config.locale, found.locale);
+    // What the app says itself goes before what was found.
     for (const auto& [name, value] : config.device) {
       if (status_) status_ = compose::check_member(compose::Part::device, name);
       if (status_) status_ = compose::append_member(facts, compose::Part::device, name, value);
     }
+    fact("os", config.os, found.os);
+    fact("model", config.model, found.model);
+    fact("app_version", config.app_version, "");
+    fact("locale", config.locale, found.locale);
   }
   if (!status_) return;
 
@@ -186,7 +196,7 @@ void Core::open_lane(const Config& config) {
     // Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
     status_ = Status(Code::kept_in_memory, status.message());
     log(LogLevel::error, status_.message());
-    directory_.open_in_memory(entropy_);
+    directory_.open_in_memory(files_, config.queue_dir, entropy_);
     lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
     if (Status memory = lane_->open_in_memory(run_text); !memory) {
       status_ = std::move(memory);
@@ -213,7 +223,16 @@ void Core::open_lane(const Config& config) {
     Lock orders(orders_);
     progress_ = worker_->progress();
   }
-  if (use_thread_) thread_ = std::thread([this] { thread_main(); });
+  if (!use_thread_) return;
+  try {
+    thread_ = std::thread([this] { thread_main(); });
+  } catch (const std::system_error&) {
+    status_ = Status(Code::out_of_memory, "the system gives no thread");
+    log(LogLevel::error, status_.message());
+    worker_.reset();
+    lane_.reset();
+    directory_.close();
+  }
 }
 
 Core::~Core() {
@@ -272,6 +291,7 @@ Status Core::track(const Event& event, Status problem) {
   std::int64_t give_up_ms = -1;
   while (true) {
     bool wake = false;
+    bool in_memory = false;
     hold::Ring::Append result = hold::Ring::Append::full;
     {
       Lock intake(intake_);
@@ -308,6 +328,7 @@ Status Core::track(const Event& event, Status problem) {
       const std::size_t size = encoder_.encode(sentence, line_.get());
       if (size > compose::line_bytes_max) return refuse(hold::Refusal::invalid, Code::sentence_too_large);
       result = ring.append({line_.get(), size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
+      in_memory = lane_->in_memory();
       const bool half_full = ring.used() * 2 >= ring.capacity();
       wake = attention_ == Attention::any_line || (attention_ == Attention::half_full && half_full);
       if (wake || result == hold::Ring::Append::full) {
@@ -317,7 +338,7 @@ Status Core::track(const Event& event, Status problem) {
     }
     // Outside the lock: it is the one system call of this path, and only after the worker slept.
     if (wake && transport_) transport_->wake();
-    if (result == hold::Ring::Append::done) return lane_->in_memory() ? Status(Code::kept_in_memory) : Status();
+    if (result == hold::Ring::Append::done) return in_memory ? Status(Code::kept_in_memory) : Status();
     if (result == hold::Ring::Append::disk_error) {
       Lock intake(intake_);
       return refuse(hold::Refusal::ring_full, Code::disk_error);
@@ -357,6 +378,7 @@ Status Core::set_consent(Consent consent) {
   if (consent != Consent::granted && consent != Consent::pending && consent != Consent::denied) {
     return {Code::bad_argument, "consent"};
   }
+  transport_->wake();
   {
     Lock work(work_);
     if (!worker_) return Code::closed;
@@ -371,8 +393,14 @@ Status Core::set_consent(Consent consent) {
 Status Core::erase() {
   if (Status status = check_open(); !status) return status;
   if (!use_thread_) {
+    // Another thread may wait for the network in work().
+    transport_->wake();
     Lock work(work_);
-    return worker_ ? worker_->erase() : Status(Code::closed);
+    if (!worker_) return Code::closed;
+    Status status = worker_->erase();
+    Lock orders(orders_);
+    progress_ = worker_->progress();
+    return status;
   }
   {
     Lock intake(intake_);
@@ -425,7 +453,7 @@ Status Core::flush(std::chrono::milliseconds deadline) {
   }
   // Without an endpoint waiting changes nothing.
   if (!settings_.sends) return stats().waiting == 0 ? Status() : Status(Code::still_waiting);
-  const std::int64_t until = clock_.monotonic_ms() + std::max<std::int64_t>(deadline.count(), 0);
+  const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
   std::uint64_t mine = 0;
   {
     Lock orders(orders_);
@@ -472,18 +500,19 @@ std::chrono::milliseconds Core::work(std::chrono::milliseconds budget) {
   using std::chrono::milliseconds;
   if (!check_open() || use_thread_) return milliseconds(-1);
   std::int64_t wait = step_once();
-  if (budget.count() > 0) {
-    bool answered = false;
-    {
-      Lock work(work_);
-      if (!worker_) return milliseconds(-1);
-      HttpAnswer answer;
-      const std::int64_t most = wait < 0 ? budget.count() : std::min<std::int64_t>(wait, budget.count());
-      answered = transport_->poll(milliseconds(most), answer);
-      if (answered) worker_->take(std::move(answer));
-    }
-    wait = step_once();
+  const std::int64_t most = within_a_day(budget);
+  {
+    Lock work(work_);
+    if (!worker_) return milliseconds(-1);
+    HttpAnswer answer;
+    if (transport_->poll(milliseconds(wait < 0 ? most : std::min(wait, most)), answer))
+      worker_->take(std::move(answer));
   }
+  wait = step_once();
+  // While a request runs its answer is to be fetched, and only this call does that.
+  constexpr std::int64_t look_for_answer_ms = 20;
+  Lock orders(orders_);
+  if (progress_.in_flight) wait = wait < 0 ? look_for_answer_ms : std::min(wait, look_for_answer_ms);
   return milliseconds(wait);
 }
 
@@ -496,7 +525,8 @@ Status Core::close(std::chrono::milliseconds deadline) {
     closed_ = true;
     room_.notify_all();
   }
-  const std::int64_t until = clock_.monotonic_ms() + std::max<std::int64_t>(deadline.count(), 0);
+  const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
+  transport_->wake();
   {
     Lock orders(orders_);
     order_.close = true;
@@ -541,14 +571,20 @@ std::int64_t Core::step_once() {
   {
     Lock work(work_);
     if (!worker_) return -1;
-    if (erase_wanted) erased = worker_->erase();
+    if (erase_wanted) {
+      // Its caller waits for an answer, whatever happens here.
+      try {
+        erased = worker_->erase();
+      } catch (...) {
+        erased = Code::out_of_memory;
+      }
+      Lock orders(orders_);
+      erase_status_ = erased;
+      ++erases_done_;
+    }
     wait = worker_->step(order);
     Lock orders(orders_);
     progress_ = worker_->progress();
-    if (erase_wanted) {
-      erase_status_ = std::move(erased);
-      ++erases_done_;
-    }
   }
   told_.notify_all();
   Lock intake(intake_);

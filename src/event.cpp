@@ -39,16 +39,6 @@ struct Builder {
 
 using compose::Part;
 
-namespace {
-
-Status repeated(Part part, std::string_view name) {
-  std::string path = compose::part_name(part);
-  if (!name.empty()) path += "." + std::string(name);
-  return {Code::repeated_member, std::move(path)};
-}
-
-}  // namespace
-
 Event::Event(detail::Core* core) noexcept : core_(core), store_(inline_) {
   if (core == nullptr) problem_ = Code::not_open;
 }
@@ -80,7 +70,7 @@ bool Event::add(int part_number, std::string_view name, std::string_view value) 
   if (!problem_) return false;
   const auto part = static_cast<Part>(part_number);
   if (compose::has_entry(store_, size_, part, name)) {
-    problem_ = repeated(part, name);
+    problem_ = compose::about_member(Code::repeated_member, part, name);
     return false;
   }
   const std::size_t bytes =
@@ -111,7 +101,7 @@ void Event::add_members(int part_number, Members members) noexcept {
 Event& Event::location(std::string_view screen, Members parameters) & noexcept {
   if (!problem_) return *this;
   if (compose::has_entry(store_, size_, Part::location, {})) {
-    problem_ = repeated(Part::location, {});
+    problem_ = compose::about_member(Code::repeated_member, Part::location, {});
     return *this;
   }
   const std::size_t bytes = compose::location_entry_size(core_->app_id(), screen, parameters);
@@ -147,7 +137,7 @@ Event& Event::action(std::string_view type, Members members) & noexcept {
 Event& Event::action(std::string_view type, std::chrono::milliseconds duration, Members members) & noexcept {
   if (!problem_) return *this;
   if (duration.count() < 0) {
-    problem_ = {Code::bad_time, "action.duration_ms"};
+    problem_ = compose::about_member(Code::bad_time, Part::action, "duration_ms");
     return *this;
   }
   action(type);
@@ -166,7 +156,8 @@ Event& Event::action(std::string_view type, std::chrono::milliseconds duration, 
 Event& Event::user(Members members) & noexcept {
   for (const Member& member : members) {
     // Who it was is never nobody.
-    if (problem_ && member.name == "id" && member.value.empty()) problem_ = {Code::bad_argument, "user.id"};
+    if (problem_ && member.name == "id" && member.value.empty())
+      problem_ = compose::about_member(Code::bad_argument, Part::user, "id");
   }
   add_members(static_cast<int>(Part::user), members);
   return *this;
@@ -184,7 +175,7 @@ Event& Event::at(std::chrono::system_clock::time_point time) & noexcept {
 Event& Event::at_unix_ms(std::int64_t unix_ms) & noexcept {
   if (!problem_) return *this;
   if (unix_ms < compose::time_unix_ms_min || unix_ms > compose::time_unix_ms_max) {
-    problem_ = {Code::bad_time, "time"};
+    problem_ = Code::bad_time;
     return *this;
   }
   at_unix_ms_ = unix_ms;

@@ -66,10 +66,10 @@ struct Config {
   std::chrono::milliseconds ring_full_wait{0};
 
   std::size_t ring_bytes = 512 * 1024;                  // 64 KiB to 64 MiB, rounded up to whole pages
-  std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;  // 8 MiB to 64 GiB, all files of the directory together
+  std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;  // 8 MiB to 64 GiB, all lanes; at least 2 rings and 4 MiB
   std::chrono::hours age_max{30 * 24};                  // 1 h to 30 days since the sentence was held
   std::size_t batch_lines_max = 500;                    // 1 to 500
-  std::size_t batch_bytes_max = 1'000'000;              // 32 KiB to 1,000,000, before compression
+  std::size_t batch_bytes_max = 1'000'000;              // 33 KiB to 1,000,000, before compression
 
   // false: no thread is started, and the host calls Tracker::work() where it suits.
   bool use_thread = true;

@@ -40,8 +40,8 @@ struct HttpAnswer {
   std::string error;
 };
 
-// Threads: all calls but wake() come from one thread, the tracker's worker (or the thread that calls
-// Tracker::work()), never two at once. Nothing here may throw.
+// Threads: all calls but wake() come from one thread at a time: the tracker's worker, or whoever calls Tracker::work(),
+// close() or erase() when there is no worker's thread (any more). Nothing here may throw.
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;

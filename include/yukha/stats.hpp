@@ -24,7 +24,7 @@ struct Stats {
   std::uint64_t refused_ring_full = 0;  // no room: the worker was behind, or the disk or memory failed
   std::uint64_t refused_consent = 0;    // consent was denied
   std::uint64_t refused_invalid = 0;    // not a sentence: names, sizes, times
-  std::uint64_t refused_closed = 0;     // after close(), or in a fork's child (since this process opened the lane)
+  std::uint64_t refused_closed = 0;     // after close(), in this process
 
   std::uint64_t requests = 0;        // since open()
   std::uint64_t failures = 0;        // verdicts in a row that were no delivery; 0 after a delivery

@@ -1,14 +1,11 @@
 #include "compose/parts.hpp"
 
+#include <utility>
+
 #include "compose/text.hpp"
 
 namespace yukha::compose {
 namespace {
-
-std::string member_path(Part part, std::string_view name) {
-  // A hostile name must not fill the message with itself.
-  return std::string(part_name(part)) + "." + std::string(name.substr(0, 80));
-}
 
 void write_head(Part part, std::size_t name_size, std::size_t text_size, char* out) noexcept {
   out[0] = static_cast<char>(part);
@@ -55,12 +52,23 @@ std::size_t write_location(std::string_view app_id, std::string_view screen, Mem
   }
   if (!fragment.empty()) {
     at = put(out, at, "#");
-    at += write_percent_encoded(fragment.substr(1), true, after(out, at));
+    at += write_repaired_fragment(fragment.substr(1), after(out, at));
   }
   return at;
 }
 
 }  // namespace
+
+Status about_member(Code code, Part part, std::string_view name) noexcept {
+  try {
+    std::string path = part_name(part);
+    // A hostile name must not fill the message with itself.
+    if (!name.empty()) path += "." + std::string(name.substr(0, 80));
+    return {code, std::move(path)};
+  } catch (...) {
+    return code;
+  }
+}
 
 const char* part_name(Part part) noexcept {
   switch (part) {
@@ -89,7 +97,7 @@ bool has_entry(const char* store, std::size_t size, Part part, std::string_view 
 }
 
 Status check_member(Part part, std::string_view name) noexcept {
-  if (!is_member_name(name)) return {Code::bad_member_name, member_path(part, name)};
+  if (!is_member_name(name)) return about_member(Code::bad_member_name, part, name);
   bool reserved = false;
   switch (part) {
     case Part::device:
@@ -107,7 +115,7 @@ Status check_member(Part part, std::string_view name) noexcept {
     case Part::referral:
       break;
   }
-  if (reserved) return {Code::reserved_member, member_path(part, name)};
+  if (reserved) return about_member(Code::reserved_member, part, name);
   return {};
 }
 
@@ -142,9 +150,9 @@ void write_location_entry(std::string_view app_id, std::string_view screen, Memb
 }
 
 Status append_member(std::string& store, Part part, std::string_view name, std::string_view value) {
-  if (has_entry(store.data(), store.size(), part, name)) return {Code::repeated_member, member_path(part, name)};
+  if (has_entry(store.data(), store.size(), part, name)) return about_member(Code::repeated_member, part, name);
   // Four kilobytes beside a sentence of 32 are a fact about a user or a device, not a document.
-  if (name.size() + value.size() + store.size() > 4096) return {Code::too_many_members, member_path(part, name)};
+  if (name.size() + value.size() + store.size() > 4096) return about_member(Code::too_many_members, part, name);
   const std::size_t at = store.size();
   store.resize(at + member_entry_size(name, value));
   write_member_entry(part, name, value, store.data() + at);

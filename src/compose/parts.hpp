@@ -14,6 +14,8 @@ namespace yukha::compose {
 
 enum class Part : std::uint8_t { user, device, location, content, referral, action };
 const char* part_name(Part part) noexcept;
+// The code with `part.name` as what it is about; the code alone when there is no memory for that.
+Status about_member(Code code, Part part, std::string_view name) noexcept;
 
 // A store is a row of entries: part, size of the name, size of the text, the text. The text of a member is
 // "name":"value" ready for the line; location and referral have no name and only their value.

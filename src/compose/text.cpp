@@ -324,6 +324,12 @@ std::size_t write_repaired_url(std::string_view url, char* out) noexcept {
   return sink.size();
 }
 
+std::size_t write_repaired_fragment(std::string_view fragment, char* out) noexcept {
+  Sink sink(out);
+  put_url_piece(sink, UrlPiece::fragment, fragment, false);
+  return sink.size();
+}
+
 bool is_member_name(std::string_view name) noexcept {
   if (name.empty() || name.size() > 64 || name[0] < 'a' || name[0] > 'z') return false;
   for (const char c : name) {

@@ -20,6 +20,9 @@ std::size_t write_percent_encoded(std::string_view text, bool keep_slash, char* 
 // A caller's URL: kept, with only that percent-encoded which java.net.URI could not parse. Needs no JSON escapes.
 std::size_t write_repaired_url(std::string_view url, char* out) noexcept;
 
+// The same for what stands behind its #.
+std::size_t write_repaired_fragment(std::string_view fragment, char* out) noexcept;
+
 // scheme://something, which is a caller's URL and no screen name.
 bool is_url(std::string_view text) noexcept;
 

@@ -1,7 +1,9 @@
 #include "hold/directory.hpp"
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "system/crc32c.hpp"
 #include "system/uuid.hpp"
 
 namespace yukha::hold {
@@ -35,14 +37,24 @@ Status status_of(const Database& database, const std::string& path) {
 
 Status Directory::status_of_fault(const std::string& doing) {
   Status status = status_of(database_, path_ + " (" + doing + ")");
+  // Not a lane: another process was in it for too long.
+  if (status == Code::lane_held) status = Status(Code::disk_error, path_ + " is busy");
   database_.clear();
   return status;
 }
 
 Status Directory::open(system::Files& files, const std::string& directory, system::Dice& dice,
                        const std::string& platform_id) {
+  files_ = &files;
   dice_ = &dice;
+  directory_ = directory;
   path_ = directory + "/directory.db";
+  std::uint64_t size = 0;
+  if (files.size(path_, size) != 0) {
+    // Made here, because SQLite would let everybody read it.
+    std::unique_ptr<system::File> file;
+    static_cast<void>(files.open(path_, system::OpenMode::create_if_missing, file));
+  }
   for (int attempt = 0;; ++attempt) {
     database_.open(path_, files.sqlite_vfs(), false);
     // FULL: an epoch or a consent that was answered must not come back old after a power loss.
@@ -67,8 +79,13 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
           " rest_key INTEGER NOT NULL,"
           " place INTEGER NOT NULL, platform TEXT NOT NULL)");
       database_.run("CREATE TABLE IF NOT EXISTS carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID");
-      Statement(database_, "INSERT OR IGNORE INTO directory VALUES(1, ?, 1, 0, 0, 0, 0, 0, ?)")
+      Consent consent = Consent::granted;
+      std::uint64_t epoch = 1;
+      static_cast<void>(read_copy(files, directory, consent, epoch));
+      Statement(database_, "INSERT OR IGNORE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, 0, ?)")
           .bind(system::random_uuid(dice))
+          .bind(static_cast<std::int64_t>(epoch))
+          .bind(static_cast<std::int64_t>(consent))
           .bind(platform_id)
           .run();
       database_.run("PRAGMA application_id=2037738344");
@@ -108,12 +125,13 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   return {};
 }
 
-void Directory::open_in_memory(system::Dice& dice) {
+void Directory::open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice) {
   dice_ = &dice;
   database_.close();
   database_.clear();
   state_.install_id = system::random_uuid(dice);
   state_.epoch = 1;
+  static_cast<void>(read_copy(files, directory, state_.consent, state_.epoch));
 }
 
 const DirectoryState& Directory::refresh() {
@@ -143,6 +161,47 @@ bool Directory::set_consent(Consent consent) {
   Statement(database_, "UPDATE directory SET consent = ?").bind(static_cast<std::int64_t>(consent)).run();
   if (!transaction.commit()) return false;
   state_.consent = consent;
+  write_copy();
+  return true;
+}
+
+void Directory::write_copy() {
+  std::string text = "yukha directory 1\nconsent " + std::to_string(static_cast<int>(state_.consent)) + "\nepoch " +
+                     std::to_string(state_.epoch) + "\n";
+  text += "check " + std::to_string(system::crc32c(0, text.data(), text.size())) + "\n";
+  const std::string fresh = directory_ + "/directory.copy.new";
+  std::unique_ptr<system::File> file;
+  // A courtesy to a day that seldom comes: what cannot be written is not missed today.
+  if (files_->open(fresh, system::OpenMode::replace, file) != 0 || file->write(0, text.data(), text.size()) != 0 ||
+      file->sync() != 0) {
+    return;
+  }
+  file.reset();
+  static_cast<void>(files_->rename(fresh, directory_ + "/directory.copy"));
+  static_cast<void>(files_->sync_directory(directory_));
+}
+
+bool Directory::read_copy(system::Files& files, const std::string& directory, Consent& consent, std::uint64_t& epoch) {
+  std::unique_ptr<system::File> file;
+  char text[200] = {};
+  std::size_t got = 0;
+  if (files.open(directory + "/directory.copy", system::OpenMode::existing, file) != 0 ||
+      file->read(0, text, sizeof text - 1, got) != 0) {
+    return false;
+  }
+  const std::string_view all(text, got);
+  const std::size_t check = all.find("check ");
+  int told_consent = 0;
+  unsigned long long told_epoch = 0;
+  unsigned told_check = 0;
+  if (check == std::string_view::npos ||
+      std::sscanf(text, "yukha directory 1\nconsent %d\nepoch %llu\ncheck %u\n", &told_consent, &told_epoch,
+                  &told_check) != 3 ||
+      told_check != system::crc32c(0, text, check) || told_epoch == 0 || told_epoch > (1ULL << 40)) {
+    return false;
+  }
+  consent = told_consent == 0 ? Consent::granted : told_consent == 2 ? Consent::denied : Consent::pending;
+  epoch = told_epoch;
   return true;
 }
 
@@ -165,6 +224,7 @@ bool Directory::begin_new_epoch() {
     Statement(database_, "UPDATE directory SET install_id = ?, epoch = epoch + 1").bind(install_id).run();
     if (!transaction.commit()) return false;
     refresh();
+    write_copy();
     return true;
   }
   state_.install_id = install_id;

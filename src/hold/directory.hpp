@@ -40,7 +40,8 @@ class Directory {
   // Opens or makes it. `copied` tells that the directory came from a backup, a clone or another device.
   // Blocks: for the disk, up to a second for another process.
   Status open(system::Files& files, const std::string& directory, system::Dice& dice, const std::string& platform_id);
-  void open_in_memory(system::Dice& dice);
+  // Where the directory cannot be written. What it says about consent counts all the same.
+  void open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice);
   void close() noexcept { database_.close(); }
 
   bool copied() const noexcept { return copied_; }
@@ -62,9 +63,16 @@ class Directory {
   Status status_of_fault(const std::string& doing);
 
  private:
+  // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
+  // send, nor bring erased sentences back.
+  void write_copy();
+  bool read_copy(system::Files& files, const std::string& directory, Consent& consent, std::uint64_t& epoch);
+
   Database database_;
   DirectoryState state_;
+  system::Files* files_ = nullptr;
   system::Dice* dice_ = nullptr;
+  std::string directory_;
   std::string path_;
   bool copied_ = false;
 };

@@ -6,7 +6,7 @@
 namespace yukha::hold {
 namespace {
 
-constexpr std::string_view database_ending = ".db";
+constexpr std::string_view database_ending = ".queue";
 
 std::uint64_t random_id(system::Dice& dice) {
   std::uint64_t id = 0;
@@ -25,7 +25,7 @@ std::vector<std::string> Lane::list(system::Files& files, const std::string& dir
     const bool is_database =
         name.size() > database_ending.size() &&
         name.compare(name.size() - database_ending.size(), std::string::npos, database_ending) == 0;
-    if (is_database && name != "directory.db") lanes.push_back(name.substr(0, name.size() - database_ending.size()));
+    if (is_database) lanes.push_back(name.substr(0, name.size() - database_ending.size()));
   }
   std::sort(lanes.begin(), lanes.end());
   return lanes;
@@ -53,17 +53,20 @@ Status Lane::open(const std::string& name, const std::string& run) {
       if (!directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
     }
     queue_.close();
-    unlink_files();
+    if (Status status = unlink_files(); !status) return status;
     if (Status status = open_queue(); !status) return status;
   }
   return open_ring(run);
 }
 
 Status Lane::open_queue() {
-  Status status = queue_.open(files_, path(".db"), directory_.state().epoch, settings_.batches);
+  std::uint64_t size = 0;
+  const bool saved_is_whole = files_.size(path(".queue"), size) != 0 && files_.size(path(".salvage"), size) == 0;
+  if (saved_is_whole) finish_salvage();
+  Status status = queue_.open(files_, path(".queue"), directory_.state().epoch, settings_.batches);
   if (!status && queue_.damaged()) {
     if (Status saved = salvage(); !saved) return saved;
-    status = queue_.open(files_, path(".db"), directory_.state().epoch, settings_.batches);
+    status = queue_.open(files_, path(".queue"), directory_.state().epoch, settings_.batches);
   }
   Ledger carried;
   if (status && queue_.epoch() == directory_.state().epoch && directory_.carried(name_, carried)) {
@@ -75,19 +78,39 @@ Status Lane::open_queue() {
 }
 
 Status Lane::salvage() {
-  // The damaged file is kept for whoever wants to look at it, once: a second damage replaces the first.
-  const std::string aside = path(".damaged");
-  static_cast<void>(files_.rename(path(".db"), aside));
-  static_cast<void>(files_.rename(path(".db-wal"), aside + "-wal"));
-  static_cast<void>(files_.sync_directory(settings_.directory));
-  notice_ = "the queue " + path(".db") + " was damaged and set aside as " + aside;
+  // What can be read goes into a new file beside the damaged one. Only a whole new file takes its name: until then a
+  // kill or a fault leaves the damaged one where it is, and the next open() begins again.
+  const std::string fresh_path = path(".salvage");
+  for (const char* ending : {".salvage", ".salvage-wal", ".salvage-journal"})
+    static_cast<void>(files_.remove(path(ending)));
   Queue fresh;
-  if (Status status = fresh.open(files_, path(".db"), directory_.state().epoch, settings_.batches); !status)
+  if (Status status = fresh.open(files_, fresh_path, directory_.state().epoch, settings_.batches); !status)
     return status;
-  const std::uint64_t rows = fresh.salvage_from(aside);
-  notice_ += "; sentences saved from it: " + std::to_string(rows);
+  std::uint64_t rows = 0;
+  if (!fresh.salvage_from(path(".queue"), rows) || !fresh.fold_log()) return fresh.status();
   fresh.close();
+  finish_salvage();
+  notice_ =
+      "the queue " + path(".queue") + " was damaged and set aside; sentences saved from it: " + std::to_string(rows);
   return {};
+}
+
+void Lane::finish_salvage() {
+  // The damaged file is kept for whoever wants to look at it, once: a second damage replaces the first. Its log must be
+  // gone before another file takes the name, or it would be played into that one.
+  std::uint64_t size = 0;
+  if (files_.size(path(".queue"), size) == 0) static_cast<void>(files_.rename(path(".queue"), path(".damaged")));
+  if (files_.size(path(".queue-wal"), size) == 0)
+    static_cast<void>(files_.rename(path(".queue-wal"), path(".damaged-wal")));
+  static_cast<void>(files_.sync_directory(settings_.directory));
+  static_cast<void>(files_.rename(path(".salvage"), path(".queue")));
+  static_cast<void>(files_.sync_directory(settings_.directory));
+}
+
+Status Lane::repair() {
+  queue_.close();
+  if (Status status = open_queue(); !status) return status;
+  return queue_.begin_opening("") ? Status() : queue_.status();
 }
 
 Status Lane::open_ring(const std::string& run) {
@@ -157,12 +180,16 @@ Status Lane::open_in_memory(const std::string& run) {
   return {};
 }
 
-void Lane::unlink_files() {
+Status Lane::unlink_files() {
   // The ring first: a database that is new beside an old ring would take its lines for its own.
-  for (const char* ending : {".ring", ".db-wal", ".db", ".db-journal", ".damaged", ".damaged-wal"}) {
-    static_cast<void>(files_.remove(path(ending)));
+  for (const char* ending : {".ring", ".queue-wal", ".queue", ".queue-journal", ".damaged", ".damaged-wal", ".salvage",
+                             ".salvage-wal", ".salvage-journal"}) {
+    if (const system::Error error = files_.remove(path(ending))) {
+      return {Code::disk_error, path(ending) + " (" + system::error_text(error) + ")"};
+    }
   }
   static_cast<void>(files_.sync_directory(settings_.directory));
+  return {};
 }
 
 Status Lane::erase(const std::string& run) {
@@ -171,20 +198,24 @@ Status Lane::erase(const std::string& run) {
   for (int i = 0; i < refusal_count; ++i) ledger.refused[i] = ring_.refused(static_cast<Refusal>(i));
   ledger.erased += ledger.waiting() + ledger.quarantined;
   ledger.quarantined = 0;
-  if (in_memory_) {
-    queue_.close();
-    if (Status status = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !status)
-      return status;
-    if (!queue_.restore(ledger) || !queue_.begin_opening(run)) return queue_.status();
-    ring_.open_in_memory(settings_.ring_bytes, random_id(dice_), queue_.ring_mark());
-    return {};
-  }
-  if (!directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
+  if (!in_memory_ && !directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
   ring_.close();
   queue_.close();
-  unlink_files();
-  if (Status status = open_queue(); !status) return status;
-  return open_ring(run);
+  Status status;
+  if (!in_memory_) {
+    status = unlink_files();
+    if (status) status = open_queue();
+    if (status) status = open_ring(run);
+    if (status) return {};
+  }
+  // The disk does not let go of the old files, or gives no new ones. Nothing more goes there; what is tracked from now
+  // on lives in memory, and the next open() finishes the erase.
+  in_memory_ = true;
+  if (Status memory = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !memory)
+    return memory;
+  if (!queue_.restore(ledger) || !queue_.begin_opening(run)) return queue_.status();
+  ring_.open_in_memory(settings_.ring_bytes, random_id(dice_), queue_.ring_mark());
+  return status;
 }
 
 std::string Lane::take_notice() {

@@ -23,7 +23,7 @@ struct LaneSettings {
   BatchLimits batches;
 };
 
-// Files: <name>.db with its log, the database whose lock is the lane's; <name>.ring.
+// Files: <name>.queue with its log, the database whose lock is the lane's; <name>.ring.
 // Threads: those of Ring and Queue.
 class Lane {
  public:
@@ -41,7 +41,11 @@ class Lane {
   Status open_in_memory(const std::string& run);
   void close() noexcept { queue_.close(); }
 
-  // Unlinks the lane's files and begins anew in the directory's present epoch. The counters go on.
+  // Sets a database that turned out to be damaged aside and goes on with what could be read of it. The ring stays.
+  Status repair();
+
+  // Unlinks the lane's files and begins anew in the directory's present epoch, in memory when the disk refuses. The
+  // counters go on.
   Status erase(const std::string& run);
 
   // Names of the directory's lanes, in order.
@@ -61,7 +65,8 @@ class Lane {
   Status open_queue();
   Status open_ring(const std::string& run);
   Status salvage();
-  void unlink_files();
+  void finish_salvage();
+  Status unlink_files();
 
   system::Files& files_;
   system::Dice& dice_;

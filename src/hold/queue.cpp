@@ -8,13 +8,21 @@ namespace yukha::hold {
 namespace {
 
 constexpr std::int64_t format_version = 1;
+constexpr std::int64_t application_id = 0x79756b68;  // "yukh", as the PRAGMA that sets it says in decimal
 
 // Set aside when the database is made, given back when the disk is full: deliveries must still be settled then.
 constexpr std::int64_t reserve_bytes = 1 << 20;
-constexpr std::uint64_t log_bytes_kept = 2 << 20;
 
 int index_of(Priority priority) noexcept {
   return static_cast<int>(priority);
+}
+
+// What comes from the disk goes into a header and sizes memory: it is looked at first.
+bool is_sane(const Batch& batch) noexcept {
+  return batch.key.size() == 36 && batch.key.find_first_not_of("0123456789abcdef-") == std::string::npos &&
+         batch.path.size() <= 16 && batch.path.find_first_not_of("01r") == std::string::npos && batch.lines >= 1 &&
+         batch.lines <= 500 && batch.own_lines <= batch.lines && batch.bytes <= 1'000'000 &&
+         batch.bisect <= Bisect::rest && batch.root_size <= batch.path.size();
 }
 
 Priority priority_of(std::int64_t value) noexcept {
@@ -76,21 +84,39 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   path_ = path;
   limits_ = limits;
   const bool in_memory = path == ":memory:";
+  damaged_ = false;
+  std::uint64_t there = 0;
+  if (!in_memory && files.size(path, there) != 0) {
+    // Made here, because SQLite would let everybody read it; its log gets the same rights.
+    std::unique_ptr<system::File> file;
+    static_cast<void>(files.open(path, system::OpenMode::create_if_missing, file));
+  }
   database_.open(path, in_memory ? nullptr : files.sqlite_vfs(), !in_memory);
   const std::int64_t version = database_.number("PRAGMA user_version");
   if (version > format_version) {
     database_.close();
     return {Code::newer_format, path};
   }
+  const bool ours = database_.number("PRAGMA application_id") == application_id;
+  if (database_.fault() == Fault::none && !ours && database_.number("SELECT count(*) FROM sqlite_master") != 0) {
+    database_.close();
+    return {Code::disk_error, path + " is a database of somebody else's"};
+  }
   if (version == 0) create(epoch);
+  const bool has_log = [this] {
+    Statement mode(database_, "PRAGMA journal_mode");
+    return mode.row() && mode.text(0) == "wal";
+  }();
   database_.run("PRAGMA journal_mode=WAL");
-  if (version == 0 && !in_memory) {
+  if (!has_log && !in_memory) {
     // The name must survive before anything does that is kept in the file, and the rollback journal of its making must
     // stay removed: back after a power loss it would undo what came later.
     static_cast<void>(files.sync_directory(path.substr(0, path.rfind('/'))));
   }
   // A checkpoint a mebibyte: long enough to be rare, short enough to keep the log inside its reserved blocks.
   database_.run("PRAGMA wal_autocheckpoint=256");
+  // A log that a large transaction made longer is cut back.
+  database_.run("PRAGMA journal_size_limit=2097152");
   // 512 KiB of pages are enough to seal one batch without reading twice.
   database_.run("PRAGMA cache_size=-512");
   load();
@@ -113,36 +139,43 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
 }
 
 bool Queue::load() {
-  ledger_ = {};
-  mark_ = {};
-  batches_.clear();
-  for (auto& open : open_) open.clear();
+  // Into places of its own first: a fault half-way must not leave counters of zero to be written back.
+  Ledger ledger;
+  RingMark mark;
+  RunMark run;
+  std::uint64_t epoch = 0;
+  std::int64_t ledger_sent = 0;
+  std::deque<Chunk> open[priority_count];
+  std::deque<Batch> batches;
   {
     Statement state(database_,
                     "SELECT epoch, ring_id, ring_position, accepted, delivered, quarantined, evicted, erased, lost,"
                     " refused_ring_full, refused_consent, refused_invalid, refused_closed, run, last_seq, closed,"
                     " ledger_sent FROM state");
-    if (!state.row()) return false;
+    if (!state.row()) {
+      database_.distrust("there is no state");
+      return false;
+    }
     const auto number = [&state](int column) { return static_cast<std::uint64_t>(state.number(column)); };
-    epoch_ = number(0);
-    mark_.ring_id = number(1);
-    mark_.position = number(2);
-    ledger_.accepted = mark_.accepted = number(3);
-    ledger_.delivered = number(4);
-    ledger_.quarantined = number(5);
-    ledger_.evicted = number(6);
-    ledger_.erased = number(7);
-    ledger_.lost = number(8);
-    for (int i = 0; i < refusal_count; ++i) ledger_.refused[i] = mark_.refused[i] = number(9 + i);
-    previous_run_.run = state.text(13);
-    previous_run_.last_seq = number(14);
-    previous_run_.closed = state.number(15) != 0;
-    ledger_sent_unix_ms_ = state.number(16);
+    epoch = number(0);
+    mark.ring_id = number(1);
+    mark.position = number(2);
+    ledger.accepted = mark.accepted = number(3);
+    ledger.delivered = number(4);
+    ledger.quarantined = number(5);
+    ledger.evicted = number(6);
+    ledger.erased = number(7);
+    ledger.lost = number(8);
+    for (int i = 0; i < refusal_count; ++i) ledger.refused[i] = mark.refused[i] = number(9 + i);
+    run.run = state.text(13);
+    run.last_seq = number(14);
+    run.closed = state.number(15) != 0;
+    ledger_sent = state.number(16);
   }
   {
     Statement chunks(database_, "SELECT id, priority, lines, bytes FROM chunk ORDER BY id");
     while (chunks.row()) {
-      open_[index_of(priority_of(chunks.number(1)))].push_back(
+      open[index_of(priority_of(chunks.number(1)))].push_back(
           {chunks.number(0), static_cast<std::size_t>(chunks.number(2)), static_cast<std::size_t>(chunks.number(3))});
     }
   }
@@ -163,10 +196,24 @@ bool Queue::load() {
     batch.bisect = static_cast<Bisect>(rows.number(9));
     batch.root_size = static_cast<std::size_t>(rows.number(10));
     batch.body_bytes = static_cast<std::size_t>(rows.number(11));
-    batches_.push_back(batch);
+    if (!is_sane(batch)) {
+      database_.distrust("a batch that this library did not write");
+      return false;
+    }
+    batches.push_back(batch);
   }
-  for (const Priority priority : {Priority::normal, Priority::critical}) recount_fill(priority);
-  return database_.fault() == Fault::none;
+  if (database_.fault() != Fault::none) return false;
+  epoch_ = epoch;
+  ledger_ = ledger;
+  mark_ = mark;
+  previous_run_ = run;
+  ledger_sent_unix_ms_ = ledger_sent;
+  batches_.swap(batches);
+  for (const Priority priority : {Priority::normal, Priority::critical}) {
+    open_[index_of(priority)].swap(open[index_of(priority)]);
+    recount_fill(priority);
+  }
+  return true;
 }
 
 bool Queue::save_ledger(const Ledger& ledger) {
@@ -558,10 +605,21 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) 
       lines += static_cast<std::uint64_t>(old_batches.number(1));
     }
   }
-  if (chunks.empty() && batches.empty()) return database_.fault() == Fault::none;
+  const auto refused = [&] {
+    Statement count(database_,
+                    "SELECT count(*) FROM quarantine q JOIN opening o ON o.id = q.opening"
+                    " WHERE o.true_start + q.held < ?");
+    return count.bind(true_unix_ms).row() ? static_cast<std::uint64_t>(count.number(0)) : 0;
+  }();
+  if (chunks.empty() && batches.empty() && refused == 0) return database_.fault() == Fault::none;
   Ledger ledger = ledger_;
-  ledger.evicted += lines;
+  ledger.evicted += lines + refused;
+  ledger.quarantined -= std::min(refused, ledger.quarantined);
   Transaction transaction(database_, Durable::no);
+  Statement(database_,
+            "DELETE FROM quarantine WHERE opening IN (SELECT id FROM opening WHERE true_start + quarantine.held < ?)")
+      .bind(true_unix_ms)
+      .run();
   for (const std::int64_t id : chunks) remove_row("chunk", id);
   for (const std::int64_t id : batches) remove_row("batch", id);
   save_ledger(ledger);
@@ -573,7 +631,16 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) 
 bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   std::vector<std::int64_t> chunks;
   std::vector<std::int64_t> batches;
+  std::vector<std::int64_t> refused;
   std::uint64_t freed = 0;
+  {
+    // What the endpoint refused goes before what it has not seen.
+    Statement rows(database_, "SELECT id, length(line) FROM quarantine ORDER BY id");
+    while (freed < bytes_to_free && rows.row()) {
+      refused.push_back(rows.number(0));
+      freed += static_cast<std::uint64_t>(rows.number(1)) + 100;
+    }
+  }
   for (const Priority priority : {Priority::normal, Priority::critical}) {
     for (const Chunk& chunk : open_[index_of(priority)]) {
       if (freed >= bytes_to_free) break;
@@ -591,9 +658,12 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
       freed += batch->body_bytes;
     }
   }
-  if (chunks.empty() && batches.empty()) return false;
+  if (chunks.empty() && batches.empty() && refused.empty()) return true;
   Ledger ledger = ledger_;
   Transaction transaction(database_, Durable::no);
+  for (const std::int64_t id : refused) remove_row("quarantine", id);
+  ledger.quarantined -= refused.size();
+  ledger.evicted += refused.size();
   const auto remove = [&](const char* table, std::int64_t id) {
     const std::string sql = std::string("SELECT lines - own_lines FROM ") + table + " WHERE id = ?";
     Statement lines(database_, sql);
@@ -609,9 +679,9 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   return database_.fault() == Fault::none;
 }
 
-std::uint64_t Queue::salvage_from(const std::string& damaged) {
+bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   Queue old;
-  old.database_.open(damaged, files_->sqlite_vfs(), false);
+  old.database_.open(damaged, files_->sqlite_vfs(), true);
   // Each read stands for itself: a fault in one must not end the next.
   const auto each = [&old](const char* sql, const auto& take) {
     old.database_.clear();
@@ -620,57 +690,68 @@ std::uint64_t Queue::salvage_from(const std::string& damaged) {
     old.database_.clear();
   };
   Ledger ledger;
-  const auto signed_row = [](const Statement& rows, int column) {
-    return static_cast<std::uint64_t>(rows.number(column));
-  };
-  each("SELECT accepted, delivered, quarantined, evicted, erased, lost, ring_id, ring_position FROM state",
-       [&](const Statement& rows) {
-         ledger.accepted = signed_row(rows, 0);
-         ledger.delivered = signed_row(rows, 1);
-         ledger.quarantined = signed_row(rows, 2);
-         ledger.evicted = signed_row(rows, 3);
-         ledger.erased = signed_row(rows, 4);
-         ledger.lost = signed_row(rows, 5);
-         mark_.ring_id = signed_row(rows, 6);
-         mark_.position = signed_row(rows, 7);
-       });
+  RunMark run;
+  std::uint64_t epoch = 0;
+  const auto number = [](const Statement& rows, int column) { return static_cast<std::uint64_t>(rows.number(column)); };
+  each(
+      "SELECT accepted, delivered, quarantined, evicted, erased, lost, ring_id, ring_position, epoch, run, last_seq,"
+      " closed FROM state",
+      [&](const Statement& rows) {
+        ledger.accepted = number(rows, 0);
+        ledger.delivered = number(rows, 1);
+        ledger.quarantined = number(rows, 2);
+        ledger.evicted = number(rows, 3);
+        ledger.erased = number(rows, 4);
+        ledger.lost = number(rows, 5);
+        mark_.ring_id = number(rows, 6);
+        mark_.position = number(rows, 7);
+        epoch = number(rows, 8);
+        run.run = rows.text(9);
+        run.last_seq = number(rows, 10);
+        run.closed = rows.number(11) != 0;
+      });
+  // Rows of an unknown epoch may be from before an erase: then they are not brought back.
+  const bool trusted = epoch != 0 || epoch_ == 1;
+  if (epoch == 0) epoch = epoch_;
   std::uint64_t waiting = 0;
   std::uint64_t quarantined = 0;
   Transaction transaction(database_, Durable::yes);
   Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
   opening_ = database_.last_insert_id();
   std::vector<Chunk> made[priority_count];
-  each("SELECT priority, lines, own_lines, body FROM chunk ORDER BY id", [&](const Statement& rows) {
-    const std::string_view text = rows.blob(3);
-    const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-    const auto own = std::min(static_cast<std::size_t>(rows.number(2)), lines);
-    const Priority priority = priority_of(rows.number(0));
-    if (lines == 0 || text.back() != '\n') return;
-    insert_chunk(priority, text, lines, own, 0, made[index_of(priority)]);
-    waiting += lines - own;
-  });
-  each("SELECT key, path, priority, lines, own_lines, bytes, bisect, root_size, body FROM batch ORDER BY id",
-       [&](const Statement& rows) {
-         NewBatch batch;
-         batch.facts.key = rows.text(0);
-         batch.facts.path = rows.text(1);
-         batch.facts.priority = priority_of(rows.number(2));
-         batch.facts.lines = static_cast<std::size_t>(rows.number(3));
-         batch.facts.own_lines = static_cast<std::size_t>(rows.number(4));
-         batch.facts.bytes = static_cast<std::size_t>(rows.number(5));
-         batch.facts.bisect = static_cast<Bisect>(rows.number(6));
-         batch.facts.root_size = static_cast<std::size_t>(rows.number(7));
-         batch.facts.opening = opening_;
-         batch.body = rows.blob(8);
-         if (batch.facts.lines == 0 || batch.facts.own_lines > batch.facts.lines) return;
-         insert_batch(batch);
-         waiting += batch.facts.lines - batch.facts.own_lines;
-       });
-  each("SELECT sentence_id, reason, line FROM quarantine ORDER BY id", [&](const Statement& rows) {
-    insert_rejected({{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.blob(2)), false}},
-                    opening_, 0);
-    ++quarantined;
-  });
+  if (trusted) {
+    each("SELECT priority, lines, own_lines, body FROM chunk ORDER BY id", [&](const Statement& rows) {
+      const std::string_view text = rows.blob(3);
+      const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+      const auto own = std::min(static_cast<std::size_t>(rows.number(2)), lines);
+      const Priority priority = priority_of(rows.number(0));
+      if (lines == 0 || text.back() != '\n') return;
+      insert_chunk(priority, text, lines, own, 0, made[index_of(priority)]);
+      waiting += lines - own;
+    });
+    each("SELECT key, path, priority, lines, own_lines, bytes, bisect, root_size, body FROM batch ORDER BY id",
+         [&](const Statement& rows) {
+           NewBatch batch;
+           batch.facts.key = rows.text(0);
+           batch.facts.path = rows.text(1);
+           batch.facts.priority = priority_of(rows.number(2));
+           batch.facts.lines = static_cast<std::size_t>(rows.number(3));
+           batch.facts.own_lines = static_cast<std::size_t>(rows.number(4));
+           batch.facts.bytes = static_cast<std::size_t>(rows.number(5));
+           batch.facts.bisect = static_cast<Bisect>(rows.number(6));
+           batch.facts.root_size = static_cast<std::size_t>(rows.number(7));
+           batch.facts.opening = opening_;
+           batch.body = rows.blob(8);
+           if (!is_sane(batch.facts) || batch.body.empty()) return;
+           insert_batch(batch);
+           waiting += batch.facts.lines - batch.facts.own_lines;
+         });
+    each("SELECT sentence_id, reason, line FROM quarantine ORDER BY id", [&](const Statement& rows) {
+      insert_rejected({{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.blob(2)), false}},
+                      opening_, 0);
+      ++quarantined;
+    });
+  }
   old.close();
   // The counters of a file that lost its state row are rebuilt from what was found.
   ledger.quarantined = quarantined;
@@ -678,20 +759,29 @@ std::uint64_t Queue::salvage_from(const std::string& damaged) {
   if (ledger.accepted < known) ledger.accepted = known;
   ledger.lost += ledger.accepted - known;
   save_ledger(ledger);
-  Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?")
+  Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?, epoch = ?, run = ?, last_seq = ?, closed = ?")
       .bind(static_cast<std::int64_t>(mark_.ring_id))
       .bind(static_cast<std::int64_t>(mark_.position))
+      .bind(static_cast<std::int64_t>(epoch))
+      .bind(run.run)
+      .bind(static_cast<std::int64_t>(run.last_seq))
+      .bind(run.closed ? 1 : 0)
       .run();
-  transaction.commit();
-  load();
-  return waiting + quarantined;
+  sentences = waiting + quarantined;
+  return transaction.commit();
+}
+
+bool Queue::fold_log() {
+  return database_.run("PRAGMA journal_mode=DELETE");
 }
 
 std::uint64_t Queue::bytes_used() {
   const std::int64_t pages = database_.number("PRAGMA page_count") - database_.number("PRAGMA freelist_count");
+  const std::uint64_t bytes = static_cast<std::uint64_t>(pages) * 4096;
   std::uint64_t log = 0;
   if (path_ != ":memory:") static_cast<void>(files_->size(path_ + "-wal", log));
-  return static_cast<std::uint64_t>(pages) * 4096 + log;
+  return (bytes > database_bytes_empty ? bytes - database_bytes_empty : 0) +
+         (log > log_bytes_kept ? log - log_bytes_kept : 0);
 }
 
 }  // namespace yukha::hold

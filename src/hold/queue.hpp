@@ -149,12 +149,17 @@ class Queue {
   bool evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight);
   bool evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight);
 
-  // Takes over every row that can still be read from a damaged database; returns how many sentences came.
-  // What the damaged file counted goes on; what it could not give is counted lost.
-  std::uint64_t salvage_from(const std::string& damaged);
+  // Takes over every row that can still be read from a damaged database; `sentences` says how many came. What the
+  // damaged file counted goes on; what it could not give is counted lost. Synced when it returns true.
+  bool salvage_from(const std::string& damaged, std::uint64_t& sentences);
+  // Folds the log into the file, which is then whole by itself.
+  bool fold_log();
 
-  // Bytes in use in the database, with its log.
+  // Bytes that sentences take, without what every lane takes even when it is empty.
   std::uint64_t bytes_used();
+  // How much an empty lane's database and log are given.
+  static constexpr std::uint64_t database_bytes_empty = 1'200'000;
+  static constexpr std::uint64_t log_bytes_kept = 2 << 20;
 
  private:
   struct Chunk {

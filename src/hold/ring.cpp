@@ -129,6 +129,7 @@ system::Error Ring::publish(const Slot& slot) noexcept {
 }
 
 Ring::Append Ring::append(std::string_view text, Priority priority) noexcept {
+  if (memory_ == nullptr) return Append::disk_error;
   Slot slot;
   if (!reserve(text.size(), slot)) return Append::full;
   fill(slot, text, priority);
@@ -139,7 +140,7 @@ void Ring::refuse(Refusal why) noexcept {
   const int which = static_cast<int>(why);
   const std::uint64_t count = refused_[which].load(std::memory_order_relaxed) + 1;
   refused_[which].store(count, std::memory_order_relaxed);
-  store_header_word(at_refused + 8 * static_cast<std::size_t>(which), count);
+  if (memory_ != nullptr) store_header_word(at_refused + 8 * static_cast<std::size_t>(which), count);
 }
 
 void Ring::read(std::uint64_t position, std::size_t bytes_max, std::string& scratch, std::vector<RingLine>& lines) {
@@ -149,12 +150,13 @@ void Ring::read(std::uint64_t position, std::size_t bytes_max, std::string& scra
   std::vector<std::size_t> starts;
   while (position < head) {
     RingLine line;
-    line.position = position;
-    line.ordinal = load_word(position + 8);
-    const auto length_word = static_cast<std::uint32_t>(load_word(position + 16));
-    const std::size_t size = length_word & 0xFFFFFF;
+    std::size_t size = 0;
+    // What an earlier process left may have holes after a power loss; each record vouches for itself.
+    if (!valid_at(position % capacity_, line, size) || line.position != position) {
+      position += alignment;
+      continue;
+    }
     if (!lines.empty() && scratch.size() + size > bytes_max) break;
-    line.priority = static_cast<Priority>(length_word >> 24);
     starts.push_back(scratch.size());
     scratch.resize(scratch.size() + size);
     copy_out(position + record_head, size, scratch.data() + starts.back());
@@ -223,7 +225,11 @@ bool Ring::valid_at(std::size_t offset, RingLine& line, std::size_t& size) const
 }
 
 void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) {
-  const std::uint64_t from = mark.ring_id == id_ ? std::max<std::uint64_t>(mark.position, capacity_) : capacity_;
+  // A database that does not know this ring took nothing from it, or lost its memory: then the ring's own note counts,
+  // which is written after the commit it speaks of.
+  const std::uint64_t consumed = believe_header ? load(memory_ + at_consumed) : 0;
+  const std::uint64_t known = mark.ring_id == id_ ? mark.position : consumed;
+  const std::uint64_t from = std::max<std::uint64_t>(known, capacity_);
   struct Candidate {
     RingLine line;
     std::size_t size;

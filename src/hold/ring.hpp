@@ -70,7 +70,8 @@ class Ring {
   void refuse(Refusal why) noexcept;
 
   // --- the other thread ---
-  // The lines from `position` on, at most `bytes_max` of text; their text is copied into `scratch`.
+  // The lines from `position` on, at most `bytes_max` of text; their text is copied into `scratch`. Holes are passed
+  // over.
   void read(std::uint64_t position, std::size_t bytes_max, std::string& scratch, std::vector<RingLine>& lines);
   // Everything before `position` is safe elsewhere, its room may be used again.
   void release(std::uint64_t position) noexcept;

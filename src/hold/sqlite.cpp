@@ -41,8 +41,18 @@ void Database::note(int result) noexcept {
   if (fault_ != Fault::none) return;
   fault_ = fault_of(result);
   if (fault_ == Fault::none) return;
-  fault_text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
-  fault_text_ += " (SQLite " + std::to_string(handle_ != nullptr ? sqlite3_extended_errcode(handle_) : result) + ")";
+  try {
+    fault_text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
+    fault_text_ += " (SQLite " + std::to_string(handle_ != nullptr ? sqlite3_extended_errcode(handle_) : result) + ")";
+  } catch (...) {
+    // Without memory for the words the fault itself must do.
+  }
+}
+
+void Database::distrust(const char* why) {
+  if (fault_ != Fault::none) return;
+  fault_ = Fault::corrupt;
+  fault_text_ = why;
 }
 
 void Database::clear() noexcept {
@@ -71,8 +81,14 @@ bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   int keep = 1;
   sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep);
-  // Before journal_mode: a log opened under an exclusive lock needs no shared-memory file.
+  // Before anything that reads the file: a log opened under an exclusive lock needs no shared-memory file.
   if (exclusive) run("PRAGMA locking_mode=EXCLUSIVE");
+  // Said, not left to how this SQLite was built: some make NORMAL the default for a write-ahead log.
+  run("PRAGMA synchronous=FULL");
+  durable_ = true;
+  // On Apple a plain fsync leaves the bytes in the drive's cache; elsewhere this changes nothing.
+  run("PRAGMA fullfsync=1");
+  run("PRAGMA checkpoint_fullfsync=1");
   return fault_ == Fault::none;
 }
 
@@ -147,11 +163,6 @@ Statement& Statement::bind_blob(std::string_view bytes) {
   return *this;
 }
 
-Statement& Statement::bind_null() {
-  if (handle_ != nullptr) database_.note(sqlite3_bind_null(handle_, next_++));
-  return *this;
-}
-
 bool Statement::row() {
   if (handle_ == nullptr || database_.fault_ != Fault::none) return false;
   const int result = sqlite3_step(handle_);
@@ -174,10 +185,6 @@ void Statement::again() {
 
 std::int64_t Statement::number(int column) const {
   return sqlite3_column_int64(handle_, column);
-}
-
-bool Statement::is_null(int column) const {
-  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
 }
 
 std::string_view Statement::text(int column) const {

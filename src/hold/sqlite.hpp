@@ -45,6 +45,8 @@ class Database {
   Fault fault() const noexcept { return fault_; }
   const std::string& fault_text() const noexcept { return fault_text_; }
   void clear() noexcept;
+  // A content that no version of ours writes counts as damage.
+  void distrust(const char* why);
 
  private:
   friend class Statement;
@@ -68,7 +70,6 @@ class Statement {
   Statement& bind(std::int64_t value);
   Statement& bind(std::string_view text);
   Statement& bind_blob(std::string_view bytes);
-  Statement& bind_null();
 
   // Goes to the next row; false at the end and after a fault.
   bool row();
@@ -78,7 +79,6 @@ class Statement {
   void again();
 
   std::int64_t number(int column) const;
-  bool is_null(int column) const;
   std::string_view text(int column) const;  // borrowed until the next row
   std::string_view blob(int column) const;
 

@@ -133,6 +133,8 @@ void CurlTransport::start(const HttpRequest& request) {
   good &= set(CURLOPT_ERRORBUFFER, error_);
   // Only what the endpoint may be: curl would also read file:// and talk to gopher.
   good &= set(CURLOPT_PROTOCOLS_STR, "http,https");
+  // The path is signed as it stands; curl must not tidy it.
+  good &= set(CURLOPT_PATH_AS_IS, 1L);
   // Redirects are followed by the worker, re-signed and on the same origin.
   good &= set(CURLOPT_FOLLOWLOCATION, 0L);
   // Verification is curl's default; it stands here so that nobody has to know that.

@@ -22,8 +22,11 @@ bool is_loopback(const std::string& host) {
 }
 
 Status bad(std::string_view url, const char* why) {
-  // A URL may hold a password; only as much of it as names the host is told.
-  return {Code::bad_endpoint, std::string(url.substr(0, 200)) + ": " + why};
+  // A URL may hold a password or a token; only as much of it as names the host is told.
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {Code::bad_endpoint, why};
+  const std::size_t end = url.find_first_of("/?#", scheme + 3);
+  return {Code::bad_endpoint, std::string(url.substr(0, std::min<std::size_t>(end, 200))) + ": " + why};
 }
 
 }  // namespace

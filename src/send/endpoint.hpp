@@ -15,8 +15,6 @@ struct Endpoint {
   std::string host;       // without brackets
   std::string path;       // RFC 9421's @path
   bool loopback = false;
-
-  friend bool operator==(const Endpoint& a, const Endpoint& b) { return a.url == b.url; }
 };
 
 // bad_endpoint when it is not http(s)://host[:port][/path], plain_http when that is not allowed there.

@@ -233,6 +233,10 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
     default:
       break;
   }
+  // What a server says goes into a log as one line.
+  for (char& c : judgement.words) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
   return judgement;
 }
 

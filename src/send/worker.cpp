@@ -41,8 +41,13 @@ std::string id_in(std::string_view line) {
   return std::string(line.substr(before.size(), system::uuid_text_size));
 }
 
+// Whether the library wrote the sentence itself. An unescaped quote cannot stand inside a value, so the device part is
+// found where it is, whatever an app's members hold.
 bool is_own(std::string_view line) {
-  return line.find(own_seq) != std::string_view::npos;
+  const std::size_t device = line.find("},\"device\":{\"id\":\"");
+  if (device == std::string_view::npos) return false;
+  const std::size_t seq = line.find("\"seq\":\"", device);
+  return seq != std::string_view::npos && line.substr(seq, own_seq.size()) == own_seq;
 }
 
 }  // namespace
@@ -77,22 +82,24 @@ std::int64_t Worker::step(const Orders& orders) {
     if (lane == nullptr) continue;
     if (Status status = lane->queue().status(); !status) host_.log(LogLevel::error, status.message());
   }
+  next_seal_ms_ = INT64_MAX;
+  next_send_ms_ = INT64_MAX;
   look_at_directory();
+  if (orders.flush != flush_) begin_flush(orders.flush);
   if (seal_all_first_) seal_all_first_ = !seal_all(lane_);
   take_over_if_due(orders);
   settle_answer();
   make_room();
-  next_seal_ms_ = INT64_MAX;
-  next_send_ms_ = INT64_MAX;
   if (!orders.close) {
-    seal_if_due(orders);
-    send_next(orders);
+    seal_if_due();
+    send_next();
   }
   note_progress();
   return next_wake(orders);
 }
 
 void Worker::note_progress() {
+  if (repair_wanted_) repair();
   progress_.ledger = lane_.queue().ledger();
   progress_.in_flight = flight_.has_value();
   progress_.drained = lane_.ring().used() == 0;
@@ -124,8 +131,20 @@ void Worker::look_at_directory() {
   if (state.consent != before) host_.consent_changed(state.consent);
   if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {
     cancel();
-    adopted_.reset();
+    if (adopted_ != nullptr) static_cast<void>(adopted_->erase(""));
+    let_go_of_adopted();
+    flush_head_ = 0;
     if (Status status = host_.renew_lane(); !status) host_.log(LogLevel::error, status.message());
+    others_swept_ = false;
+  }
+  if (!others_swept_) {
+    others_swept_ = true;
+    // An erase or a denial that a kill cut short is finished by whoever comes next.
+    if (state.consent == Consent::denied && lane_.queue().ledger().waiting() + lane_.queue().ledger().quarantined > 0) {
+      static_cast<void>(erase());
+    } else if (state.epoch > 1) {
+      static_cast<void>(sweep_others());
+    }
   }
   if (state.rest.failures != known_rest_.failures || state.rest.until_unix_ms != known_rest_.until_unix_ms ||
       state.rest.key != known_rest_.key) {
@@ -146,7 +165,7 @@ void Worker::take_over_if_due(const Orders& orders) {
     return;
   }
   if (ring_seen_ms_ < 0) ring_seen_ms_ = now_;
-  const bool due = orders.close || (orders.flush != 0 && !(flush_ == orders.flush && flush_sealed_)) ||
+  const bool due = orders.close || (flush_ != 0 && !flush_sealed_) ||
                    now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
   if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
 
@@ -156,12 +175,17 @@ void Worker::take_over_if_due(const Orders& orders) {
   while (ring.tail() < head) {
     hold::Drained drained;
     ring.read(ring.tail(), take_over_bytes_max, text, drained.lines);
-    if (drained.lines.empty()) break;
+    if (drained.lines.empty()) {
+      // Nothing but a hole that a power loss left.
+      ring.release(head);
+      break;
+    }
     const hold::RingLine& last = drained.lines.back();
     drained.mark.ring_id = ring.id();
     drained.mark.position = hold::Ring::end_of(last.position, last.text.size());
     drained.mark.accepted = last.ordinal;
     for (int i = 0; i < hold::refusal_count; ++i) drained.mark.refused[i] = ring.refused(static_cast<hold::Refusal>(i));
+    drained.lost = last.ordinal - queue.ledger().accepted - drained.lines.size();
     drained.held_ms = ring_seen_ms_ - opened_ms_;
     const std::int64_t unix_ms = clock_.unix_ms();
     const std::int64_t since_ledger = unix_ms - queue.ledger_sent_unix_ms();
@@ -170,7 +194,9 @@ void Worker::take_over_if_due(const Orders& orders) {
       ledger.accepted = drained.mark.accepted;
       drained.own_line = host_.ledger_line(ledger, queue.previous_run());
     }
-    if (!queue.take_over(drained, drained.mark.accepted - host_.run_base(), unix_ms)) {
+    const std::uint64_t base = host_.run_base();
+    const std::uint64_t last_seq = drained.mark.accepted > base ? drained.mark.accepted - base : 0;
+    if (!queue.take_over(drained, last_seq, unix_ms)) {
       disk_trouble(lane_, "taking sentences over");
       return;
     }
@@ -186,23 +212,41 @@ void Worker::make_room() {
   room_look_ms_ = now_;
   hold::Queue& queue = lane_.queue();
   const std::int64_t in_flight = flight_ && flight_->lane == &lane_ ? flight_->batch.id : 0;
-  if (const auto true_ms = offset_.true_unix_ms(now_)) {
+  if (const auto true_ms = offset_.true_unix_ms(now_); true_ms && age_clock_trusted_) {
     if (!queue.learn_true_time(*true_ms, now_ - opened_ms_) ||
         !queue.evict_older_than(*true_ms - settings_.age_max_ms, in_flight)) {
       disk_trouble(lane_, "evicting by age");
     }
   }
   if (lane_.in_memory()) return;
+  // What the sentences of other lanes take, and what was set aside. Nobody else's files, and nothing that every lane
+  // takes even when it is empty.
   std::uint64_t others = 0;
   std::vector<std::string> names;
+  std::vector<std::string> set_aside;
   static_cast<void>(files_.list(settings_.lanes.directory, names));
+  const auto ends_with = [](const std::string& name, const std::string& ending) {
+    return name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
+  };
   for (const std::string& name : names) {
     std::uint64_t size = 0;
-    const bool own = name.compare(0, lane_.name().size() + 1, lane_.name() + ".") == 0;
-    const bool set_aside = name.find(".damaged") != std::string::npos;
-    if ((!own || set_aside) && files_.size(settings_.lanes.directory + "/" + name, size) == 0) others += size;
+    static_cast<void>(files_.size(settings_.lanes.directory + "/" + name, size));
+    if (ends_with(name, ".damaged") || ends_with(name, ".damaged-wal")) {
+      others += size;
+      set_aside.push_back(name);
+    } else if (name != lane_.name() + ".queue" && ends_with(name, ".queue")) {
+      others += size - std::min(size, hold::Queue::database_bytes_empty);
+    } else if (name != lane_.name() + ".queue-wal" && ends_with(name, ".queue-wal")) {
+      others += size - std::min(size, hold::Queue::log_bytes_kept);
+    }
   }
   const std::uint64_t used = queue.bytes_used() + lane_.ring_file_bytes() + others;
+  if (used > settings_.queue_bytes_max && !set_aside.empty()) {
+    // Sentences before the remains of a damaged file.
+    for (const std::string& name : set_aside) static_cast<void>(files_.remove(settings_.lanes.directory + "/" + name));
+    room_look_ms_ = INT64_MIN / 2;
+    return;
+  }
   if (used > settings_.queue_bytes_max) {
     // A little more than needed, so that not every drain evicts.
     const std::uint64_t too_much = used - settings_.queue_bytes_max + settings_.queue_bytes_max / 64;
@@ -214,14 +258,13 @@ void Worker::make_room() {
   }
 }
 
-void Worker::seal_if_due(const Orders& orders) {
-  if (orders.flush != flush_) begin_flush(orders.flush);
+void Worker::seal_if_due() {
   if (now_ < disk_retry_ms_) {
     next_seal_ms_ = disk_retry_ms_;
     return;
   }
   hold::Queue& queue = lane_.queue();
-  if (flush_ != 0 && !flush_sealed_ && lane_.ring().used() == 0 && seal_all(lane_)) {
+  if (flush_ != 0 && !flush_sealed_ && lane_.ring().tail() >= flush_head_ && seal_all(lane_)) {
     for (const hold::Batch& batch : queue.batches()) flush_keys_.insert(batch.key);
     flush_sealed_ = true;
   }
@@ -242,7 +285,9 @@ void Worker::seal_if_due(const Orders& orders) {
   }
   if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
   // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it compresses.
-  if (!allowed_to_send() || flight_ || !queue.batches().empty()) return;
+  // A batch that only waits for a time of its own, or for an acceptance, is no reason to keep the others open.
+  hold::Batch sendable;
+  if (!allowed_to_send() || flight_ || pick(lane_, false, sendable)) return;
   const std::int64_t due = waits[1] ? now_ : unsealed_since_ms_ + settings_.upload_interval_ms;
   const std::int64_t at = std::max(due, progress_.rest_until_ms);
   if (now_ < at) {
@@ -255,6 +300,7 @@ void Worker::seal_if_due(const Orders& orders) {
 void Worker::begin_flush(std::uint64_t flush) {
   flush_ = flush;
   flush_sealed_ = false;
+  flush_head_ = lane_.ring().head();
   flush_keys_.clear();
   if (flush != 0 && now_ - hurried_ms_ >= hurry_every_ms) {
     hurried_ms_ = now_;
@@ -267,15 +313,28 @@ void Worker::settle_answer() {
   const HttpAnswer answer = std::move(*answer_);
   answer_.reset();
   if (!flight_) return;
+  // Whatever is thrown on the way, the flight is over: its batch waits and is sent again.
+  struct Landing {
+    std::optional<Flight>& flight;
+    bool done = false;
+    ~Landing() {
+      if (!done) flight.reset();
+    }
+  } landing{flight_};
   const Judgement judgement = judge(answer, flight_->batch.lines, flight_->created_unix_s, clock_.unix_ms());
   if (judgement.server_unix_ms) {
     offset_.learn(*judgement.server_unix_ms, flight_->sent_ms, now_);
-    room_look_ms_ = std::min(room_look_ms_, now_ - room_look_every_ms + 1000);
+    // Signing may believe any answer. Evicting by age may not: a portal's clock must not empty a queue.
+    if (judgement.verdict == Verdict::delivered && !age_clock_trusted_) {
+      age_clock_trusted_ = true;
+      room_look_ms_ = INT64_MIN / 2;
+    }
   }
   obey(judgement);
+  landing.done = true;
 }
 
-void Worker::send_next(const Orders&) {
+void Worker::send_next() {
   if (flight_ || !allowed_to_send()) return;
   // Each round either flies or makes the queue's batches smaller, of which there is an end.
   for (int round = 0; round < 64; ++round) {
@@ -291,10 +350,7 @@ void Worker::send_next(const Orders&) {
         from = &lane_;
       }
     }
-    if (adopted_ != nullptr && adopted_->queue().batches().empty()) {
-      held_back_until_.clear();
-      adopted_.reset();
-    }
+    if (adopted_ != nullptr && adopted_->queue().batches().empty()) let_go_of_adopted();
     if (from == nullptr) {
       const bool freed = lane_.queue().free_orphans() || (adopted_ != nullptr && adopted_->queue().free_orphans());
       if (freed) continue;
@@ -302,6 +358,8 @@ void Worker::send_next(const Orders&) {
     }
     if (now_ < progress_.rest_until_ms) {
       next_send_ms_ = std::min(next_send_ms_, progress_.rest_until_ms);
+      // Its owner may come back before the endpoint does.
+      let_go_of_adopted();
       return;
     }
     if (now_ < disk_retry_ms_) {
@@ -335,9 +393,12 @@ std::int64_t Worker::next_wake(const Orders& orders) const {
   std::int64_t at = std::min(next_seal_ms_, next_send_ms_);
   const std::uint64_t used = lane_.ring().used();
   if (used > 0) {
-    const std::int64_t due = ring_seen_ms_ < 0 ? now_ : ring_seen_ms_ + settings_.sync_interval_ms;
-    at = std::min(at, std::max(orders.close ? now_ : due, disk_retry_ms_));
+    const bool hurries = orders.close || (flush_ != 0 && !flush_sealed_);
+    const std::int64_t due = hurries || ring_seen_ms_ < 0 ? now_ : ring_seen_ms_ + settings_.sync_interval_ms;
+    at = std::min(at, std::max(due, disk_retry_ms_));
   }
+  // What a fault put off is looked at again, also when nothing else would wake the worker.
+  if (disk_retry_ms_ > now_) at = std::min(at, disk_retry_ms_);
   if (at == INT64_MAX) return -1;
   return std::max<std::int64_t>(at - now_, 0);
 }
@@ -351,7 +412,10 @@ bool Worker::seal_one(hold::Lane& lane, hold::Priority priority, bool partial) {
     return false;
   }
   const std::string body = gzip(unsealed.lines_text);
-  if (body.empty()) return false;
+  if (body.empty()) {
+    disk_trouble(lane, "compressing a batch");
+    return false;
+  }
   if (!lane.queue().seal(unsealed, key_of(unsealed.lines_text), body)) {
     disk_trouble(lane, "sealing a batch");
     return false;
@@ -381,12 +445,12 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch) {
   const hold::Batch* lone = nullptr;
   for (const hold::Batch& one : lane.queue().batches()) {
     if (one.bisect == hold::Bisect::rest) continue;
+    const bool is_lone = one.bisect == hold::Bisect::suspect && one.lines == 1;
     const auto held = held_back_until_.find({&lane, one.id});
-    if (held != held_back_until_.end() && now_ < held->second) {
+    if (held != held_back_until_.end() && now_ < held->second && !(is_lone && last_was_accepted_)) {
       next_send_ms_ = std::min(next_send_ms_, held->second);
       continue;
     }
-    const bool is_lone = one.bisect == hold::Bisect::suspect && one.lines == 1;
     if (is_lone && lone == nullptr) lone = &one;
     if (!is_lone && chosen == nullptr) chosen = &one;
   }
@@ -410,14 +474,15 @@ void Worker::fly() {
   facts.idempotency_key = flight.batch.key + (flight.batch.path.empty() ? "" : "." + flight.batch.path);
   facts.body = flight.body;
   facts.unix_ms = clock_.unix_ms();
-  if (const auto true_ms = offset_.true_unix_ms(now_)) facts.offset_ms = *true_ms - facts.unix_ms;
+  // Read again: what the step did since its beginning must not get into the offset.
+  flight.sent_ms = clock_.monotonic_ms();
+  if (const auto true_ms = offset_.true_unix_ms(flight.sent_ms)) facts.offset_ms = *true_ms - facts.unix_ms;
   facts.nonce[0] = dice_.next();
   facts.nonce[1] = dice_.next();
   HttpRequest request;
   request.url = flight.endpoint.url;
   request.headers = request_headers(flight.endpoint, facts, key);
   request.body = flight.body;
-  flight.sent_ms = now_;
   flight.created_unix_s = (facts.unix_ms + facts.offset_ms.value_or(0)) / 1000;
   ++progress_.requests;
   transport_.start(request);
@@ -441,15 +506,15 @@ void Worker::adopt_a_lane() {
 
 void Worker::obey(const Judgement& judgement) {
   Flight& flight = *flight_;
-  const bool accepted = judgement.verdict == Verdict::delivered;
-  if (!accepted) {
+  bool accepted = false;
+  if (judgement.verdict != Verdict::delivered) {
     progress_.trouble = judgement.words;
     host_.log(LogLevel::warning, "a batch was not delivered: " + judgement.words);
   }
   hold::Queue& queue = flight.lane->queue();
   switch (judgement.verdict) {
     case Verdict::delivered:
-      deliver(judgement);
+      accepted = deliver(judgement);
       break;
     case Verdict::names_lines:
       quarantine_named(judgement);
@@ -522,7 +587,7 @@ void Worker::obey(const Judgement& judgement) {
   flight_.reset();
 }
 
-void Worker::deliver(const Judgement& judgement) {
+bool Worker::deliver(const Judgement& judgement) {
   hold::Lane& lane = *flight_->lane;
   const hold::Batch batch = flight_->batch;
   std::vector<hold::Rejected> rejected;
@@ -534,23 +599,25 @@ void Worker::deliver(const Judgement& judgement) {
       progress_.trouble = "HTTP 200 that rejects lines which were not sent";
       lane.queue().to_the_back(batch.id);
       rest(usual_backoff, {});
-      return;
+      return false;
     }
   }
   if (!lane.queue().settle(batch.id, rejected)) {
     // It comes again under the same key, which the endpoint answers as before.
     disk_trouble(lane, "settling a batch");
-    return;
+    return true;
   }
   held_back_until_.erase({&lane, batch.id});
   forget_rest();
   refusals_ = 0;
+  lone_refusals_ = 0;
   bytes_cap_before_ = bytes_cap_;
   if (bytes_cap_ < settings_.batches.bytes_max && ++acceptances_ >= acceptances_raise_cap) {
     acceptances_ = 0;
     bytes_cap_ = bytes_cap_before_ = std::min(bytes_cap_ * 2, settings_.batches.bytes_max);
   }
   if (batch.bisect == hold::Bisect::suspect) go_on_with_bisect(lane, batch);
+  return true;
 }
 
 void Worker::quarantine_named(const Judgement& judgement) {
@@ -582,12 +649,16 @@ void Worker::refused(const Judgement& judgement) {
   hold::Lane& lane = *flight_->lane;
   const hold::Batch batch = flight_->batch;
   acceptances_ = 0;
+  const bool too_large = judgement.verdict == Verdict::too_large;
   if (++refusals_ >= refusals_are_outage) {
-    // So many in a row say more about the endpoint than about sentences. A search keeps its place.
-    bytes_cap_ = bytes_cap_before_;
-    lane.queue().to_the_back(batch.id);
+    // So many in a row say more about the endpoint than about sentences. A search goes on from its place, at the pace
+    // of an outage; smaller batches are not asked for any more.
     rest(usual_backoff, judgement.retry_after_ms);
-    return;
+    if (too_large) {
+      bytes_cap_ = bytes_cap_before_;
+      lane.queue().to_the_back(batch.id);
+      return;
+    }
   }
   if (batch.lines == 1) {
     refused_alone(judgement);
@@ -598,7 +669,6 @@ void Worker::refused(const Judgement& judgement) {
     rest(long_backoff, judgement.retry_after_ms);
     return;
   }
-  const bool too_large = judgement.verdict == Verdict::too_large;
   if (too_large) bytes_cap_ = std::max<std::size_t>(batch.bytes / 2, 1);
   if (!split(lane, batch, flight_->body, !too_large)) {
     lane.queue().to_the_back(batch.id);
@@ -627,9 +697,9 @@ void Worker::refused_alone(const Judgement& judgement) {
   }
   lane.queue().to_the_back(batch.id);
   join_rest(lane, batch);
-  // With nothing else to send there is nothing to learn soon.
-  hold::Batch other;
-  if (!pick(lane, false, other)) rest(long_backoff, judgement.retry_after_ms);
+  // Alone it is asked again rarely; directly after an acceptance it gets its chance at once.
+  ++lone_refusals_;
+  held_back_until_[{&lane, batch.id}] = now_ + wait_after(lone_refusals_, dice_, long_backoff);
 }
 
 // What is left of a batch after its suspect stands alone goes as one, under the root's path and `r`.
@@ -787,7 +857,7 @@ void Worker::forget_rest() {
   progress_.rest_until_ms = now_;
   if (progress_.failures == 0) return;
   progress_.failures = 0;
-  known_rest_ = {};
+  known_rest_ = {0, 0, rest_key()};
   if (!directory_.set_rest(known_rest_)) {
     if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());
   }
@@ -807,28 +877,52 @@ std::uint64_t Worker::rest_key() const {
 void Worker::disk_trouble(hold::Lane& lane, const char* doing) {
   const Status status = lane.queue().status();
   disk_retry_ms_ = now_ + disk_retry_after_ms;
-  progress_.trouble = std::string(doing) + ": " + status.message();
+  progress_.trouble = std::string(doing) + ": " + (status ? Status(Code::out_of_memory).message() : status.message());
   host_.log(LogLevel::error, progress_.trouble);
+  repair_wanted_ = repair_wanted_ || (&lane == &lane_ && lane.queue().damaged());
+}
+
+// A page that cannot be read stops every sentence behind it; what can be read goes on without it.
+void Worker::repair() {
+  repair_wanted_ = false;
+  cancel();
+  const Status status = lane_.repair();
+  if (const std::string notice = lane_.take_notice(); !notice.empty()) host_.log(LogLevel::error, notice);
+  if (!status) host_.log(LogLevel::error, status.message());
+}
+
+void Worker::let_go_of_adopted() {
+  if (adopted_ == nullptr || (flight_ && flight_->lane == adopted_.get())) return;
+  for (auto held = held_back_until_.begin(); held != held_back_until_.end();) {
+    held = held->first.first == adopted_.get() ? held_back_until_.erase(held) : std::next(held);
+  }
+  adopted_.reset();
+}
+
+Status Worker::sweep_others() {
+  if (lane_.in_memory()) return {};
+  Status status;
+  for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
+    if (name == lane_.name()) continue;
+    // Opening a lane of an older epoch removes what is in it. One that is held is erased by its holder, which looks at
+    // the epoch before it moves or sends anything.
+    hold::Lane other(files_, entropy_, directory_, settings_.lanes);
+    if (Status opened = other.open(name, ""); !opened && opened != Code::lane_held && status) status = opened;
+  }
+  return status;
 }
 
 Status Worker::erase() {
   now_ = clock_.monotonic_ms();
   cancel();
-  adopted_.reset();
+  let_go_of_adopted();
   held_back_until_.clear();
+  flush_head_ = 0;
   flush_keys_.clear();
   unsealed_since_ms_ = -1;
   if (!directory_.begin_new_epoch()) return directory_.status_of_fault("writing");
   Status status = host_.renew_lane();
-  if (!lane_.in_memory()) {
-    for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
-      if (name == lane_.name()) continue;
-      // Opening a lane of an older epoch removes what is in it. One that is held is erased by its holder, which looks
-      // at the epoch before it moves or sends anything.
-      hold::Lane other(files_, entropy_, directory_, settings_.lanes);
-      if (Status opened = other.open(name, ""); !opened && opened != Code::lane_held && status) status = opened;
-    }
-  }
+  if (Status others = sweep_others(); !others && status) status = others;
   note_progress();
   return status;
 }

@@ -105,9 +105,9 @@ class Worker {
   void look_at_directory();
   void take_over_if_due(const Orders& orders);
   void make_room();
-  void seal_if_due(const Orders& orders);
+  void seal_if_due();
   void settle_answer();
-  void send_next(const Orders& orders);
+  void send_next();
   std::int64_t next_wake(const Orders& orders) const;
 
   bool allowed_to_send() const;
@@ -118,11 +118,14 @@ class Worker {
   bool seal_one(hold::Lane& lane, hold::Priority priority, bool partial);
   bool seal_all(hold::Lane& lane);
   void adopt_a_lane();
+  void let_go_of_adopted();
+  Status sweep_others();
+  void repair();
   void obey(const Judgement& judgement);
   void note_progress();
 
   // The deeds.
-  void deliver(const Judgement& judgement);
+  bool deliver(const Judgement& judgement);
   void quarantine_named(const Judgement& judgement);
   void refused(const Judgement& judgement);
   void refused_alone(const Judgement& judgement);
@@ -160,7 +163,8 @@ class Worker {
   std::set<std::string> flush_keys_;  // of the batches a flush waits for
   std::uint64_t flush_ = 0;           // the one under way
   bool flush_sealed_ = false;
-  bool seal_all_first_ = false;  // the directory is a copy: what waits is sealed by itself
+  std::uint64_t flush_head_ = 0;  // the ring's head when it was ordered
+  bool seal_all_first_ = false;   // the directory is a copy: what waits is sealed by itself
 
   std::int64_t now_ = 0;
   std::int64_t next_seal_ms_ = INT64_MAX;
@@ -172,12 +176,15 @@ class Worker {
   std::int64_t hurried_ms_ = INT64_MIN / 2;
   std::int64_t adopted_look_ms_ = INT64_MIN / 2;
   std::int64_t room_look_ms_ = INT64_MIN / 2;
-  std::uint64_t other_files_bytes_ = 0;
   std::size_t key_in_use_ = 0;
   std::size_t bytes_cap_ = 0;         // of a batch's lines, after 413
   std::size_t bytes_cap_before_ = 0;  // what it was before the present row of refusals
   int acceptances_ = 0;               // in a row since the cap was set
-  int refusals_ = 0;                  // 400 and 413 in a row
+  std::int64_t lone_refusals_ = 0;    // of sentences that stood alone, since an acceptance
+  bool age_clock_trusted_ = false;
+  bool others_swept_ = false;
+  bool repair_wanted_ = false;
+  int refusals_ = 0;  // 400 and 413 in a row
   bool last_was_accepted_ = false;
   int not_allowed_in_row_ = 0;
   hold::Rest known_rest_;  // as this process last read or wrote it
