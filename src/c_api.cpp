@@ -215,7 +215,12 @@ yukha_result yukha_track(yukha_sentence* sentence) {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
     // A part that could not be taken over is missing in it: such a sentence is not kept.
-    const Status status = sentence->problem ? sentence->parts().track() : sentence->problem;
+    Status status = sentence->problem;
+    if (status) {
+      status = sentence->parts().track();
+    } else if (!sentence->owner->tracker.status()) {
+      status = sentence->owner->tracker.status();
+    }
     sentence->event.reset();
     sentence->problem = Status();
     return sentence->owner->note(status);

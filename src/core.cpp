@@ -153,20 +153,21 @@ void Core::open_lane(const Config& config) {
     if (config.collect_device_facts) found = system::device_facts();
     const auto fact = [&](const char* name, const std::string& given, const std::string& otherwise) {
       const std::string& value = given.empty() ? otherwise : given;
-      const bool given_already = compose::has_entry(facts.data(), facts.size(), compose::Part::device, name);
-      if (status_ && !value.empty() && !given_already) {
+      // What the app says itself replaces what was found.
+      bool said = false;
+      for (const auto& one : config.device) said = said || one.first == name;
+      if (status_ && !value.empty() && !said) {
         status_ = compose::append_member(facts, compose::Part::device, name, value);
       }
     };
-    // What the app says itself goes before what was found.
-    for (const auto& [name, value] : config.device) {
-      if (status_) status_ = compose::check_member(compose::Part::device, name);
-      if (status_) status_ = compose::append_member(facts, compose::Part::device, name, value);
-    }
     fact("os", config.os, found.os);
     fact("model", config.model, found.model);
     fact("app_version", config.app_version, "");
     fact("locale", config.locale, found.locale);
+    for (const auto& [name, value] : config.device) {
+      if (status_) status_ = compose::check_member(compose::Part::device, name);
+      if (status_) status_ = compose::append_member(facts, compose::Part::device, name, value);
+    }
   }
   if (!status_) return;
 

@@ -1,5 +1,6 @@
 #include "sentence_json.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@ using Json = nlohmann::json;
 
 // A scalar as its text. A number keeps its shortest exact text; one that must survive as written is a string.
 bool text_of(const Json& value, std::string& text) {
+  // A whole number beyond 64 bits has lost digits by now.
+  if (value.is_number_float() && !(std::abs(value.get<double>()) < 9.0e18)) return false;
   if (value.is_string()) {
     text = value.get<std::string>();
   } else if (value.is_boolean() || value.is_number()) {
@@ -117,6 +120,7 @@ Status fill_from_json(std::string_view text, Event& event) {
       }
     } else if (name == "at_unix_ms") {
       if (!value.is_number_integer()) return wrong(name);
+      if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) return Code::bad_time;
       event.at_unix_ms(value.get<std::int64_t>());
     } else if (name == "critical") {
       if (!value.is_boolean()) return wrong(name);

@@ -63,7 +63,7 @@ Status about_member(Code code, Part part, std::string_view name) noexcept {
   try {
     std::string path = part_name(part);
     // A hostile name must not fill the message with itself.
-    if (!name.empty()) path += "." + std::string(name.substr(0, 80));
+    if (part != Part::location && part != Part::referral) path += "." + std::string(name.substr(0, 80));
     return {code, std::move(path)};
   } catch (...) {
     return code;

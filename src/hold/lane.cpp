@@ -56,7 +56,16 @@ Status Lane::open(const std::string& name, const std::string& run) {
     if (Status status = unlink_files(); !status) return status;
     if (Status status = open_queue(); !status) return status;
   }
-  return open_ring(run);
+  Status status = open_ring(run);
+  if (!status && queue_.damaged()) {
+    // Some damage shows only when the table it lies in is written to.
+    ring_.close();
+    queue_.close();
+    status = salvage();
+    if (status) status = open_queue();
+    if (status) status = open_ring(run);
+  }
+  return status;
 }
 
 Status Lane::open_queue() {
@@ -109,6 +118,7 @@ void Lane::finish_salvage() {
 
 Status Lane::repair() {
   queue_.close();
+  if (Status status = salvage(); !status) return status;
   if (Status status = open_queue(); !status) return status;
   return queue_.begin_opening("") ? Status() : queue_.status();
 }

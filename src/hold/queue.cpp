@@ -119,7 +119,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   database_.run("PRAGMA journal_size_limit=2097152");
   // 512 KiB of pages are enough to seal one batch without reading twice.
   database_.run("PRAGMA cache_size=-512");
-  load();
+  load(&previous_run_);
   if (database_.fault() != Fault::none) {
     damaged_ = database_.fault() == Fault::corrupt;
     Status status = status_of(database_, path);
@@ -127,6 +127,8 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
     database_.clear();
     return status;
   }
+  // What a killed process sealed may not have been synced.
+  if (!batches_.empty()) sealed_at_sync_ = database_.syncs();
   if (!in_memory) {
     std::unique_ptr<system::File> log;
     if (files.open(path + "-wal", system::OpenMode::existing, log) == 0) {
@@ -138,7 +140,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   return {};
 }
 
-bool Queue::load() {
+bool Queue::load(RunMark* previous_run) {
   // Into places of its own first: a fault half-way must not leave counters of zero to be written back.
   Ledger ledger;
   RingMark mark;
@@ -203,10 +205,10 @@ bool Queue::load() {
     batches.push_back(batch);
   }
   if (database_.fault() != Fault::none) return false;
+  if (previous_run != nullptr) *previous_run = run;
   epoch_ = epoch;
   ledger_ = ledger;
   mark_ = mark;
-  previous_run_ = run;
   ledger_sent_unix_ms_ = ledger_sent;
   batches_.swap(batches);
   for (const Priority priority : {Priority::normal, Priority::critical}) {
@@ -624,7 +626,7 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) 
   for (const std::int64_t id : batches) remove_row("batch", id);
   save_ledger(ledger);
   if (!transaction.commit()) return false;
-  load();
+  load(nullptr);
   return database_.fault() == Fault::none;
 }
 
@@ -675,7 +677,7 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   for (const std::int64_t id : batches) remove("batch", id);
   save_ledger(ledger);
   if (!transaction.commit()) return false;
-  load();
+  load(nullptr);
   return database_.fault() == Fault::none;
 }
 

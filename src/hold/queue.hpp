@@ -176,7 +176,7 @@ class Queue {
   }
 
   bool create(std::uint64_t epoch);
-  bool load();
+  bool load(RunMark* previous_run);
   bool save_ledger(const Ledger& ledger);
   bool insert_chunk(Priority priority, std::string_view text, std::size_t lines, std::size_t own_lines,
                     std::int64_t held_ms, std::vector<Chunk>& made);

@@ -225,25 +225,36 @@ bool Ring::valid_at(std::size_t offset, RingLine& line, std::size_t& size) const
 }
 
 void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) {
-  // A database that does not know this ring took nothing from it, or lost its memory: then the ring's own note counts,
-  // which is written after the commit it speaks of.
-  const std::uint64_t consumed = believe_header ? load(memory_ + at_consumed) : 0;
-  const std::uint64_t known = mark.ring_id == id_ ? mark.position : consumed;
-  const std::uint64_t from = std::max<std::uint64_t>(known, capacity_);
   struct Candidate {
     RingLine line;
     std::size_t size;
   };
   std::vector<Candidate> candidates;
+  std::uint64_t newest_end = 0;
   for (std::size_t offset = 0; offset < capacity_; offset += alignment) {
     Candidate candidate;
     if (!valid_at(offset, candidate.line, candidate.size)) continue;
-    // Older than what the database has: an earlier lap. Further than a lap ahead: never written by a ring that frees
-    // room only after the database has the lines.
-    if (candidate.line.position < from || candidate.line.position - from > capacity_) continue;
-    if (candidate.line.ordinal <= mark.accepted) continue;
+    newest_end = std::max(newest_end, end_of(candidate.line.position, candidate.size));
     candidates.push_back(candidate);
   }
+  // The database says how far it came; a lap before the newest record nothing can be whole any more.
+  const std::uint64_t committed = mark.ring_id == id_ ? mark.position : 0;
+  std::uint64_t from =
+      std::max<std::uint64_t>({committed, capacity_, newest_end < capacity_ ? 0 : newest_end - capacity_});
+  // The ring's own note is written after the commit it speaks of. It counts where the database does not know this ring,
+  // or was thrown back in time by damage; but only where a record begins or the last one ends, for no checksum covers
+  // it.
+  const std::uint64_t consumed = believe_header ? load(memory_ + at_consumed) : 0;
+  const bool on_a_border = consumed == newest_end ||
+                           std::any_of(candidates.begin(), candidates.end(), [consumed](const Candidate& candidate) {
+                             return candidate.line.position == consumed;
+                           });
+  if (on_a_border) from = std::max(from, consumed);
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [from, &mark](const Candidate& candidate) {
+                                    return candidate.line.position < from || candidate.line.ordinal <= mark.accepted;
+                                  }),
+                   candidates.end());
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.line.position < b.line.position; });
 
@@ -329,7 +340,15 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
         return error;
       }
     }
-    if ((error = file_->read(0, memory_, bytes, got)) != 0) std::memset(memory_, 0, bytes);
+    if ((error = file_->read(0, memory_, bytes, got)) != 0) {
+      // It may be readable the next time: it is left as it is.
+      file_.reset();
+      capacity_ = capacity;
+      open_in_memory(capacity, new_ring_id, mark);
+      found.accepted = mark.accepted;
+      std::copy(mark.refused, mark.refused + refusal_count, found.refused);
+      return error;
+    }
   }
 
   if (read_header(epoch)) {

@@ -24,9 +24,10 @@ bool is_loopback(const std::string& host) {
 Status bad(std::string_view url, const char* why) {
   // A URL may hold a password or a token; only as much of it as names the host is told.
   const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return {Code::bad_endpoint, why};
-  const std::size_t end = url.find_first_of("/?#", scheme + 3);
-  return {Code::bad_endpoint, std::string(url.substr(0, std::min<std::size_t>(end, 200))) + ": " + why};
+  const std::size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string_view told = url.substr(0, std::min<std::size_t>(url.find_first_of("/?#", host), 200));
+  const bool tells_too_much = told.empty() || told.find('@') != std::string_view::npos;
+  return {Code::bad_endpoint, tells_too_much ? std::string(why) : std::string(told) + ": " + why};
 }
 
 }  // namespace
@@ -60,7 +61,8 @@ Status parse_endpoint(std::string_view url, bool allow_plain_http, Endpoint& end
     const std::string_view behind = authority.substr(close + 1);
     if (!behind.empty() && behind.front() != ':') return bad(url, "something stands behind the address");
     port = behind.empty() ? behind : behind.substr(1);
-    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos)
+    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos ||
+        std::count(host.begin(), host.end(), ':') < 2)
       return bad(url, "the address is not IPv6");
   } else {
     const std::size_t at = authority.find(':');
