@@ -1,6 +1,7 @@
 #include "hold/queue.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "hold/directory.hpp"
 
@@ -684,34 +685,45 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
 bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   Queue old;
   old.database_.open(damaged, files_->sqlite_vfs(), true);
-  // Each read stands for itself: a fault in one must not end the next.
-  const auto each = [&old](const char* sql, const auto& take) {
-    old.database_.clear();
-    Statement rows(old.database_, sql);
-    while (rows.row()) take(rows);
+  // Each row is read for itself: what cannot be read of one must not end the others. The ids are asked for from both
+  // ends, so that a damaged page hides only what lies in it.
+  const auto each = [&old](const std::string& columns, const std::string& table, const auto& take) {
+    std::set<std::int64_t> ids;
+    for (const char* order : {" ORDER BY id", " ORDER BY id DESC"}) {
+      old.database_.clear();
+      Statement rows(old.database_, "SELECT id FROM " + table + order);
+      while (rows.row()) ids.insert(rows.number(0));
+    }
+    for (const std::int64_t id : ids) {
+      old.database_.clear();
+      Statement row(old.database_, "SELECT " + columns + " FROM " + table + " WHERE id = ?");
+      if (row.bind(id).row()) take(row);
+    }
     old.database_.clear();
   };
   Ledger ledger;
   RunMark run;
   std::uint64_t epoch = 0;
   const auto number = [](const Statement& rows, int column) { return static_cast<std::uint64_t>(rows.number(column)); };
-  each(
-      "SELECT accepted, delivered, quarantined, evicted, erased, lost, ring_id, ring_position, epoch, run, last_seq,"
-      " closed FROM state",
-      [&](const Statement& rows) {
-        ledger.accepted = number(rows, 0);
-        ledger.delivered = number(rows, 1);
-        ledger.quarantined = number(rows, 2);
-        ledger.evicted = number(rows, 3);
-        ledger.erased = number(rows, 4);
-        ledger.lost = number(rows, 5);
-        mark_.ring_id = number(rows, 6);
-        mark_.position = number(rows, 7);
-        epoch = number(rows, 8);
-        run.run = rows.text(9);
-        run.last_seq = number(rows, 10);
-        run.closed = rows.number(11) != 0;
-      });
+  {
+    Statement rows(old.database_,
+                   "SELECT accepted, delivered, quarantined, evicted, erased, lost, ring_id, ring_position, epoch, run,"
+                   " last_seq, closed FROM state");
+    if (rows.row()) {
+      ledger.accepted = number(rows, 0);
+      ledger.delivered = number(rows, 1);
+      ledger.quarantined = number(rows, 2);
+      ledger.evicted = number(rows, 3);
+      ledger.erased = number(rows, 4);
+      ledger.lost = number(rows, 5);
+      mark_.ring_id = number(rows, 6);
+      mark_.position = number(rows, 7);
+      epoch = number(rows, 8);
+      run.run = rows.text(9);
+      run.last_seq = number(rows, 10);
+      run.closed = rows.number(11) != 0;
+    }
+  }
   // Rows of an unknown epoch may be from before an erase: then they are not brought back.
   const bool trusted = epoch != 0 || epoch_ == 1;
   if (epoch == 0) epoch = epoch_;
@@ -722,7 +734,7 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   opening_ = database_.last_insert_id();
   std::vector<Chunk> made[priority_count];
   if (trusted) {
-    each("SELECT priority, lines, own_lines, body FROM chunk ORDER BY id", [&](const Statement& rows) {
+    each("priority, lines, own_lines, body", "chunk", [&](const Statement& rows) {
       const std::string_view text = rows.blob(3);
       const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
       const auto own = std::min(static_cast<std::size_t>(rows.number(2)), lines);
@@ -731,24 +743,23 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
       insert_chunk(priority, text, lines, own, 0, made[index_of(priority)]);
       waiting += lines - own;
     });
-    each("SELECT key, path, priority, lines, own_lines, bytes, bisect, root_size, body FROM batch ORDER BY id",
-         [&](const Statement& rows) {
-           NewBatch batch;
-           batch.facts.key = rows.text(0);
-           batch.facts.path = rows.text(1);
-           batch.facts.priority = priority_of(rows.number(2));
-           batch.facts.lines = static_cast<std::size_t>(rows.number(3));
-           batch.facts.own_lines = static_cast<std::size_t>(rows.number(4));
-           batch.facts.bytes = static_cast<std::size_t>(rows.number(5));
-           batch.facts.bisect = static_cast<Bisect>(rows.number(6));
-           batch.facts.root_size = static_cast<std::size_t>(rows.number(7));
-           batch.facts.opening = opening_;
-           batch.body = rows.blob(8);
-           if (!is_sane(batch.facts) || batch.body.empty()) return;
-           insert_batch(batch);
-           waiting += batch.facts.lines - batch.facts.own_lines;
-         });
-    each("SELECT sentence_id, reason, line FROM quarantine ORDER BY id", [&](const Statement& rows) {
+    each("key, path, priority, lines, own_lines, bytes, bisect, root_size, body", "batch", [&](const Statement& rows) {
+      NewBatch batch;
+      batch.facts.key = rows.text(0);
+      batch.facts.path = rows.text(1);
+      batch.facts.priority = priority_of(rows.number(2));
+      batch.facts.lines = static_cast<std::size_t>(rows.number(3));
+      batch.facts.own_lines = static_cast<std::size_t>(rows.number(4));
+      batch.facts.bytes = static_cast<std::size_t>(rows.number(5));
+      batch.facts.bisect = static_cast<Bisect>(rows.number(6));
+      batch.facts.root_size = static_cast<std::size_t>(rows.number(7));
+      batch.facts.opening = opening_;
+      batch.body = rows.blob(8);
+      if (!is_sane(batch.facts) || batch.body.empty()) return;
+      insert_batch(batch);
+      waiting += batch.facts.lines - batch.facts.own_lines;
+    });
+    each("sentence_id, reason, line", "quarantine", [&](const Statement& rows) {
       insert_rejected({{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.blob(2)), false}},
                       opening_, 0);
       ++quarantined;

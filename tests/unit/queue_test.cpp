@@ -1,0 +1,652 @@
+#include "hold/queue.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hold/directory.hpp"
+#include "hold/lane.hpp"
+#include "support.hpp"
+
+using namespace yukha;
+using namespace yukha::hold;
+using test::TempDirectory;
+
+namespace {
+
+system::Files& files() {
+  return system::system_files();
+}
+
+Status open(Queue& queue, const std::string& path, const BatchLimits& limits = {}) {
+  return queue.open(files(), path, 1, limits);
+}
+
+// Hands lines to a queue as the drain of a ring would.
+class Intake {
+ public:
+  explicit Intake(std::size_t line_bytes = 40) : line_bytes_(line_bytes) {}
+
+  bool drain(Queue& queue, std::size_t count, Priority priority = Priority::normal, const std::string& own_line = {},
+             std::int64_t held_ms = 0) {
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < count; ++i) texts.push_back(next());
+    Drained drained;
+    for (const std::string& text : texts) drained.lines.push_back({0, 0, priority, text});
+    drained.own_line = own_line;
+    drained.mark.ring_id = 5;
+    drained.mark.position = accepted_ * 64;
+    drained.mark.accepted = accepted_;
+    drained.held_ms = held_ms;
+    return queue.take_over(drained, accepted_, 1000);
+  }
+  const std::vector<std::string>& texts() const noexcept { return texts_; }
+
+ private:
+  std::string next() {
+    std::string text = "line " + std::to_string(++accepted_) + " ";
+    text.resize(line_bytes_, '.');
+    texts_.push_back(text);
+    return text;
+  }
+  std::size_t line_bytes_;
+  std::uint64_t accepted_ = 0;
+  std::vector<std::string> texts_;
+};
+
+// A key such as batches have, the same for the same name.
+std::string key_of(const std::string& name) {
+  std::string key = "00000000-0000-8000-8000-000000000000";
+  const std::string digits = std::to_string(std::hash<std::string>{}(name) % 1'000'000'000'000);
+  return key.replace(key.size() - digits.size(), digits.size(), digits);
+}
+
+// The body stands for a gzip; the queue does not look into it.
+bool seal_next(Queue& queue, Priority priority, bool partial, const std::string& name) {
+  Unsealed unsealed;
+  return queue.next_unsealed(priority, partial, unsealed) && queue.seal(unsealed, key_of(name), unsealed.lines_text);
+}
+
+// What waits and what is quarantined, by the rows themselves, is what the ledger says.
+void check_balance(const std::string& path) {
+  Queue queue;
+  REQUIRE(open(queue, path));
+  const Ledger ledger = queue.ledger();
+  queue.close();
+  Database database;
+  REQUIRE(database.open(path, nullptr, false));
+  const std::int64_t waiting = database.number("SELECT coalesce(sum(lines - own_lines), 0) FROM chunk") +
+                               database.number("SELECT coalesce(sum(lines - own_lines), 0) FROM batch");
+  CHECK(static_cast<std::int64_t>(ledger.waiting()) == waiting);
+  CHECK(static_cast<std::int64_t>(ledger.quarantined) == database.number("SELECT count(*) FROM quarantine"));
+  CHECK(database.fault() == Fault::none);
+}
+
+NewBatch part_of(const Batch& parent, const std::string& path, std::size_t lines, Bisect bisect = Bisect::none) {
+  NewBatch part;
+  part.facts = parent;
+  part.facts.path = path;
+  part.facts.lines = lines;
+  part.facts.own_lines = 0;
+  part.facts.bisect = bisect;
+  part.body = "part " + path;
+  return part;
+}
+
+}  // namespace
+
+TEST_CASE("a sentence taken over, sealed and settled is counted in one place at every step") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  Intake intake;
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    REQUIRE(intake.drain(queue, 7, Priority::normal, "a ledger sentence"));
+    CHECK(queue.ledger().accepted == 7);
+    CHECK(queue.ledger().waiting() == 7);
+    CHECK(queue.ledger_sent_unix_ms() == 1000);
+    REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+    CHECK_FALSE(queue.has_unsealed(Priority::normal));
+    REQUIRE(queue.batches().size() == 1);
+    CHECK(queue.batches()[0].lines == 8);
+    CHECK(queue.batches()[0].own_lines == 1);
+    CHECK(queue.ledger().waiting() == 7);
+    REQUIRE(queue.settle(queue.batches()[0].id, {{"id", "bad", "line", false}, {"own", "bad", "line", true}}));
+    CHECK(queue.ledger().delivered == 6);
+    CHECK(queue.ledger().quarantined == 1);
+    CHECK(queue.ledger().waiting() == 0);
+    CHECK_FALSE(queue.settle(1, {}));
+  }
+  check_balance(path);
+}
+
+TEST_CASE("batches are filled to exactly the limit of lines, whatever the drains brought") {
+  const TempDirectory directory;
+  Queue queue;
+  REQUIRE(open(queue, directory / "lane.queue"));
+  REQUIRE(queue.begin_opening("run"));
+  Intake intake;
+  for (const std::size_t count : std::initializer_list<std::size_t>{1, 498, 3, 700, 297, 1})
+    REQUIRE(intake.drain(queue, count));
+  std::size_t at = 0;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(queue.has_full(Priority::normal));
+    Unsealed unsealed;
+    REQUIRE(queue.next_unsealed(Priority::normal, false, unsealed));
+    CHECK(unsealed.lines == 500);
+    for (const std::string& line : test::split_lines(unsealed.lines_text)) CHECK(line == intake.texts()[at++]);
+    REQUIRE(queue.seal(unsealed, key_of(std::to_string(at)), "body"));
+  }
+  CHECK(at == 1500);
+  CHECK_FALSE(queue.has_unsealed(Priority::normal));
+}
+
+TEST_CASE("batches are filled to the limit of bytes as far as whole lines allow") {
+  for (const std::size_t line_bytes : std::initializer_list<std::size_t>{999, 1000, 1001, 32'768}) {
+    const TempDirectory directory;
+    Queue queue;
+    REQUIRE(open(queue, directory / "lane.queue", {500, 40'000}));
+    REQUIRE(queue.begin_opening("run"));
+    Intake intake(line_bytes);
+    const std::size_t fit = 40'000 / (line_bytes + 1);
+    for (std::size_t drained = 0; drained < 3 * fit;) {
+      const std::size_t count = std::min<std::size_t>(7, 3 * fit - drained);
+      REQUIRE(intake.drain(queue, count));
+      drained += count;
+    }
+    for (int i = 0; i < 3; ++i) {
+      Unsealed unsealed;
+      REQUIRE(queue.next_unsealed(Priority::normal, i == 2, unsealed));
+      CHECK(unsealed.lines == fit);
+      CHECK(unsealed.lines_text.size() <= 40'000);
+      REQUIRE(queue.seal(unsealed, key_of("key"), "body"));
+    }
+    CHECK_FALSE(queue.has_unsealed(Priority::normal));
+  }
+}
+
+TEST_CASE("chunks that waited for another life are the same, and fill the same batch") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  Intake intake;
+  std::string text;
+  for (int life = 0; life < 6; ++life) {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run " + std::to_string(life)));
+    CHECK(queue.ring_mark().accepted == intake.texts().size());
+    REQUIRE(intake.drain(queue, 99));
+    CHECK(queue.has_full(Priority::normal) == (life == 5));
+  }
+  Queue queue;
+  REQUIRE(open(queue, path));
+  Unsealed unsealed;
+  REQUIRE(queue.next_unsealed(Priority::normal, false, unsealed));
+  CHECK(unsealed.lines == 500);
+  const std::vector<std::string> lines = test::split_lines(unsealed.lines_text);
+  CHECK(std::equal(lines.begin(), lines.end(), intake.texts().begin()));
+  REQUIRE(queue.seal(unsealed, key_of("key"), "body"));
+  REQUIRE(queue.next_unsealed(Priority::normal, true, unsealed));
+  CHECK(unsealed.lines == 94);
+}
+
+TEST_CASE("a batch holds one priority, and critical ones stand first") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    Intake intake;
+    REQUIRE(intake.drain(queue, 3));
+    REQUIRE(seal_next(queue, Priority::normal, true, "normal 1"));
+    REQUIRE(intake.drain(queue, 2, Priority::critical));
+    REQUIRE(intake.drain(queue, 3));
+    REQUIRE(seal_next(queue, Priority::normal, true, "normal 2"));
+    REQUIRE(seal_next(queue, Priority::critical, true, "critical"));
+  }
+  Queue queue;
+  REQUIRE(open(queue, path));
+  REQUIRE(queue.batches().size() == 3);
+  CHECK(queue.batches()[0].key == key_of("critical"));
+  CHECK(queue.batches()[0].lines == 2);
+  CHECK(queue.batches()[1].key == key_of("normal 1"));
+  queue.to_the_back(queue.batches()[1].id);
+  CHECK(queue.batches()[1].key == key_of("normal 2"));
+  queue.to_the_back(queue.batches()[0].id);
+  CHECK(queue.batches()[0].key == key_of("critical"));
+}
+
+TEST_CASE("a split batch comes back as its parts, whose bytes and place survive a restart") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    Intake intake;
+    REQUIRE(intake.drain(queue, 9));
+    REQUIRE(seal_next(queue, Priority::normal, true, "first"));
+    REQUIRE(intake.drain(queue, 2));
+    REQUIRE(seal_next(queue, Priority::normal, true, "second"));
+    const Batch parent = queue.batches()[0];
+    std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect), part_of(parent, "1", 4, Bisect::rest)};
+    REQUIRE(queue.replace({parent.id}, parts, {{"id", "refused", "the ninth line", false}}));
+    CHECK(queue.ledger().quarantined == 1);
+    CHECK(queue.ledger().waiting() == 10);
+    REQUIRE(queue.batches().size() == 3);
+    CHECK(queue.batches()[0].path == "0");
+    CHECK(queue.batches()[1].path == "1");
+    CHECK(queue.batches()[2].key == key_of("second"));
+    CHECK_FALSE(queue.replace({parent.id}, parts, {}));
+  }
+  Queue queue;
+  REQUIRE(open(queue, path));
+  std::map<std::string, Bisect> found;
+  for (const Batch& batch : queue.batches()) {
+    found[(batch.key == key_of("first") ? "first." : "second.") + batch.path] = batch.bisect;
+    std::string body;
+    REQUIRE(queue.body(batch.id, body));
+    if (!batch.path.empty()) CHECK(body == "part " + batch.path);
+  }
+  CHECK(found == std::map<std::string, Bisect>{
+                     {"first.0", Bisect::suspect}, {"first.1", Bisect::rest}, {"second.", Bisect::none}});
+  queue.close();
+  check_balance(path);
+}
+
+TEST_CASE("parts held back for a search are freed only when nothing is suspected any more") {
+  const TempDirectory directory;
+  Queue queue;
+  REQUIRE(open(queue, directory / "lane.queue"));
+  REQUIRE(queue.begin_opening("run"));
+  Intake intake;
+  REQUIRE(intake.drain(queue, 8));
+  REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+  const Batch parent = queue.batches()[0];
+  std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect), part_of(parent, "1", 4, Bisect::rest)};
+  REQUIRE(queue.replace({parent.id}, parts, {}));
+  CHECK_FALSE(queue.free_orphans());
+  REQUIRE(queue.settle(queue.batches()[0].id, {}));
+  CHECK(queue.free_orphans());
+  CHECK(queue.batches()[0].bisect == Bisect::none);
+  CHECK_FALSE(queue.free_orphans());
+}
+
+TEST_CASE("room is made from normal before critical, chunks before batches, oldest first, never in flight") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  std::vector<std::string> gone;
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    Intake intake;
+    REQUIRE(intake.drain(queue, 2, Priority::critical));
+    REQUIRE(seal_next(queue, Priority::critical, true, "critical batch"));
+    for (const char* key : {"batch in flight", "older batch", "newer batch"}) {
+      REQUIRE(intake.drain(queue, 2));
+      REQUIRE(seal_next(queue, Priority::normal, true, key));
+    }
+    REQUIRE(intake.drain(queue, 2));
+    REQUIRE(intake.drain(queue, 2, Priority::critical));
+    const auto in_flight = std::find_if(queue.batches().begin(), queue.batches().end(),
+                                        [](const Batch& batch) { return batch.key == key_of("batch in flight"); });
+    const std::int64_t flying = in_flight->id;
+    queue.to_the_back(flying);
+    // What there is, as a set of names; one byte at a time takes one of them away.
+    const auto names = [&queue] {
+      std::set<std::string> all;
+      for (const char* name : {"critical batch", "batch in flight", "older batch", "newer batch"}) {
+        for (const Batch& batch : queue.batches()) {
+          if (batch.key == key_of(name)) all.insert(name);
+        }
+      }
+      if (queue.has_unsealed(Priority::normal)) all.insert("normal chunk");
+      if (queue.has_unsealed(Priority::critical)) all.insert("critical chunk");
+      return all;
+    };
+    std::set<std::string> before = names();
+    CHECK(before.size() == 6);
+    for (int i = 0; i < 10 && before.size() > 1; ++i) {
+      static_cast<void>(queue.evict_bytes(1, flying));
+      const std::set<std::string> after = names();
+      std::set_difference(before.begin(), before.end(), after.begin(), after.end(), std::back_inserter(gone));
+      before = after;
+    }
+    static_cast<void>(queue.evict_bytes(1, flying));
+    CHECK(names() == std::set<std::string>{"batch in flight"});
+    CHECK(queue.ledger().evicted == 10);
+    CHECK(queue.ledger().waiting() == 2);
+  }
+  CHECK(gone ==
+        std::vector<std::string>{"normal chunk", "older batch", "newer batch", "critical chunk", "critical batch"});
+  check_balance(path);
+}
+
+TEST_CASE("room is not made beyond what was asked for") {
+  const TempDirectory directory;
+  Queue queue;
+  REQUIRE(open(queue, directory / "lane.queue"));
+  REQUIRE(queue.begin_opening("run"));
+  Intake intake(99);
+  for (int i = 0; i < 10; ++i) REQUIRE(intake.drain(queue, 1));
+  REQUIRE(queue.evict_bytes(201, 0));
+  CHECK(queue.ledger().evicted == 3);
+  REQUIRE(queue.evict_bytes(100, 0));
+  CHECK(queue.ledger().evicted == 4);
+}
+
+TEST_CASE("age evicts nothing before true time is known") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    Intake intake;
+    REQUIRE(intake.drain(queue, 3));
+    REQUIRE(intake.drain(queue, 2, Priority::normal, {}, 60'000));
+    REQUIRE(queue.evict_older_than(INT64_MAX, 0));
+    CHECK(queue.ledger().evicted == 0);
+    // The lane was opened at 1,000,000; the second drain was held a minute later.
+    REQUIRE(queue.learn_true_time(1'090'000, 90'000));
+    REQUIRE(queue.evict_older_than(1'000'000, 0));
+    CHECK(queue.ledger().evicted == 0);
+    REQUIRE(queue.evict_older_than(1'000'001, 0));
+    CHECK(queue.ledger().evicted == 3);
+  }
+  {
+    // In the next life the true time is unknown again.
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    REQUIRE(queue.evict_older_than(INT64_MAX, 0));
+    CHECK(queue.ledger().evicted == 3);
+    REQUIRE(queue.learn_true_time(5'000'000, 0));
+    REQUIRE(queue.evict_older_than(1'060'000, 0));
+    CHECK(queue.ledger().evicted == 3);
+    REQUIRE(queue.evict_older_than(1'060'001, 0));
+    CHECK(queue.ledger().evicted == 5);
+    CHECK(queue.ledger().waiting() == 0);
+  }
+  check_balance(path);
+}
+
+TEST_CASE("age never evicts a batch in flight, and counts from now where a life never learnt the time") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  Intake intake;
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    REQUIRE(intake.drain(queue, 3));
+    REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+  }
+  Queue queue;
+  REQUIRE(open(queue, path));
+  REQUIRE(queue.begin_opening("run"));
+  REQUIRE(queue.learn_true_time(7'000'000, 0));
+  REQUIRE(queue.evict_older_than(7'000'000, 0));
+  CHECK(queue.ledger().evicted == 0);
+  REQUIRE(queue.evict_older_than(7'000'001, queue.batches()[0].id));
+  CHECK(queue.ledger().evicted == 0);
+  REQUIRE(queue.evict_older_than(7'000'001, 0));
+  CHECK(queue.ledger().evicted == 3);
+}
+
+TEST_CASE("the run before this one is still known after an eviction") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  Intake intake;
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("first"));
+    REQUIRE(intake.drain(queue, 3));
+    REQUIRE(queue.end_run(3));
+  }
+  Queue queue;
+  REQUIRE(open(queue, path));
+  REQUIRE(queue.begin_opening("second"));
+  CHECK(queue.previous_run().run == "first");
+  CHECK(queue.previous_run().last_seq == 3);
+  CHECK(queue.previous_run().closed);
+  REQUIRE(queue.evict_bytes(1, 0));
+  CHECK(queue.previous_run().run == "first");
+  CHECK(queue.previous_run().last_seq == 3);
+  CHECK(queue.previous_run().closed);
+}
+
+TEST_CASE("a second opener is refused, also within one process, and may have it once the first is gone") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  Queue first;
+  REQUIRE(open(first, path));
+  for (int i = 0; i < 3; ++i) {
+    Queue second;
+    CHECK(open(second, path) == Code::lane_held);
+    CHECK_FALSE(second.damaged());
+  }
+  REQUIRE(first.begin_opening("still in use"));
+  // The lock is the database's own and needs no shared memory, which another process could map.
+  CHECK_FALSE(std::filesystem::exists(path + "-shm"));
+  first.close();
+  Queue second;
+  CHECK(open(second, path) == Code::ok);
+}
+
+TEST_CASE("a queue of a newer version is left byte for byte as it is") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+  }
+  {
+    Database database;
+    REQUIRE(database.open(path, nullptr, false));
+    REQUIRE(database.run("PRAGMA user_version=2"));
+    REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+  const std::string before = test::read_file(path);
+  Queue queue;
+  CHECK(open(queue, path) == Code::newer_format);
+  queue.close();
+  CHECK(test::read_file(path) == before);
+}
+
+TEST_CASE("a queue whose file cannot be had says which file it was") {
+  Queue queue;
+  const Status status = open(queue, "/dev/null/lane.queue");
+  CHECK(status == Code::disk_error);
+  CHECK(status.detail().find("/dev/null/lane.queue") != std::string::npos);
+}
+
+// --- damage, through the lane ----------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::uint64_t in_database = 260;
+constexpr std::uint64_t in_ring = 40;
+
+std::string sentence(std::uint64_t number) {
+  std::string text = "sentence " + std::to_string(number) + " ";
+  text.resize(700, 'x');
+  return text;
+}
+
+struct OpenLane {
+  explicit OpenLane(const std::string& path, std::size_t ring_bytes = 64 * 1024) {
+    REQUIRE(directory.open(files(), path, system::system_dice(), ""));
+    lane = std::make_unique<Lane>(files(), system::system_dice(), directory, LaneSettings{path, ring_bytes, {}});
+  }
+  Directory directory;
+  std::unique_ptr<Lane> lane;
+};
+
+void drain(Lane& lane) {
+  std::string scratch;
+  Drained drained;
+  lane.ring().read(lane.ring().tail(), SIZE_MAX, scratch, drained.lines);
+  drained.mark.ring_id = lane.ring().id();
+  drained.mark.position = lane.ring().head();
+  drained.mark.accepted = lane.ring().accepted();
+  REQUIRE(lane.queue().take_over(drained, lane.ring().accepted(), 0));
+  lane.ring().release(lane.ring().head());
+}
+
+// What a killed process leaves: chunks and two batches in the database, its log full of them, more in the ring.
+std::map<std::string, std::string> used_lane() {
+  const TempDirectory directory;
+  {
+    OpenLane open(directory.path());
+    Lane& lane = *open.lane;
+    REQUIRE(lane.open("lane-00", "run"));
+    for (std::uint64_t number = 1; number <= in_database + in_ring; ++number) {
+      REQUIRE(lane.ring().append(sentence(number), Priority::normal) == Ring::Append::done);
+      if (number <= in_database && number % 20 == 0) drain(lane);
+      if (number == 60 || number == 120) {
+        REQUIRE(seal_next(lane.queue(), Priority::normal, true, "key " + std::to_string(number)));
+      }
+    }
+  }
+  std::map<std::string, std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+    left[entry.path().filename().string()] = test::read_file(entry.path().string());
+  }
+  return left;
+}
+
+void put_back(const TempDirectory& directory, const std::map<std::string, std::string>& left) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+    std::filesystem::remove(entry.path());
+  }
+  for (const auto& [name, bytes] : left) test::write_file(directory / name, bytes);
+}
+
+// Opens what was left and damaged. Returns what the ledger says afterwards.
+Ledger open_damaged(const TempDirectory& directory) {
+  Ledger ledger;
+  {
+    OpenLane open(directory.path());
+    const Status status = open.lane->open("lane-00", "next run");
+    CHECK_MESSAGE(status.good(), status.message());
+    if (!status) return ledger;
+    ledger = open.lane->queue().ledger();
+    CHECK(ledger.accepted == open.lane->ring().accepted());
+    CHECK(ledger.waiting() <= ledger.accepted);
+    // It works on.
+    CHECK(open.lane->ring().append("goes on", Priority::normal) == Ring::Append::done);
+    drain(*open.lane);
+  }
+  check_balance(directory / "lane-00.queue");
+  return ledger;
+}
+
+// Every sentence the lane still has, each at most once.
+std::set<std::uint64_t> sentences_in(const TempDirectory& directory) {
+  Database database;
+  REQUIRE(database.open(directory / "lane-00.queue", nullptr, false));
+  std::set<std::uint64_t> numbers;
+  for (const char* sql : {"SELECT body FROM chunk", "SELECT body FROM batch"}) {
+    Statement rows(database, sql);
+    while (rows.row()) {
+      for (const std::string& line : test::split_lines(rows.blob(0))) {
+        if (line.rfind("sentence ", 0) != 0) continue;
+        const std::uint64_t number = std::stoull(line.substr(9));
+        CHECK(line == sentence(number));
+        CHECK_MESSAGE(numbers.insert(number).second, "twice: " << number);
+      }
+    }
+  }
+  return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("a lane left by a killed process has everything, once") {
+  const TempDirectory directory;
+  put_back(directory, used_lane());
+  const Ledger ledger = open_damaged(directory);
+  CHECK(ledger.accepted == in_database + in_ring);
+  CHECK(ledger.waiting() == in_database + in_ring);
+  CHECK(ledger.lost == 0);
+  CHECK(sentences_in(directory).size() == in_database + in_ring);
+}
+
+TEST_CASE("a database truncated anywhere opens, and its ledger balances") {
+  const std::map<std::string, std::string> left = used_lane();
+  const TempDirectory directory;
+  for (const char* name : {"lane-00.queue", "lane-00.queue-wal"}) {
+    const std::size_t size = left.at(name).size();
+    for (std::size_t step = 0; step <= 24; ++step) {
+      const std::size_t cut = step == 24 ? size - 1 : size * step / 24;
+      CAPTURE(std::string(name));
+      CAPTURE(cut);
+      std::map<std::string, std::string> damaged = left;
+      damaged[name].resize(cut);
+      put_back(directory, damaged);
+      const Ledger ledger = open_damaged(directory);
+      const std::set<std::uint64_t> found = sentences_in(directory);
+      CHECK(ledger.waiting() == found.size());
+      // The ring was not touched: its counters and its lines are all there, whatever the database forgot.
+      CHECK(ledger.accepted == in_database + in_ring);
+      CHECK(ledger.lost == in_database + in_ring - found.size());
+      CHECK(std::distance(found.upper_bound(in_database), found.end()) == static_cast<std::ptrdiff_t>(in_ring));
+    }
+  }
+}
+
+TEST_CASE("a database with a damaged page opens, and its ledger balances") {
+  std::map<std::string, std::string> left = used_lane();
+  {
+    // Into the database with what is in its log, so that damage meets rows.
+    const TempDirectory directory;
+    put_back(directory, left);
+    Database database;
+    REQUIRE(database.open(directory / "lane-00.queue", nullptr, false));
+    REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
+    database.close();
+    left["lane-00.queue"] = test::read_file(directory / "lane-00.queue");
+    left["lane-00.queue-wal"].clear();
+  }
+  test::SeededDice dice(11);
+  const TempDirectory directory;
+  const std::size_t pages = left["lane-00.queue"].size() / 4096;
+  for (std::size_t page = 0; page < pages; page += page < 24 ? 1 : pages / 16) {
+    for (const bool zeros : {true, false}) {
+      CAPTURE(page);
+      CAPTURE(zeros);
+      std::map<std::string, std::string> damaged = left;
+      for (std::size_t i = 0; i < 4096; ++i) {
+        damaged["lane-00.queue"][page * 4096 + i] = zeros ? '\0' : static_cast<char>(dice.next());
+      }
+      put_back(directory, damaged);
+      const Ledger ledger = open_damaged(directory);
+      CHECK(ledger.accepted == in_database + in_ring);
+    }
+  }
+}
+
+TEST_CASE("a database that is no database is set aside once, and the ring's sentences come through") {
+  std::map<std::string, std::string> damaged = used_lane();
+  damaged["lane-00.queue"].assign(8192, 'x');
+  damaged["lane-00.queue-wal"].clear();
+  const TempDirectory directory;
+  put_back(directory, damaged);
+  const Ledger ledger = open_damaged(directory);
+  CHECK(std::filesystem::exists(directory / "lane-00.damaged"));
+  CHECK(sentences_in(directory).size() == in_ring);
+  CHECK(ledger.accepted == in_database + in_ring);
+  CHECK(ledger.waiting() == in_ring);
+  CHECK(ledger.lost == in_database);
+}
