@@ -51,6 +51,7 @@ void Ring::store_word(std::uint64_t position, std::uint64_t value) noexcept {
 }
 
 void Ring::copy_in(std::uint64_t position, std::string_view text) noexcept {
+  if (text.empty()) return;
   const std::size_t offset = position % capacity_;
   const std::size_t first = std::min(text.size(), capacity_ - offset);
   std::memcpy(memory_ + header_bytes + offset, text.data(), first);

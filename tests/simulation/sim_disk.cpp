@@ -132,7 +132,7 @@ int vfs_read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
   const auto& bytes = (*self.inode)->bytes;
   const auto begin = static_cast<std::size_t>(offset);
   const std::size_t got = begin >= bytes.size() ? 0 : std::min(static_cast<std::size_t>(size), bytes.size() - begin);
-  std::memcpy(into, bytes.data() + begin, got);
+  if (got > 0) std::memcpy(into, bytes.data() + begin, got);
   if (got == static_cast<std::size_t>(size)) return SQLITE_OK;
   std::memset(static_cast<char*>(into) + got, 0, static_cast<std::size_t>(size) - got);
   return SQLITE_IOERR_SHORT_READ;

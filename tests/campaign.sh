@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# tests/campaign.sh [simulation | kill] [--minutes N]: the long runs, in slices, for as long as it is let (60 minutes).
+#
+# It goes on where it stopped, also after a kill: build/campaign/NAME.next holds the next seed, and NAME.log a line for
+# each slice: when, commit, first seed, count, outcome, seconds. What a failed slice said is kept beside them.
+# Exit 1 when a slice of this run failed. Not part of tests/run.sh.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+cd "$YUKHA_CHECKOUT"
+export YUKHA_DATA=${YUKHA_DATA:-$YUKHA_CHECKOUT/../shared/data}
+
+names=(simulation kill)
+minutes=60
+while [ $# -gt 0 ]; do
+  case $1 in
+  simulation | kill) names=("$1") ;;
+  --minutes)
+    minutes=${2:?--minutes wants a number}
+    shift
+    ;;
+  *) fail "usage: tests/campaign.sh [simulation | kill] [--minutes N]" ;;
+  esac
+  shift
+done
+
+programs=build/release/examples
+# slice NAME SEED: prints what it did; its exit code is the verdict. slice_size is how many seeds it uses up.
+declare -A slice_size=([simulation]=1000 [kill]=2)
+slice() {
+  case $1 in
+  simulation) build/release/tests/yukha_simulation --lives "${slice_size[simulation]}" --seed "$2" ;;
+  kill)
+    python3 tests/replay/kill_test.py --collector $programs/yukha-collector --replay $programs/yukha-replay \
+      --seeds 1 --first-seed "$2" &&
+      python3 tests/replay/kill_test.py --collector $programs/yukha-collector --replay $programs/yukha-replay \
+        --seeds 1 --first-seed $(($2 + 1)) --kill-collector
+    ;;
+  esac
+}
+
+install_packages "${packages_to_build[@]}"
+build release
+folder=build/campaign
+mkdir -p "$folder"
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+git diff --quiet HEAD 2>/dev/null || commit=$commit+changes
+
+failures=0
+until=$((SECONDS + minutes * 60))
+while [ "$SECONDS" -lt "$until" ]; do
+  for name in "${names[@]}"; do
+    seed=$(cat "$folder/$name.next" 2>/dev/null || echo 1)
+    began=$SECONDS outcome=passed
+    said=$folder/$name-$seed.txt
+    if slice "$name" "$seed" >"$said" 2>&1; then
+      rm "$said"
+    else
+      outcome=FAILED
+      failures=$((failures + 1))
+    fi
+    printf '%s %s %s seed %s count %s %s %s s\n' "$(date -u +%FT%TZ)" "$commit" "$name" "$seed" \
+      "${slice_size[$name]}" "$outcome" $((SECONDS - began)) | tee -a "$folder/$name.log"
+    echo $((seed + slice_size[$name])) >"$folder/$name.next.new"
+    mv "$folder/$name.next.new" "$folder/$name.next"
+  done
+done
+[ $failures -eq 0 ] || fail "$failures slices failed; $folder says how"
