@@ -1,0 +1,485 @@
+-- yukha for LuaJIT and LÖVE: turns what a user does into six-part sentences, keeps them safe on the device, and brings
+-- every one of them to your own endpoint. README.md beside this file shows how it is used.
+--
+--   local yukha = require("yukha")()   -- or ("path/to/libyukha.so")
+--
+-- Every call answers a code and its name; 0 is good, below 0 nothing happened. The library decides that, not this file:
+-- it converts values, and what is no text reaches the library as NULL, which it refuses.
+-- Threads: one Lua state for each tracker. Durations and times are in seconds, as everywhere in Lua.
+
+local ffi = require("ffi")
+
+-- A second copy of this file in one Lua state must not declare the same names again.
+if not pcall(ffi.typeof, "yukha_tracker *") then
+  ffi.cdef [[
+typedef int32_t yukha_result;
+
+enum {
+  YUKHA_OK = 0,
+  YUKHA_KEPT_IN_MEMORY = 1,
+  YUKHA_STILL_WAITING = 2,
+  YUKHA_CUT_SHORT = 3,
+  YUKHA_RING_FULL = -1,
+  YUKHA_CLOSED = -2,
+  YUKHA_NOT_OPEN = -3,
+  YUKHA_CONSENT_DENIED = -4,
+  YUKHA_FORKED_CHILD = -5,
+  YUKHA_SENTENCE_TOO_LARGE = -6,
+  YUKHA_BAD_MEMBER_NAME = -7,
+  YUKHA_RESERVED_MEMBER = -8,
+  YUKHA_REPEATED_MEMBER = -9,
+  YUKHA_MISSING_ACTION = -10,
+  YUKHA_BAD_TIME = -11,
+  YUKHA_ALREADY_TRACKED = -12,
+  YUKHA_NOT_A_SENTENCE = -13,
+  YUKHA_TOO_MANY_MEMBERS = -14,
+  YUKHA_BAD_CONFIG = -20,
+  YUKHA_BAD_KEY = -21,
+  YUKHA_BAD_ENDPOINT = -22,
+  YUKHA_PLAIN_HTTP = -23,
+  YUKHA_BAD_ARGUMENT = -24,
+  YUKHA_LANE_HELD = -30,
+  YUKHA_NO_FREE_LANE = -31,
+  YUKHA_NEWER_FORMAT = -32,
+  YUKHA_DISK_FULL = -33,
+  YUKHA_DISK_ERROR = -34,
+  YUKHA_OUT_OF_MEMORY = -35
+};
+
+/* granted: keep and send. pending: keep, send nothing. denied: keep nothing, and what waits is erased. */
+enum { YUKHA_GRANTED = 0, YUKHA_PENDING = 1, YUKHA_DENIED = 2 };
+
+typedef struct yukha_tracker yukha_tracker;
+typedef struct yukha_sentence yukha_sentence;
+
+/* The settings a C host needs; 0 or NULL leaves a default. Fill it with yukha_config_init, which writes `bytes`: so a
+ * library of another version knows which of them are there. */
+typedef struct yukha_config {
+  uint32_t bytes;
+  uint32_t no_thread;    /* 1: the host calls yukha_work */
+  const char* app_id;    /* required: [a-z0-9][a-z0-9.-]{0,127} */
+  const char* queue_dir; /* required: a directory of the app's own */
+  const char* lane;
+  const char* endpoint; /* https://host/path; NULL: sentences are kept, not sent */
+  const char* key_id;
+  const char* key_secret_base64;
+  const char* app_version;
+  const char* os;
+  const char* model;
+  const char* locale;
+  uint32_t allow_plain_http;
+  uint32_t no_device_facts;
+  uint32_t upload_interval_ms;
+  uint32_t sync_interval_ms;
+  uint32_t ring_full_wait_ms;
+  uint32_t age_max_hours;
+  uint64_t ring_bytes;
+  uint64_t queue_bytes_max;
+} yukha_config;
+
+/* A further fact about a part: name, value, and the value's size (0: it ends with NUL). */
+typedef struct yukha_member {
+  const char* name;
+  const char* value;
+  size_t value_size;
+} yukha_member;
+
+/* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */
+typedef struct yukha_stats {
+  uint32_t bytes;
+  uint32_t failures;
+  uint64_t accepted;
+  uint64_t delivered;
+  uint64_t waiting;
+  uint64_t quarantined;
+  uint64_t evicted;
+  uint64_t erased;
+  uint64_t lost;
+  uint64_t refused;
+  uint64_t refused_ring_full;
+  uint64_t refused_consent;
+  uint64_t refused_invalid;
+  uint64_t refused_closed;
+  uint64_t requests;
+  int64_t next_attempt_ms;
+} yukha_stats;
+
+/* Threads: any. Blocks: never. */
+void yukha_config_init(yukha_config* config, uint32_t bytes);
+
+/* Always gives a tracker that can be called, or NULL when there is no memory for one; `result` (may be NULL) says how
+ * it went. Threads: any. Blocks: for a few disk writes. */
+yukha_tracker* yukha_open(const yukha_config* config, yukha_result* result);
+
+/* Who: from now on. An empty id goes back to the anonymous one. Threads: any. Blocks: never. */
+yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, size_t user_id_size,
+                            const yukha_member* members, size_t count);
+
+/* A sentence in the making: made once, used for one sentence after another, freed before its tracker. Its parts are
+ * given in any order, each at most once; only the action is required. The first mistake is remembered and answered by
+ * yukha_track, too. Threads: one at a time for each sentence. Blocks: never. */
+yukha_sentence* yukha_sentence_new(yukha_tracker* tracker);
+void yukha_sentence_free(yukha_sentence* sentence);
+/* Where: a screen with parameters, or a URL. */
+yukha_result yukha_location(yukha_sentence* sentence, const char* screen, size_t screen_size,
+                            const yukha_member* parameters, size_t count);
+/* What it was about. */
+yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_size, const yukha_member* members,
+                           size_t count);
+/* What led here. */
+yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size);
+/* What the user did, and for how long; a negative duration is none. */
+yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
+                          int64_t duration_ms, const yukha_member* members, size_t count);
+/* More members of the user or the device, for this sentence alone. */
+yukha_result yukha_user(yukha_sentence* sentence, const yukha_member* members, size_t count);
+yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members, size_t count);
+/* When, if not now: milliseconds since 1970. */
+yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms);
+yukha_result yukha_critical(yukha_sentence* sentence);
+
+/* Keeps the sentence: YUKHA_OK, YUKHA_KEPT_IN_MEMORY, or why not. The handle is empty again, ready for the next.
+ * Threads: one at a time for each sentence. Blocks: never, or up to ring_full_wait_ms. */
+yukha_result yukha_track(yukha_sentence* sentence);
+
+/* The six parts as one JSON object of `size` bytes, in one call; Tracker::track_json describes it.
+ * Threads: any. Blocks: as yukha_track. */
+yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size);
+
+/* Threads: any. Blocks: for a disk write. */
+yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent);
+int32_t yukha_consent(yukha_tracker* tracker);
+
+/* Removes every sentence of the queue directory. Threads: any. Blocks: for a few disk writes. */
+yukha_result yukha_erase(yukha_tracker* tracker);
+
+/* Delivers what is here now, or YUKHA_STILL_WAITING. Threads: any. Blocks: up to deadline_ms. */
+yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms);
+
+/* Fills as much of `stats` as `bytes` allows. Threads: any. Blocks: never. */
+yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes);
+
+/* For a host without a thread to spare: does what is due; returns the milliseconds until there is more, negative for
+ * nothing. Threads: any, one at a time. Blocks: up to budget_ms, plus disk writes. */
+int64_t yukha_work(yukha_tracker* tracker, int64_t budget_ms);
+
+/* Brings everything to disk and ends; later calls are refused with YUKHA_CLOSED. Threads: any. Blocks: up to
+ * deadline_ms, plus disk writes. */
+yukha_result yukha_close(yukha_tracker* tracker, int64_t deadline_ms);
+
+/* Closes if need be and gives the handle back; nobody may use it any more. Threads: one. Blocks: as yukha_close. */
+void yukha_free(yukha_tracker* tracker);
+
+/* The message of this tracker's last call that was not YUKHA_OK, on any thread. Copies at most size - 1 bytes and a
+ * NUL; returns the whole length. Threads: any. Blocks: never. */
+size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size);
+
+/* "ring_full" for YUKHA_RING_FULL. Threads: any. Blocks: never. */
+const char* yukha_result_name(yukha_result result);
+const char* yukha_version(void);
+]]
+end
+
+-- The text of a value: strings as they are, numbers and booleans as Lua writes them, 64-bit integers digit by digit.
+-- nil for everything else, and for numbers that are none.
+local function text(value)
+  local kind = type(value)
+  if kind == "string" then return value end
+  if kind == "boolean" then return tostring(value) end
+  if kind == "cdata" and (ffi.istype("int64_t", value) or ffi.istype("uint64_t", value)) then
+    return (tostring(value):gsub("U?LL$", ""))
+  end
+  if kind ~= "number" or value ~= value or value == math.huge or value == -math.huge then return nil end
+  if value == math.floor(value) and math.abs(value) < 2 ^ 53 then return ("%d"):format(value) end
+  -- tostring() keeps 14 digits and would change the number.
+  for digits = 14, 17 do
+    local shortest = ("%." .. digits .. "g"):format(value)
+    if tonumber(shortest) == value then return shortest end
+  end
+end
+
+local function size(string)
+  return string and #string or 0
+end
+
+-- A name ends with NUL in C, so one that holds a NUL would be cut and mean another.
+local function name_text(value)
+  local name = text(value)
+  return name and not name:find("\0", 1, true) and name or nil
+end
+
+-- Whole milliseconds of seconds. What is no number becomes a time that no library takes.
+local no_time = -0x7fffffffffffffffLL
+local function milliseconds(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds then return no_time end
+  local whole = math.floor(seconds * 1000 + 0.5)
+  return math.max(-2 ^ 53, math.min(2 ^ 53, whole))
+end
+
+-- {{"y", "3"}} keeps its order and stands first; {y = "3"} has none, so its names are sorted.
+local function before(a, b)
+  local kind, other = type(a), type(b)
+  if kind ~= other then return kind < other end
+  if kind == "number" or kind == "string" then return a < b end
+  return tostring(a) < tostring(b)
+end
+
+-- The strings a list points to. Locals would not do: a compiled trace may forget them before the call.
+local held = {}
+
+-- The C list and its length.
+local function members(given)
+  if given == nil then return nil, 0 end
+  if type(given) ~= "table" then return nil, 1 end -- one member at no address, which is refused
+  local keys = {}
+  for key in pairs(given) do keys[#keys + 1] = key end
+  table.sort(keys, before)
+  local list = ffi.new("yukha_member[?]", #keys)
+  for i, key in ipairs(keys) do
+    local name, value = key, given[key]
+    if type(key) == "number" then
+      local pair = type(value) == "table" and value or {}
+      name, value = pair[1], pair[2]
+    end
+    name, value = name_text(name), text(value)
+    held[2 * i - 1], held[2 * i] = name or false, value or false
+    list[i - 1].name, list[i - 1].value, list[i - 1].value_size = name, value, size(value)
+  end
+  return list, #keys
+end
+
+local function let_strings_go(count)
+  for i = 1, 2 * count do held[i] = nil end
+end
+
+local function bind(C)
+  local function answer(code)
+    return code, ffi.string(C.yukha_result_name(code))
+  end
+
+  -- A sentence must not outlive its tracker, and the collector keeps no order. So both count, and the last frees.
+  local function let_go(life)
+    life.count = life.count - 1
+    if life.count == 0 then C.yukha_free(life.handle) end
+  end
+
+  -- One sentence in the making. The first mistake is remembered by the library and answered by track().
+  local Event = {}
+  Event.__index = Event
+
+  -- Where: a screen with parameters, or a URL.
+  function Event:location(screen, parameters)
+    local list, count = members(parameters)
+    local what = text(screen)
+    C.yukha_location(self.sentence, what, size(what), list, count)
+    let_strings_go(count)
+    return self
+  end
+
+  -- What it was about.
+  function Event:content(id, more)
+    local list, count = members(more)
+    local what = text(id)
+    C.yukha_content(self.sentence, what, size(what), list, count)
+    let_strings_go(count)
+    return self
+  end
+
+  -- What led here: CLICK, PUSH, a URL.
+  function Event:referral(origin)
+    local what = text(origin)
+    C.yukha_referral(self.sentence, what, size(what))
+    return self
+  end
+
+  -- What the user did, and for how many seconds. action("READ"), ("READ", 10), ("READ", {…}), ("READ", 10, {…}).
+  function Event:action(what, seconds, more)
+    if type(seconds) == "table" and more == nil then seconds, more = nil, seconds end
+    local list, count = members(more)
+    local duration = -1
+    if seconds ~= nil then
+      duration = milliseconds(seconds)
+      -- -1 says "no duration" in C; a second before nothing is a mistake like any other.
+      if duration == -1 then duration = -2 end
+    end
+    what = text(what)
+    C.yukha_action(self.sentence, what, size(what), duration, list, count)
+    let_strings_go(count)
+    return self
+  end
+
+  -- More members of the user or the device, for this sentence alone.
+  function Event:user(more)
+    local list, count = members(more)
+    C.yukha_user(self.sentence, list, count)
+    let_strings_go(count)
+    return self
+  end
+
+  function Event:device(more)
+    local list, count = members(more)
+    C.yukha_device(self.sentence, list, count)
+    let_strings_go(count)
+    return self
+  end
+
+  -- When, if not now: seconds since 1970, as os.time() gives them; a fraction is kept to the millisecond.
+  function Event:at(unix_seconds)
+    C.yukha_at(self.sentence, milliseconds(unix_seconds))
+    return self
+  end
+
+  -- Sent before and evicted after the ordinary ones.
+  function Event:critical()
+    C.yukha_critical(self.sentence)
+    return self
+  end
+
+  -- Ends the sentence and keeps it. Never blocks, unless ring_full_wait_ms allows it.
+  function Event:track()
+    if self.tracked then return answer(C.YUKHA_ALREADY_TRACKED) end
+    local code = C.yukha_track(self.sentence)
+    -- The handle is empty again, and the next event takes it.
+    self.tracker.spare, self.sentence, self.tracked = self.sentence, nil, true
+    return answer(code)
+  end
+
+  local Tracker = {}
+  Tracker.__index = Tracker
+
+  -- Who: from now on. "" goes back to the anonymous one.
+  function Tracker:identify(user_id, more)
+    local list, count = members(more)
+    local who = text(user_id)
+    local code = C.yukha_identify(self.life.handle, who, size(who), list, count)
+    let_strings_go(count)
+    return answer(code)
+  end
+
+  function Tracker:event()
+    local sentence = self.spare
+    self.spare = nil
+    if sentence == nil then
+      local life = self.life
+      sentence = C.yukha_sentence_new(life.handle)
+      life.count = life.count + 1
+      ffi.gc(sentence, function(mine)
+        C.yukha_sentence_free(mine)
+        let_go(life)
+      end)
+    end
+    return setmetatable({ tracker = self, sentence = sentence }, Event)
+  end
+
+  -- The six parts as one JSON object.
+  function Tracker:track_json(json)
+    local what = text(json)
+    return answer(C.yukha_track_json(self.life.handle, what, size(what)))
+  end
+
+  -- yukha.GRANTED, yukha.PENDING or yukha.DENIED. Belongs to the queue directory and outlives the process.
+  function Tracker:set_consent(consent)
+    return answer(C.yukha_set_consent(self.life.handle, type(consent) == "number" and consent or -1))
+  end
+
+  function Tracker:consent()
+    return C.yukha_consent(self.life.handle)
+  end
+
+  -- Removes every sentence of the queue directory.
+  function Tracker:erase()
+    return answer(C.yukha_erase(self.life.handle))
+  end
+
+  -- Delivers what is here now. Blocks up to `seconds`; 0 asks and does not wait.
+  function Tracker:flush(seconds)
+    return answer(C.yukha_flush(self.life.handle, milliseconds(seconds)))
+  end
+
+  -- For a tracker opened with no_thread: does what is due, and answers in how many seconds there is more; nil for
+  -- nothing. Blocks up to `seconds`, plus disk writes.
+  function Tracker:work(seconds)
+    local more = tonumber(C.yukha_work(self.life.handle, milliseconds(seconds or 0)))
+    return more >= 0 and more / 1000 or nil
+  end
+
+  -- The ledger as a table of numbers.
+  function Tracker:stats()
+    local stats = ffi.new("yukha_stats")
+    C.yukha_get_stats(self.life.handle, stats, ffi.sizeof(stats))
+    local found = { next_attempt = tonumber(stats.next_attempt_ms) / 1000 }
+    for _, name in ipairs { "accepted", "delivered", "waiting", "quarantined", "evicted", "erased", "lost", "refused",
+      "refused_ring_full", "refused_consent", "refused_invalid", "refused_closed", "requests", "failures" } do
+      found[name] = tonumber(stats[name])
+    end
+    return found
+  end
+
+  -- Brings everything to disk and ends; later calls are refused with YUKHA_CLOSED. Blocks up to `seconds` (2).
+  function Tracker:close(seconds)
+    return answer(C.yukha_close(self.life.handle, milliseconds(seconds or 2)))
+  end
+
+  -- What the last call that was not ok was about, as a sentence for whoever must act.
+  function Tracker:last_error()
+    local room = 512
+    while true do
+      local buffer = ffi.new("char[?]", room)
+      local length = tonumber(C.yukha_last_error(self.life.handle, buffer, room))
+      if length < room then return ffi.string(buffer, length) end
+      room = length + 1
+    end
+  end
+
+  local yukha = {}
+
+  -- Always gives a tracker that can be called, then how opening went. The settings are those of yukha_config; one it
+  -- does not have is an error here, for it is a slip of the pen.
+  function yukha.open(settings)
+    local config = ffi.new("yukha_config")
+    C.yukha_config_init(config, ffi.sizeof(config))
+    for name, value in pairs(settings) do
+      local known, default = pcall(function() return config[name] end)
+      if not known or name == "bytes" then error("yukha.open: there is no setting " .. tostring(name), 2) end
+      local given = value
+      if ffi.istype("const char *", default) then
+        given = name_text(value)
+        held[name] = given
+      elseif type(value) == "boolean" then
+        given = value and 1 or 0
+      end
+      if given == nil or not pcall(function() config[name] = given end) or
+          (type(given) == "number" and tonumber(config[name]) ~= given) then
+        error(("yukha.open: %s cannot be %s"):format(name, tostring(value)), 2)
+      end
+    end
+    local result = ffi.new("yukha_result[1]")
+    local life = { handle = C.yukha_open(config, result), count = 1 }
+    for name in pairs(settings) do held[name] = nil end
+    -- The handle has no finaliser of its own, because sentences may still need it.
+    local end_of_life = ffi.gc(ffi.new("char[1]"), function() let_go(life) end)
+    return setmetatable({ life = life, end_of_life = end_of_life }, Tracker), answer(result[0])
+  end
+
+  function yukha.version()
+    return ffi.string(C.yukha_version())
+  end
+
+  -- "ring_full" for yukha.RING_FULL.
+  function yukha.result_name(code)
+    return ffi.string(C.yukha_result_name(code))
+  end
+
+  -- yukha.RING_FULL is YUKHA_RING_FULL of yukha.h, and so on.
+  return setmetatable(yukha, {
+    __index = function(_, name)
+      local known, value = pcall(function() return C["YUKHA_" .. name] end)
+      return known and value or nil
+    end,
+  })
+end
+
+-- The library by the system's own search, or by a path.
+return function(path)
+  return bind(ffi.load(path or "yukha"))
+end
