@@ -269,6 +269,8 @@ class Borrowed {
 
 NSString* string_of(const char* utf8, size_t size) {
   NSString* string = [[NSString alloc] initWithBytes:utf8 length:size encoding:NSUTF8StringEncoding];
+  // A message that is cut inside a character is worth more than none.
+  if (string == nil) string = [[NSString alloc] initWithBytes:utf8 length:size encoding:NSISOLatin1StringEncoding];
   return YK_AUTORELEASE(string);
 }
 
@@ -279,8 +281,7 @@ NSString* last_error_of(yukha_tracker* tracker) {
   if (size < sizeof few) {
     message = string_of(few, size);
   } else {
-    // Another thread may leave a longer message in the meantime; what does not fit any more is cut, and then it may be
-    // no UTF-8.
+    // Another thread may leave a longer message in the meantime; what does not fit any more is cut.
     char* many = static_cast<char*>(malloc(size + 1));
     if (many != nullptr) {
       yukha_last_error(tracker, many, size + 1);
@@ -540,11 +541,10 @@ NSString* prepared_directory(YKConfig* config) {
 }
 
 - (instancetype)action:(NSString*)type seconds:(NSTimeInterval)seconds members:(NSDictionary*)members {
-  // C takes a negative duration for none; one that was asked for is a mistake, as in C++. The text is C++'s.
-  if (!(seconds >= 0) || isinf(seconds)) {
-    return [self answered:status_of(YUKHA_BAD_TIME, @"action.duration_ms: a duration is 0 seconds or more")];
-  }
-  return [self action:type ms:milliseconds_of(seconds) members:members];
+  if (seconds >= 0 && !isinf(seconds)) return [self action:type ms:milliseconds_of(seconds) members:members];
+  // -1 is none for C. One that was asked for is a mistake, as in C++, whether C says so or not.
+  [self action:type ms:INT64_MIN members:members];
+  return [self answered:status_of(YUKHA_BAD_TIME, @"action.duration_ms: a duration is 0 seconds or more")];
 }
 
 - (instancetype)action:(NSString*)type ms:(int64_t)duration_ms members:(NSDictionary*)members {

@@ -15,31 +15,7 @@
 #include <vector>
 
 #include "sink.hpp"
-
-// A string of any UTF-16 units: GNUstep's own initialisers give nil for a lone surrogate, Apple's do not, and on both a
-// string may hold one.
-@interface Units : NSString {
-  std::vector<unichar>* _units;
-}
-- (id)initWithUnits:(const std::vector<unichar>&)units;
-@end
-
-@implementation Units
-- (id)initWithUnits:(const std::vector<unichar>&)units {
-  _units = new std::vector<unichar>(units);
-  return self;
-}
-- (void)dealloc {
-  delete _units;
-  [super dealloc];
-}
-- (NSUInteger)length {
-  return _units->size();
-}
-- (unichar)characterAtIndex:(NSUInteger)index {
-  return _units->at(index);
-}
-@end
+#include "units.hpp"
 
 namespace {
 
@@ -65,7 +41,7 @@ NSString* string_of(const std::string& utf8) {
 }
 
 NSString* units(std::vector<unichar> list) {
-  return [[[Units alloc] initWithUnits:list] autorelease];
+  return [[[Units alloc] initWithUnits:std::move(list)] autorelease];
 }
 
 NSString* fresh_directory() {
@@ -197,6 +173,7 @@ void each_lone_surrogate_becomes_a_replacement() {
             @"low" : units({0xDC00, 'b'}),
             @"last" : units({'a', 0xDBFF}),
             @"swapped" : units({0xDE00, 0xD83D}),
+            @"mark" : units({0xFEFF}),
             @"two" : units({0xD83D, 0xD83D, 0xDE00}),
           }];
   });
@@ -204,6 +181,7 @@ void each_lone_surrogate_becomes_a_replacement() {
   CHECK(has(line, "\"low\":\"" + u + "b\""));
   CHECK(has(line, "\"last\":\"a" + u + "\""));
   CHECK(has(line, "\"swapped\":\"" + u + u + "\""));
+  CHECK(has(line, "\"mark\":\"\xEF\xBB\xBF\""));
   CHECK(has(line, "\"two\":\"" + u + "\xF0\x9F\x98\x80\""));
 }
 

@@ -8,7 +8,10 @@
 
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "units.hpp"
 
 // The pairs as they were told, a repeated name included: no dictionary of Foundation's could hold it, and the binding is to
 // pass it on. Each key is an object of its own, so that the binding's look-up finds the value that was told with it.
@@ -125,7 +128,7 @@ NSString* decoded(const std::string& bytes) {
       units.push_back(static_cast<unichar>(point));
     }
   }
-  return [NSString stringWithCharacters:units.data() length:units.size()];
+  return [[[Units alloc] initWithUnits:std::move(units)] autorelease];
 }
 
 NSString* text_of(const std::string& word) {
@@ -139,7 +142,7 @@ NSDictionary* members_of(const Words& words, size_t from) {
   for (size_t i = from; i + 1 < words.size(); i += 2) {
     NSString* name = text_of(words[i]);
     NSString* value = text_of(words[i + 1]);
-    [names addObject:name != nil ? (id)[[name mutableCopy] autorelease] : [NSNull null]];
+    [names addObject:name != nil ? (id)name : [NSNull null]];
     [values addObject:value != nil ? (id)value : [NSNull null]];
   }
   NSDictionary* plain = [NSDictionary dictionaryWithObjects:values forKeys:names];
