@@ -2,6 +2,7 @@
 #include <yukha/yukha.h>
 
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -35,27 +36,37 @@ struct yukha_tracker {
 struct yukha_sentence {
   yukha_tracker* owner;
   std::optional<yukha::Event> event;
-  Status problem;  // a mistake of this call's kind, which the event itself never saw
 
   yukha::Event& parts() {
     if (!event) event.emplace(owner->tracker.event());
     return *event;
   }
+
+  // A mistake that C++ cannot make. As any other, the first one stays until track(), which counts it.
+  void refuse(const Status& mistake) {
+    if (parts().problem_) parts().problem_ = mistake;
+  }
 };
 
 namespace {
 
-constexpr std::size_t members_max = 1024;  // more cannot fit into a sentence of 32 KiB
+constexpr std::size_t members_max = 4096;  // "a":"", takes 7 bytes and a name of its own; more cannot fit into 32 KiB
 
 std::string_view text(const char* from, size_t size = 0) noexcept {
   if (from == nullptr) return {};
   return size == 0 ? std::string_view(from) : std::string_view(from, size);
 }
 
+// NULL is no text, and not an empty one: a user id that got lost must not make the user anonymous.
+Status not_null(const char* from, const char* what) {
+  return from == nullptr ? Status(Code::bad_argument, what) : Status();
+}
+
 // As C++ has them; bad_argument for a null among them.
-Status convert(const yukha_member* members, size_t count, std::vector<Member>& list) {
+Status convert(const yukha_member* members, size_t count, std::vector<Member>& list,
+               Code too_many = Code::sentence_too_large) {
   if (count > 0 && members == nullptr) return {Code::bad_argument, "members"};
-  if (count > members_max) return {Code::sentence_too_large, "members"};
+  if (count > members_max) return {too_many, "members"};
   list.resize(count);
   for (size_t i = 0; i < count; ++i) {
     if (members[i].name == nullptr || members[i].value == nullptr) {
@@ -66,20 +77,20 @@ Status convert(const yukha_member* members, size_t count, std::vector<Member>& l
   return {};
 }
 
-// Runs `call` with the sentence and its members.
+// Runs `call` with the sentence and its members, unless `given` or one of them is a mistake.
 template <typename Call>
-yukha_result with_members(yukha_sentence* sentence, const yukha_member* members, size_t count,
+yukha_result with_members(yukha_sentence* sentence, Status given, const yukha_member* members, size_t count,
                           const Call& call) noexcept {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
     std::vector<Member> list;
-    if (Status status = convert(members, count, list); !status) {
-      if (sentence->problem) sentence->problem = status;
-      return sentence->owner->note(status);
+    if (given) given = convert(members, count, list);
+    if (given) {
+      call(sentence->parts(), Members(list.data(), list.size()));
+    } else {
+      sentence->refuse(given);
     }
-    yukha::Event& parts = sentence->parts();
-    call(parts, Members(list.data(), list.size()));
-    return sentence->owner->note(parts.problem());
+    return sentence->owner->note(sentence->parts().problem());
   } catch (...) {
     return sentence->owner->note(Code::out_of_memory);
   }
@@ -110,10 +121,10 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
     if (result != nullptr) *result = code;
   };
   try {
-    auto* handle = new yukha_tracker;
+    auto handle = std::make_unique<yukha_tracker>();
     if (from == nullptr || from->bytes < offsetof(yukha_config, lane)) {
       answer(handle->note({Code::bad_argument, "config"}));
-      return handle;
+      return handle.release();
     }
     // An older host's struct is shorter; what it does not know of keeps its default. A newer one's tail is not read.
     yukha_config given;
@@ -141,7 +152,7 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
     if (given.queue_bytes_max != 0) config.queue_bytes_max = given.queue_bytes_max;
     handle->tracker = yukha::Tracker::open(config);
     answer(handle->note(handle->tracker.status()));
-    return handle;
+    return handle.release();
   } catch (...) {
     answer(YUKHA_OUT_OF_MEMORY);
     return nullptr;
@@ -152,14 +163,15 @@ yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, size_t 
                             const yukha_member* members, size_t count) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) -> Status {
     std::vector<Member> list;
-    if (Status status = convert(members, count, list); !status) return status;
+    if (Status status = not_null(user_id, "user.id"); !status) return status;
+    if (Status status = convert(members, count, list, Code::too_many_members); !status) return status;
     return inner.identify(text(user_id, user_id_size), {list.data(), list.size()});
   });
 }
 
 yukha_sentence* yukha_sentence_new(yukha_tracker* tracker) {
   if (tracker == nullptr) return nullptr;
-  return new (std::nothrow) yukha_sentence{tracker, std::nullopt, Status()};
+  return new (std::nothrow) yukha_sentence{tracker, std::nullopt};
 }
 
 void yukha_sentence_free(yukha_sentence* sentence) {
@@ -168,61 +180,55 @@ void yukha_sentence_free(yukha_sentence* sentence) {
 
 yukha_result yukha_location(yukha_sentence* sentence, const char* screen, size_t screen_size,
                             const yukha_member* parameters, size_t count) {
-  return with_members(sentence, parameters, count,
+  return with_members(sentence, not_null(screen, "location"), parameters, count,
                       [&](yukha::Event& event, Members list) { event.location(text(screen, screen_size), list); });
 }
 
 yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_size, const yukha_member* members,
                            size_t count) {
-  return with_members(sentence, members, count,
+  return with_members(sentence, not_null(id, "content.id"), members, count,
                       [&](yukha::Event& event, Members list) { event.content(text(id, id_size), list); });
 }
 
 yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size) {
-  return with_members(sentence, nullptr, 0,
+  return with_members(sentence, not_null(origin, "referral"), nullptr, 0,
                       [&](yukha::Event& event, Members) { event.referral(text(origin, origin_size)); });
 }
 
 yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
                           int64_t duration_ms, const yukha_member* members, size_t count) {
-  return with_members(sentence, members, count, [&](yukha::Event& event, Members list) {
-    const std::string_view what = text(action_type, action_type_size);
-    if (duration_ms < 0) {
-      event.action(what, list);
-    } else {
-      event.action(what, std::chrono::milliseconds(duration_ms), list);
-    }
-  });
+  return with_members(sentence, not_null(action_type, "action.type"), members, count,
+                      [&](yukha::Event& event, Members list) {
+                        const std::string_view what = text(action_type, action_type_size);
+                        if (duration_ms == -1) {
+                          event.action(what, list);
+                        } else {
+                          event.action(what, std::chrono::milliseconds(duration_ms), list);
+                        }
+                      });
 }
 
 yukha_result yukha_user(yukha_sentence* sentence, const yukha_member* members, size_t count) {
-  return with_members(sentence, members, count, [](yukha::Event& event, Members list) { event.user(list); });
+  return with_members(sentence, {}, members, count, [](yukha::Event& event, Members list) { event.user(list); });
 }
 
 yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members, size_t count) {
-  return with_members(sentence, members, count, [](yukha::Event& event, Members list) { event.device(list); });
+  return with_members(sentence, {}, members, count, [](yukha::Event& event, Members list) { event.device(list); });
 }
 
 yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms) {
-  return with_members(sentence, nullptr, 0, [&](yukha::Event& event, Members) { event.at_unix_ms(unix_ms); });
+  return with_members(sentence, {}, nullptr, 0, [&](yukha::Event& event, Members) { event.at_unix_ms(unix_ms); });
 }
 
 yukha_result yukha_critical(yukha_sentence* sentence) {
-  return with_members(sentence, nullptr, 0, [](yukha::Event& event, Members) { event.critical(); });
+  return with_members(sentence, {}, nullptr, 0, [](yukha::Event& event, Members) { event.critical(); });
 }
 
 yukha_result yukha_track(yukha_sentence* sentence) {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
-    // A part that could not be taken over is missing in it: such a sentence is not kept.
-    Status status = sentence->problem;
-    if (status) {
-      status = sentence->parts().track();
-    } else if (!sentence->owner->tracker.status()) {
-      status = sentence->owner->tracker.status();
-    }
+    const Status status = sentence->parts().track();
     sentence->event.reset();
-    sentence->problem = Status();
     return sentence->owner->note(status);
   } catch (...) {
     return YUKHA_OUT_OF_MEMORY;
@@ -231,7 +237,7 @@ yukha_result yukha_track(yukha_sentence* sentence) {
 
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
-    return json == nullptr ? Status(Code::bad_argument, "json") : inner.track_json({json, size});
+    return json == nullptr ? Status(Code::bad_argument, "json") : inner.track_json(text(json, size));
   });
 }
 

@@ -60,12 +60,25 @@ sanitize() {
   mkdir -p "$reports"
   local code=0
   build "$1"
-  run_tests "$@" -L "$(one_of unit contract simulation)" -LE '^long$' || code=$?
+  run_tests "$@" -L "$(one_of unit contract simulation hosts)" -LE '^long$' || code=$?
   if compgen -G "$reports/*" >/dev/null; then
     head -n 60 "$reports"/*
     fail "the sanitizer found something"
   fi
   return $code
+}
+
+# The bindings whose programs are not all ours: JVM and GNUstep have no sanitizer in them.
+sanitize_bindings() {
+  local sanitizers preset
+  for sanitizers in address,undefined thread; do
+    YUKHA_SANITIZE=$sanitizers bindings/jni/test.sh
+    preset=objc-${sanitizers%%,*}
+    cmake -S . -B "build/$preset" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang \
+      -DCMAKE_CXX_COMPILER=clang++ -DYUKHA_SANITIZE="$sanitizers" -DYUKHA_OBJC=ON -DYUKHA_EXAMPLES=OFF >/dev/null
+    cmake --build "build/$preset" -j "$(nproc)" --target yukha_objc_test
+    run_tests "$preset" -R '^objc_binding$'
+  done
 }
 
 check_thread_safety() {
@@ -106,12 +119,15 @@ all() {
   [ -d "$YUKHA_DATA" ] || fail "the real inputs are not in $YUKHA_DATA"
   install_packages "${packages_to_build[@]}" "${packages_of_readers[@]}" "${packages_of_all[@]}"
   install_readers || fail "the readers could not be installed"
+  with_hosts
   leg "release: every test" build_and_test release
+  cmake_options=()
   leg "clang: warnings, thread safety, unit tests" check_thread_safety
   leg "clang-format" check_format
   leg "clang-tidy" check_lint
   leg "address and undefined behaviour sanitizers" sanitize asan
   leg "thread sanitizer" sanitize tsan
+  leg "bindings under sanitizers" sanitize_bindings
   leg "the quickstart, twice" quickstart_twice
   say "What was run, in $((SECONDS / 60)) minutes"
   printf '%s\n' "${legs[@]}"
@@ -129,6 +145,7 @@ all) all ;;
 *)
   install_packages "${packages_to_build[@]}"
   install_readers || say "Without the readers; the tests that need them are skipped"
+  if [[ " $* " == *" hosts "* ]]; then with_hosts; fi
   build release
   must_have_tests "$@"
   run_tests release -L "$(one_of "$@")"

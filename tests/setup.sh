@@ -10,6 +10,8 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev 
 # For the second readers of the contract, which come from PyPI.
 packages_of_readers=(python3-venv)
 readers=(jsonschema http-message-signatures duckdb)
+# For the bindings and their tests. Maven brings JUnit and Kotlin by itself.
+packages_of_hosts=(openjdk-17-jdk-headless maven clang gobjc libgnustep-base-dev libblocksruntime-dev luajit love)
 # For `tests/run.sh all` beyond that.
 packages_of_all=(clang clang-tidy clang-format libclang-rt-14-dev valgrind strace)
 
@@ -55,13 +57,20 @@ install_readers() {
     printf '%s' "$wanted" >"$venv/installed"
 }
 
+# What a configuration is asked for beyond its preset.
+cmake_options=()
+with_hosts() {
+  install_packages "${packages_of_hosts[@]}"
+  cmake_options=(-DYUKHA_JNI=ON -DYUKHA_OBJC=ON)
+}
+
 # build PRESET [CMAKE BUILD ARGUMENT…]
 build() {
   local preset=$1 log=$YUKHA_CHECKOUT/build/configure-$1.log
   shift
   mkdir -p "$YUKHA_CHECKOUT/build"
   cd "$YUKHA_CHECKOUT" || exit 1
-  cmake --preset "$preset" >"$log" 2>&1 || {
+  cmake --preset "$preset" "${cmake_options[@]}" >"$log" 2>&1 || {
     cat "$log"
     fail "cmake --preset $preset failed"
   }

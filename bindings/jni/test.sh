@@ -84,7 +84,7 @@ hex() { printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n'; }
 queue=$(mktemp -d)
 trap 'rm -rf "$queue"' EXIT
 answers=$(
-  printf '%b\n' "version" "open\t$(hex app_id)\t$(hex shop)\t$(hex queue_dir)\t$(hex "$queue")" \
+  printf '%b\n' "version" "open\tapp_id\t$(hex shop)\tqueue_dir\t$(hex "$queue")" \
     "identify\t$(hex u_1)\t$(hex session)\t-" "begin" "location\t$(hex FEED)\t$(hex y)\t$(hex 3)" "content\t$(hex card)" \
     "referral\t$(hex CLICK)" "action\t$(hex READ)\t10000\t$(hex depth)\t$(hex 1)" "user\t$(hex a)\t$(hex b)" \
     "device\t$(hex c)\t-" "at\t0" "critical" "track" "begin" "content\tnull" "action\t$(hex READ)\t-1" "track" \

@@ -97,8 +97,6 @@ class Packet {
   explicit Packet(const Bytes& bytes) : at_(bytes.begin()), left_(bytes.size()) {}
 
   bool bad() const { return bad_; }
-  // A null stood where yukha.h needs a text.
-  bool null_text() const { return null_text_; }
   bool more() const { return !bad_ && left_ > 0; }
 
   int byte() { return static_cast<int>(number(1)); }
@@ -108,10 +106,7 @@ class Packet {
   Text text() {
     const std::uint32_t size = word();
     if (bad_) return {};
-    if (size == none) {
-      null_text_ = true;
-      return {};
-    }
+    if (size == none) return {};
     if (size >= left_ || at_[size] != '\0') {
       bad_ = true;
       return {};
@@ -131,7 +126,6 @@ class Packet {
       bad_ = true;
       return {};
     }
-    const bool null_before = null_text_;
     members_.resize(count);
     for (yukha_member& member : members_) {
       member.name = text().bytes;
@@ -139,7 +133,6 @@ class Packet {
       member.value = value.bytes;
       member.value_size = value.size;
     }
-    null_text_ = null_before;  // yukha.h looks for nulls among members itself
     return {members_.data(), members_.size()};
   }
 
@@ -164,7 +157,6 @@ class Packet {
   const char* at_;
   std::size_t left_;
   bool bad_ = false;
-  bool null_text_ = false;
   std::vector<yukha_member> members_;
 };
 
@@ -180,7 +172,7 @@ yukha_result add_part(Packet& packet, yukha_sentence* sentence) {
   if (word == location || word == content || word == referral || word == action) text = packet.text();
   if (word == action || word == at) number = packet.wide();
   if (word != referral && word != at && word != critical) list = packet.members();
-  if (packet.bad() || packet.null_text()) return YUKHA_BAD_ARGUMENT;
+  if (packet.bad()) return YUKHA_BAD_ARGUMENT;
   switch (word) {
     case location:
       return yukha_location(sentence, text.bytes, text.size, list.members, list.count);
@@ -199,18 +191,8 @@ yukha_result add_part(Packet& packet, yukha_sentence* sentence) {
     case critical:
       return yukha_critical(sentence);
     default:
-      return YUKHA_BAD_ARGUMENT;
+      return yukha_user(sentence, nullptr, 1);  // no word of Packet.java's
   }
-}
-
-// Gives all parts to the sentence; answers the first mistake, as yukha_track would.
-yukha_result add_parts(const Bytes& bytes, yukha_sentence* sentence) {
-  Packet packet(bytes);
-  while (packet.more()) {
-    const yukha_result result = add_part(packet, sentence);
-    if (result < 0) return result;
-  }
-  return YUKHA_OK;
 }
 
 yukha_result track(yukha_tracker* tracker, const Bytes& bytes) {
@@ -218,22 +200,18 @@ yukha_result track(yukha_tracker* tracker, const Bytes& bytes) {
   const std::unique_ptr<yukha_sentence, void (*)(yukha_sentence*)> sentence(yukha_sentence_new(tracker),
                                                                             &yukha_sentence_free);
   if (!sentence) return YUKHA_OUT_OF_MEMORY;
-  const yukha_result mistake = add_parts(bytes, sentence.get());
-  if (mistake >= 0) return yukha_track(sentence.get());
-  // A null or an impossible number of members is no mistake that a sentence remembers, and it must not be kept without
-  // them. A time that cannot be is one: so a closed tracker and denied consent still answer first, and the refusal is
-  // counted.
-  yukha_at(sentence.get(), INT64_MIN);
-  const yukha_result result = yukha_track(sentence.get());
-  if (result != YUKHA_BAD_TIME) return result;
-  return add_parts(bytes, sentence.get());  // the same again, so that it is the tracker's last error
+  Packet packet(bytes);
+  // The sentence remembers its first mistake, and yukha_track answers it.
+  while (packet.more() && add_part(packet, sentence.get()) >= 0) {
+  }
+  return packet.bad() ? YUKHA_BAD_ARGUMENT : yukha_track(sentence.get());
 }
 
 yukha_result identify(yukha_tracker* tracker, const Bytes& bytes) {
   Packet packet(bytes);
   const Text id = packet.text();
   const List list = packet.members();
-  if (packet.bad() || packet.null_text()) return YUKHA_BAD_ARGUMENT;
+  if (packet.bad()) return YUKHA_BAD_ARGUMENT;
   return yukha_identify(tracker, id.bytes, id.size, list.members, list.count);
 }
 

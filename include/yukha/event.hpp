@@ -10,6 +10,8 @@
 
 #include <yukha/status.hpp>
 
+struct yukha_sentence;
+
 namespace yukha::detail {
 class Core;
 }
@@ -108,6 +110,7 @@ class [[nodiscard]] Event {
  private:
   friend class Tracker;
   friend class detail::Core;
+  friend struct ::yukha_sentence;  // yukha.h knows mistakes that cannot be made here
   explicit Event(detail::Core* core) noexcept;
   bool add(int part, std::string_view name, std::string_view value) noexcept;
   void add_members(int part, Members members) noexcept;

@@ -2,8 +2,8 @@
  *
  * Text is UTF-8 and borrowed for the call. Where a size stands beside it, 0 says that it ends with NUL; any other size
  * is in bytes, and NUL may be among them. Invalid UTF-8 becomes U+FFFD. A handle comes from a function that ends in
- * _open or _new and goes to the one that ends in _free; nothing else gives or takes ownership. NULL where a handle or a
- * text is needed is answered, not followed. */
+ * _open or _new and goes to the one that ends in _free; nothing else gives or takes ownership. NULL is no handle and
+ * no text: it is answered with YUKHA_BAD_ARGUMENT, not followed. An empty text is "". */
 #ifndef YUKHA_YUKHA_H
 #define YUKHA_YUKHA_H
 
@@ -135,7 +135,7 @@ yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_s
                            size_t count);
 /* What led here. */
 yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size);
-/* What the user did, and for how long; a negative duration is none. */
+/* What the user did, and for how long; -1: for no time that is known. */
 yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
                           int64_t duration_ms, const yukha_member* members, size_t count);
 /* More members of the user or the device, for this sentence alone. */
@@ -149,7 +149,7 @@ yukha_result yukha_critical(yukha_sentence* sentence);
  * Threads: one at a time for each sentence. Blocks: never, or up to ring_full_wait_ms. */
 yukha_result yukha_track(yukha_sentence* sentence);
 
-/* The six parts as one JSON object of `size` bytes, in one call; Tracker::track_json describes it.
+/* The six parts as one JSON object, in one call; Tracker::track_json describes it. Invalid UTF-8 is no JSON.
  * Threads: any. Blocks: as yukha_track. */
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size);
 

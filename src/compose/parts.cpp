@@ -62,8 +62,11 @@ std::size_t write_location(std::string_view app_id, std::string_view screen, Mem
 Status about_member(Code code, Part part, std::string_view name) noexcept {
   try {
     std::string path = part_name(part);
-    // A hostile name must not fill the message with itself.
-    if (part != Part::location && part != Part::referral) path += "." + std::string(name.substr(0, 80));
+    // A hostile name must not fill the message with itself, nor bring NUL or invalid UTF-8 into it.
+    if (part != Part::location && part != Part::referral) {
+      char shown[80 * 6];
+      path += "." + std::string(shown, write_json_text(name.substr(0, 80), shown));
+    }
     return {code, std::move(path)};
   } catch (...) {
     return code;

@@ -123,15 +123,15 @@ public final class Driver {
         String appId = null;
         String queueDir = null;
         for (int i = 1; i + 1 < words.length; i += 2) {
-            if (text(words[i]).equals("app_id")) appId = text(words[i + 1]);
-            if (text(words[i]).equals("queue_dir")) queueDir = text(words[i + 1]);
+            if (words[i].equals("app_id")) appId = text(words[i + 1]);
+            if (words[i].equals("queue_dir")) queueDir = text(words[i + 1]);
         }
         Config config = new Config(appId, queueDir);
         String keyId = null;
         String keySecret = null;
         for (int i = 1; i + 1 < words.length; i += 2) {
             String value = text(words[i + 1]);
-            switch (text(words[i])) {
+            switch (words[i]) {
                 case "lane":
                     config.lane(value);
                     break;

@@ -19,7 +19,7 @@ final class Packet {
     static final int AT = 7;
     static final int CRITICAL = 8;
 
-    /** yukha.h takes a negative duration for none. */
+    /** What yukha.h takes for no duration. */
     static final long NO_DURATION = -1;
 
     /**

@@ -1,0 +1,36 @@
+// swift-tools-version:5.7
+// yukha for SwiftPM. Not built where this project is tested; bindings/objc/README.md says what is.
+import PackageDescription
+
+let package = Package(
+    name: "Yukha",
+    platforms: [.macOS(.v11), .iOS(.v13), .tvOS(.v13), .watchOS(.v7)],
+    products: [
+        .library(name: "Yukha", targets: ["Yukha"]),
+    ],
+    dependencies: [
+        // Used to build alone; no header of it is in ours.
+        .package(url: "https://github.com/nlohmann/json.git", from: "3.11.3"),
+    ],
+    targets: [
+        .target(
+            name: "YukhaCore",
+            dependencies: [.product(name: "nlohmann_json", package: "json")],
+            path: ".",
+            exclude: ["bindings", "examples", "tests", "src/hold/FORMAT.md"],
+            sources: ["src"],
+            publicHeadersPath: "include",
+            cxxSettings: [.headerSearchPath("src")],
+            linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("sqlite3"), .linkedLibrary("z")]
+        ),
+        .target(
+            name: "Yukha",
+            dependencies: ["YukhaCore"],
+            path: "bindings/objc",
+            exclude: ["README.md", "CMakeLists.txt", "sample.m"],
+            sources: ["Yukha.mm"],
+            publicHeadersPath: "include"
+        ),
+    ],
+    cxxLanguageStandard: .cxx17
+)
