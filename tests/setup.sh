@@ -11,7 +11,7 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev 
 packages_of_readers=(python3-venv)
 readers=(jsonschema http-message-signatures duckdb)
 # For the bindings and their tests. Maven brings JUnit and Kotlin by itself.
-packages_of_hosts=(openjdk-17-jdk-headless maven clang gobjc libgnustep-base-dev libblocksruntime-dev luajit love)
+packages_of_hosts=(openjdk-17-jdk-headless maven clang gobjc libgnustep-base-dev make luajit love)
 # For `tests/run.sh all` beyond that.
 packages_of_all=(clang clang-tidy clang-format libclang-rt-14-dev valgrind strace)
 
