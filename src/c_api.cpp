@@ -1,6 +1,7 @@
 // yukha.h over yukha.hpp: maps names and types, holds no logic.
 #include <yukha/yukha.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,10 @@
 #include <vector>
 #include <yukha/yukha.hpp>
 
+#include "compose/text.hpp"
+#include "send/polled_transport.hpp"
+#include "send/verdict.hpp"
+
 using yukha::Code;
 using yukha::Member;
 using yukha::Members;
@@ -17,6 +22,7 @@ using yukha::Status;
 
 struct yukha_tracker {
   yukha::Tracker tracker;
+  std::shared_ptr<yukha::send::PolledTransport> transport;  // of own_transport
   std::mutex mutex;
   std::string last_error;
 
@@ -31,6 +37,12 @@ struct yukha_tracker {
     }
     return static_cast<yukha_result>(status.code());
   }
+};
+
+struct yukha_request {
+  std::shared_ptr<yukha::send::PolledTransport> transport;
+  std::shared_ptr<yukha::send::PolledRequest> request;
+  std::vector<std::string> headers;
 };
 
 struct yukha_sentence {
@@ -96,6 +108,69 @@ yukha_result with_members(yukha_sentence* sentence, Status given, const yukha_me
   }
 }
 
+// As much as fits of a text, with a NUL behind it; returns the whole length.
+size_t copy_text(std::string_view from, char* buffer, size_t size) noexcept {
+  if (buffer != nullptr && size > 0) {
+    const size_t count = from.size() < size ? from.size() : size - 1;
+    std::memcpy(buffer, from.data(), count);
+    buffer[count] = '\0';
+  }
+  return from.size();
+}
+
+Status convert(const yukha_key* keys, size_t count, std::vector<yukha::SigningKey>& list) {
+  if (count > 0 && keys == nullptr) return {Code::bad_argument, "keys"};
+  if (count > 8) return {Code::bad_config, "keys must be 8 at most"};
+  for (size_t i = 0; i < count; ++i) {
+    if (keys[i].id == nullptr) return {Code::bad_argument, "a key without id"};
+    list.push_back({std::string(keys[i].id), std::string(text(keys[i].secret_base64))});
+  }
+  return {};
+}
+
+// Fills what yukha_config has into a Config; `given` is a whole one.
+Status convert(const yukha_config& given, yukha::Config& config) {
+  using std::chrono::milliseconds;
+  config.app_id = text(given.app_id);
+  config.queue_dir = text(given.queue_dir);
+  config.lane = text(given.lane);
+  config.endpoint = text(given.endpoint);
+  if (given.key_id != nullptr || given.key_secret_base64 != nullptr)
+    config.keys.push_back({std::string(text(given.key_id)), std::string(text(given.key_secret_base64))});
+  if (Status status = convert(given.keys, given.key_count, config.keys); !status) return status;
+  config.app_version = text(given.app_version);
+  config.os = text(given.os);
+  config.model = text(given.model);
+  config.locale = text(given.locale);
+  std::vector<Member> device;
+  if (Status status = convert(given.device, given.device_count, device, Code::too_many_members); !status) return status;
+  for (const Member& member : device) config.device.emplace_back(member.name, member.value);
+  config.use_thread = given.no_thread == 0;
+  config.allow_plain_http = given.allow_plain_http != 0;
+  config.collect_device_facts = given.no_device_facts == 0;
+  if (given.upload_interval_ms != 0) config.upload_interval = milliseconds(given.upload_interval_ms);
+  if (given.sync_interval_ms != 0) config.sync_interval = milliseconds(given.sync_interval_ms);
+  if (given.age_max_hours != 0) config.age_max = std::chrono::hours(given.age_max_hours);
+  config.ring_full_wait = milliseconds(given.ring_full_wait_ms);
+  if (given.ring_bytes != 0) config.ring_bytes = static_cast<std::size_t>(given.ring_bytes);
+  if (given.queue_bytes_max != 0) config.queue_bytes_max = given.queue_bytes_max;
+  if (given.batch_lines_max != 0) config.batch_lines_max = given.batch_lines_max;
+  if (given.batch_bytes_max != 0) config.batch_bytes_max = given.batch_bytes_max;
+  config.ca_file = text(given.ca_file);
+  std::string_view pins = text(given.pins);
+  while (!pins.empty()) {
+    const std::size_t end = std::min(pins.find(';'), pins.size());
+    config.pins.emplace_back(pins.substr(0, end));
+    pins.remove_prefix(std::min(end + 1, pins.size()));
+  }
+  config.proxy = text(given.proxy);
+  config.no_proxy = text(given.no_proxy);
+  if (given.connect_timeout_ms != 0) config.connect_timeout = milliseconds(given.connect_timeout_ms);
+  if (given.stall_timeout_ms != 0) config.stall_timeout = milliseconds(given.stall_timeout_ms);
+  if (given.total_timeout_ms != 0) config.total_timeout = milliseconds(given.total_timeout_ms);
+  return {};
+}
+
 template <typename Call>
 yukha_result with_tracker(yukha_tracker* tracker, const Call& call) noexcept {
   if (tracker == nullptr) return YUKHA_BAD_ARGUMENT;
@@ -131,25 +206,18 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
     std::memset(&given, 0, sizeof given);
     std::memcpy(&given, from, from->bytes < sizeof given ? from->bytes : sizeof given);
     yukha::Config config;
-    config.app_id = text(given.app_id);
-    config.queue_dir = text(given.queue_dir);
-    config.lane = text(given.lane);
-    config.endpoint = text(given.endpoint);
-    if (given.key_id != nullptr || given.key_secret_base64 != nullptr)
-      config.keys.push_back({std::string(text(given.key_id)), std::string(text(given.key_secret_base64))});
-    config.app_version = text(given.app_version);
-    config.os = text(given.os);
-    config.model = text(given.model);
-    config.locale = text(given.locale);
-    config.use_thread = given.no_thread == 0;
-    config.allow_plain_http = given.allow_plain_http != 0;
-    config.collect_device_facts = given.no_device_facts == 0;
-    if (given.upload_interval_ms != 0) config.upload_interval = std::chrono::milliseconds(given.upload_interval_ms);
-    if (given.sync_interval_ms != 0) config.sync_interval = std::chrono::milliseconds(given.sync_interval_ms);
-    if (given.age_max_hours != 0) config.age_max = std::chrono::hours(given.age_max_hours);
-    config.ring_full_wait = std::chrono::milliseconds(given.ring_full_wait_ms);
-    if (given.ring_bytes != 0) config.ring_bytes = static_cast<std::size_t>(given.ring_bytes);
-    if (given.queue_bytes_max != 0) config.queue_bytes_max = given.queue_bytes_max;
+    if (Status status = convert(given, config); !status) {
+      answer(handle->note(status));
+      return handle.release();
+    }
+    if (given.own_transport != 0) {
+      handle->transport = std::make_shared<yukha::send::PolledTransport>();
+      config.transport = handle->transport;
+      config.sign = [transport = handle->transport.get()](std::string_view, std::string_view base,
+                                                          std::string& signature) {
+        return transport->postpone_signing(base, signature);
+      };
+    }
     handle->tracker = yukha::Tracker::open(config);
     answer(handle->note(handle->tracker.status()));
     return handle.release();
@@ -285,6 +353,124 @@ yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_
   return YUKHA_OK;
 }
 
+size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size) {
+  if (tracker == nullptr) return copy_text({}, buffer, size);
+  return copy_text(tracker->tracker.stats().last_trouble, buffer, size);
+}
+
+yukha_result yukha_set_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) {
+    std::vector<yukha::SigningKey> list;
+    Status status = convert(keys, count, list);
+    return status ? inner.keys(list) : status;
+  });
+}
+
+size_t yukha_quarantined(yukha_tracker* tracker, uint64_t* number, char* buffer, size_t size) {
+  if (tracker == nullptr || number == nullptr) return copy_text({}, buffer, size);
+  try {
+    const std::vector<yukha::Quarantined> next = tracker->tracker.quarantined(*number, 1);
+    if (next.empty()) return copy_text({}, buffer, size);
+    *number = next[0].number;
+    std::string reason(yukha::compose::write_json_text(next[0].reason, nullptr), '\0');
+    yukha::compose::write_json_text(next[0].reason, reason.data());
+    return copy_text("{\"reason\":\"" + reason + "\",\"sentence\":" + next[0].sentence + "}", buffer, size);
+  } catch (...) {
+    return copy_text({}, buffer, size);
+  }
+}
+
+yukha_result yukha_resend_quarantined(yukha_tracker* tracker, uint64_t number) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.resend_quarantined(number); });
+}
+
+yukha_result yukha_erase_quarantined(yukha_tracker* tracker, uint64_t number) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.erase_quarantined(number); });
+}
+
+yukha_request* yukha_request_take(yukha_tracker* tracker, int64_t wait_ms) {
+  if (tracker == nullptr || !tracker->transport) return nullptr;
+  try {
+    auto handle = std::make_unique<yukha_request>();
+    handle->transport = tracker->transport;
+    handle->request = handle->transport->take(std::chrono::milliseconds(wait_ms));
+    if (!handle->request) return nullptr;
+    for (const yukha::HttpHeader& header : handle->request->headers) {
+      handle->headers.push_back(header.name + ": " + header.value);
+    }
+    return handle.release();
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+const char* yukha_request_url(const yukha_request* request) {
+  return request == nullptr ? nullptr : request->request->url.c_str();
+}
+
+const char* yukha_request_header(const yukha_request* request, size_t number) {
+  return request == nullptr || number >= request->headers.size() ? nullptr : request->headers[number].c_str();
+}
+
+const void* yukha_request_body(const yukha_request* request, size_t* size) {
+  if (size != nullptr) *size = request == nullptr ? 0 : request->request->body.size();
+  return request == nullptr ? nullptr : request->request->body.data();
+}
+
+int64_t yukha_request_timeout_ms(const yukha_request* request) {
+  return request == nullptr ? 0 : request->request->total_timeout_ms;
+}
+
+const char* yukha_request_signature_base(const yukha_request* request) {
+  if (request == nullptr || request->request->signature_base.empty()) return nullptr;
+  return request->request->signature_base.c_str();
+}
+
+int32_t yukha_request_wanted(const yukha_request* request) {
+  return request != nullptr && request->transport->wanted(*request->request) ? 1 : 0;
+}
+
+yukha_result yukha_request_answer(yukha_request* request, int32_t status, const char* const* headers, size_t count,
+                                  const void* body, size_t size) {
+  constexpr size_t headers_max = 1000;
+  if (request == nullptr || (headers == nullptr && count > 0) || (body == nullptr && size > 0)) {
+    return YUKHA_BAD_ARGUMENT;
+  }
+  try {
+    yukha::HttpAnswer answer;
+    answer.status = status;
+    size_t bytes = size;
+    for (size_t i = 0; i < count && i < headers_max; ++i) {
+      if (headers[i] == nullptr) return YUKHA_BAD_ARGUMENT;
+      const std::string_view line = headers[i];
+      bytes += line.size();
+      yukha::HttpHeader header;
+      if (yukha::send::read_header(line, header)) answer.headers.push_back(std::move(header));
+    }
+    const std::string_view content =
+        size == 0 ? std::string_view() : std::string_view(static_cast<const char*>(body), size);
+    if (bytes > request->request->answer_bytes_max || count > headers_max || status < 0 || status > 999) {
+      answer = {};
+      answer.error = "the answer is too large, or none of HTTP";
+    } else if (status == 0) {
+      answer.error = content.substr(0, 300);
+    } else {
+      answer.body = content;
+    }
+    return request->transport->answer(*request->request, std::move(answer)) ? YUKHA_OK : YUKHA_CLOSED;
+  } catch (...) {
+    return YUKHA_OUT_OF_MEMORY;
+  }
+}
+
+void yukha_request_free(yukha_request* request) {
+  if (request == nullptr) return;
+  yukha::HttpAnswer none;
+  none.error = "the host gave the request up";
+  request->transport->answer(*request->request, std::move(none));
+  delete request;
+}
+
 int64_t yukha_work(yukha_tracker* tracker, int64_t budget_ms) {
   return tracker == nullptr ? -1 : tracker->tracker.work(std::chrono::milliseconds(budget_ms)).count();
 }
@@ -295,18 +481,15 @@ yukha_result yukha_close(yukha_tracker* tracker, int64_t deadline_ms) {
 }
 
 void yukha_free(yukha_tracker* tracker) {
+  // Whoever waits for a request on another thread gets none and comes back.
+  if (tracker != nullptr && tracker->transport) tracker->transport->end();
   delete tracker;
 }
 
 size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size) {
-  if (tracker == nullptr) return 0;
+  if (tracker == nullptr) return copy_text({}, buffer, size);
   const std::lock_guard<std::mutex> lock(tracker->mutex);
-  if (buffer != nullptr && size > 0) {
-    const size_t count = tracker->last_error.size() < size ? tracker->last_error.size() : size - 1;
-    std::memcpy(buffer, tracker->last_error.data(), count);
-    buffer[count] = '\0';
-  }
-  return tracker->last_error.size();
+  return copy_text(tracker->last_error, buffer, size);
 }
 
 const char* yukha_result_name(yukha_result result) {

@@ -6,6 +6,7 @@
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
+#include "send/base64.hpp"
 #include "send/curl_transport.hpp"
 #include "system/device.hpp"
 
@@ -38,6 +39,35 @@ bool is_lane_name(const std::string& name) {
     if (!word && (i == 0 || (c != '_' && c != '-'))) return false;
   }
   return true;
+}
+
+bool is_text_setting(const std::string& text) {
+  return text.size() <= 2048 && std::none_of(text.begin(), text.end(), [](char c) { return c >= 0 && c < 0x20; });
+}
+
+Status check_network(const Config& config) {
+  using std::chrono::milliseconds;
+  using std::chrono::minutes;
+  using std::chrono::seconds;
+  if (!is_text_setting(config.ca_file)) return out_of_range("ca_file", "a path");
+  if (!is_text_setting(config.proxy)) return out_of_range("proxy", "a URL");
+  if (!is_text_setting(config.no_proxy)) return out_of_range("no_proxy", "hosts separated by commas");
+  if (config.pins.size() > 8) return out_of_range("pins", "8 at most");
+  for (const std::string& pin : config.pins) {
+    const std::string before = "sha256//";
+    std::string digest;
+    if (pin.compare(0, before.size(), before) != 0 || !send::from_base64(pin.substr(before.size()), digest) ||
+        digest.size() != 32) {
+      return out_of_range("pins", "sha256// and the base64 of 32 bytes each");
+    }
+  }
+  if (!between<milliseconds>(config.connect_timeout, seconds(1), minutes(1)))
+    return out_of_range("connect_timeout", "1 s to 1 min");
+  if (!between<milliseconds>(config.stall_timeout, seconds(1), minutes(5)))
+    return out_of_range("stall_timeout", "1 s to 5 min");
+  if (!between<milliseconds>(config.total_timeout, seconds(1), minutes(10)))
+    return out_of_range("total_timeout", "1 s to 10 min");
+  return {};
 }
 
 // The parts of a sentence the library writes itself.
@@ -103,12 +133,13 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   if (!between<std::size_t>(config.batch_bytes_max, 33 << 10, 1'000'000)) {
     return out_of_range("batch_bytes_max", "33 KiB to 1,000,000");
   }
-  if (config.keys.size() > 8) return {Code::bad_config, "keys must be 8 at most"};
-  for (const SigningKey& from : config.keys) {
-    send::Key key;
-    if (Status status = send::decode_key(from, key); !status) return status;
-    settings.keys.push_back(std::move(key));
-  }
+  if (Status status = send::decode_keys(config.keys, config.sign != nullptr, settings.keys); !status) return status;
+  settings.sign = config.sign;
+  settings.provide_keys = config.provide_keys;
+  if (Status status = check_network(config); !status) return status;
+  settings.connect_timeout = config.connect_timeout;
+  settings.stall_timeout = config.stall_timeout;
+  settings.total_timeout = config.total_timeout;
   settings.sends = !config.endpoint.empty();
   if (settings.sends) {
     if (Status status = send::parse_endpoint(config.endpoint, config.allow_plain_http, settings.endpoint); !status)
@@ -212,7 +243,10 @@ void Core::open_lane(const Config& config) {
   consent_ = directory_.state().consent;
   begin_run();
 
-  if (!transport_) transport_ = send::make_curl_transport();
+  if (!transport_) {
+    transport_ = send::make_curl_transport(
+        {config.ca_file, config.pins, config.proxy, settings_.endpoint.loopback ? "*" : config.no_proxy});
+  }
   if (!transport_) {
     status_ = Status(Code::out_of_memory, "the HTTP transport");
     lane_.reset();
@@ -466,7 +500,7 @@ Status Core::flush(std::chrono::milliseconds deadline) {
     Lock orders(orders_);
     if (--flushes_ == 0) order_.flush = 0;
   }
-  return flushed ? Status() : Status(Code::still_waiting);
+  return flushed ? Status() : Status(Code::still_waiting, stats().last_trouble);
 }
 
 Stats Core::stats() {
@@ -495,6 +529,48 @@ Stats Core::stats() {
   stats.refused_closed = refused_closed_.load(std::memory_order_relaxed);
   stats.refused = stats.refused_ring_full + stats.refused_consent + stats.refused_invalid + stats.refused_closed;
   return stats;
+}
+
+// Between two of the worker's steps, and wakes it: there may be something to send now.
+template <typename Call>
+Status Core::with_worker(const Call& call) {
+  if (Status status = check_open(); !status) return status;
+  transport_->wake();
+  Status status;
+  {
+    Lock work(work_);
+    if (!worker_) return Code::closed;
+    status = call(*worker_);
+    Lock orders(orders_);
+    progress_ = worker_->progress();
+  }
+  transport_->wake();
+  return status;
+}
+
+std::vector<Quarantined> Core::quarantined(std::uint64_t after, std::size_t most) {
+  std::vector<Quarantined> all;
+  if (!check_open()) return all;
+  Lock work(work_);
+  if (worker_) all = worker_->quarantined(after, most);
+  return all;
+}
+
+Status Core::resend_quarantined(std::uint64_t number) {
+  return with_worker([number](send::Worker& worker) { return worker.resend_quarantined(number); });
+}
+
+Status Core::erase_quarantined(std::uint64_t number) {
+  return with_worker([number](send::Worker& worker) { return worker.erase_quarantined(number); });
+}
+
+Status Core::set_keys(const std::vector<SigningKey>& from) {
+  std::vector<send::Key> keys;
+  if (Status status = send::decode_keys(from, settings_.sign != nullptr, keys); !status) return status;
+  return with_worker([&keys](send::Worker& worker) {
+    worker.set_keys(std::move(keys));
+    return Status();
+  });
 }
 
 std::chrono::milliseconds Core::work(std::chrono::milliseconds budget) {
@@ -631,8 +707,10 @@ void Core::thread_main() noexcept {
     } catch (...) {
       // Out of memory, or a transport that throws. Nothing was committed that was not whole; it is tried again.
       log(LogLevel::error, "the worker ran out of memory and tries again");
-      std::this_thread::sleep_for(std::chrono::seconds(1));
-      goes_on = !finished_closing();
+      const std::int64_t until = clock_.monotonic_ms() + 1000;
+      Lock orders(orders_);
+      while (!order_.close && clock_.monotonic_ms() < until) told_.wait_for(orders_, std::chrono::milliseconds(100));
+      goes_on = !order_.close || clock_.monotonic_ms() < close_by_ms_;
     }
   }
   Lock orders(orders_);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <yukha/config.hpp>
 #include <yukha/event.hpp>
@@ -59,6 +60,10 @@ class Core final : private send::WorkerHost {
   Status erase();
   Status flush(std::chrono::milliseconds deadline);
   Stats stats();
+  std::vector<Quarantined> quarantined(std::uint64_t after, std::size_t most);
+  Status resend_quarantined(std::uint64_t number);
+  Status erase_quarantined(std::uint64_t number);
+  Status set_keys(const std::vector<SigningKey>& from);
   std::chrono::milliseconds work(std::chrono::milliseconds budget);
   Status close(std::chrono::milliseconds deadline);
 
@@ -72,6 +77,8 @@ class Core final : private send::WorkerHost {
   Status check_open() const;
   Status refuse(hold::Refusal why, Status status) YUKHA_REQUIRES(intake_);
   bool wait_for_room(std::int64_t until_ms);
+  template <typename Call>
+  Status with_worker(const Call& call);
 
   void thread_main() noexcept;
   bool turn();

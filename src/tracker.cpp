@@ -97,6 +97,27 @@ Stats Tracker::stats() const noexcept {
   return stats;
 }
 
+std::vector<Quarantined> Tracker::quarantined(std::uint64_t after, std::size_t most) const noexcept {
+  std::vector<Quarantined> all;
+  static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
+    all = core.quarantined(after, most);
+    return Status();
+  }));
+  return all;
+}
+
+Status Tracker::resend_quarantined(std::uint64_t number) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.resend_quarantined(number); });
+}
+
+Status Tracker::erase_quarantined(std::uint64_t number) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.erase_quarantined(number); });
+}
+
+Status Tracker::keys(const std::vector<SigningKey>& keys) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.set_keys(keys); });
+}
+
 std::chrono::milliseconds Tracker::work(std::chrono::milliseconds budget) noexcept {
   std::chrono::milliseconds wait(-1);
   static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {

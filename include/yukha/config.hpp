@@ -22,12 +22,26 @@ enum class LogLevel : std::int32_t { error = 1, warning = 2, info = 3, debug = 4
 // Threads: the app's and the worker's; it must not call the tracker. Blocks: the caller for as long as it runs.
 using LogFunction = std::function<void(LogLevel level, std::string_view text)>;
 
-// A shared secret that signs requests (RFC 9421, hmac-sha256). Inside an app it proves which app build sent a request,
-// not which person: whoever has the app can read it.
+// A shared secret that signs requests (RFC 9421, hmac-sha256). The endpoint then knows that whoever sent a batch had
+// the secret, and that nobody changed the batch on its way. It does not know who that was: a secret that is shipped
+// inside an app can be read by everybody who has the app, and used to send made-up sentences. A key for each
+// installation, given by your own server once a user is known (KeyFunction, Tracker::keys), can at least be revoked one
+// by one.
 struct SigningKey {
   std::string id;             // sent as keyid: 1 to 128 printable ASCII characters without quote and backslash
-  std::string secret_base64;  // 16 to 256 bytes once decoded; 32 are usual
+  std::string secret_base64;  // 16 to 256 bytes once decoded; 32 are usual. Empty: Config::sign has the secret
 };
+
+// Signs for a key whose secret the app keeps elsewhere (Android Keystore, Secure Enclave, a server). Puts the 32 bytes
+// of HMAC-SHA256 over `base` into `signature`, or returns false when it cannot now: nothing is sent then, and it is
+// asked again after a back-off. Threads: the worker's, or the one that calls Tracker::work(); it must not call the
+// tracker. Blocks: sending, for as long as it runs.
+using SignFunction = std::function<bool(std::string_view key_id, std::string_view base, std::string& signature)>;
+
+// Gives the keys to sign with from now on: asked before the first request when Config::keys is empty, and when the
+// endpoint knows none of those at hand. Empty: none now, and it is asked again after a back-off. Keys that cannot be
+// used count as none and are logged. Threads and Blocks: as SignFunction.
+using KeyFunction = std::function<std::vector<SigningKey>()>;
 
 struct Config {
   // Names the app in locations (app://<app_id>/FEED): [a-z0-9][a-z0-9.-]{0,127}. Required.
@@ -46,8 +60,25 @@ struct Config {
   // Plain http is for loopback; anywhere else it must be asked for here, and is logged at every open().
   bool allow_plain_http = false;
   // The keys a request may be signed with, the preferred one first; the next is tried when the endpoint does not know
-  // it.
+  // it. Two are what a rotation needs. At most 8; none: requests are not signed, unless `provide_keys` has some.
   std::vector<SigningKey> keys;
+  SignFunction sign;         // for keys without a secret
+  KeyFunction provide_keys;  // empty: `keys` is all there is
+
+  // The network. A transport of the app's own sees the three deadlines in each request; the rest is libcurl's.
+  // Verification of certificates cannot be switched off, and TLS is 1.2 at least.
+  std::string ca_file;  // PEM certificates to trust instead of the system's
+  std::vector<std::string>
+      pins;              // sha256//<base64 of the SHA-256 of a public key>: the endpoint must have one of
+                         // these, besides a valid certificate. The next key's pin belongs here in time; 8 at most
+  std::string proxy;     // [http|https|socks5h]://[name:password@]host:port; empty: as the environment says
+  std::string no_proxy;  // hosts reached without it, separated by commas, * for all; loopback always is
+  // Look-up, connection and TLS together (libcurl gives the look-up no deadline of its own). 1 s to 1 min.
+  std::chrono::milliseconds connect_timeout{10'000};
+  // How long next to nothing may come or go. It must be longer than the endpoint takes to answer. 1 s to 5 min.
+  std::chrono::milliseconds stall_timeout{30'000};
+  // The whole request. What is slower is given up and sent again. 1 s to 10 min.
+  std::chrono::milliseconds total_timeout{60'000};
 
   // Facts about the device that go with every sentence (device.<name>). `os`, `model` and `locale` are found out when
   // left empty and `collect_device_facts` is on; `app_version` only the app can know. Nothing else is collected.

@@ -28,6 +28,7 @@ struct HttpRequest {
   std::vector<HttpHeader> headers;
   std::string_view body;
   std::chrono::milliseconds connect_timeout{10'000};  // look-up, connection and TLS together
+  std::chrono::milliseconds stall_timeout{30'000};    // without a byte to or from the endpoint
   std::chrono::milliseconds total_timeout{60'000};    // from start() to the last byte of the answer
   std::size_t answer_bytes_max = 1'048'576;           // a longer answer counts as no answer
 };

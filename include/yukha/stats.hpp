@@ -32,6 +32,13 @@ struct Stats {
   std::string last_trouble;          // the latest verdict that was no delivery, for a person; empty after a delivery
 };
 
+// A sentence that the endpoint refused for good.
+struct Quarantined {
+  std::uint64_t number = 0;  // names it for as long as it is in quarantine
+  std::string reason;        // the endpoint's words, or what it was refused with
+  std::string sentence;      // its line of JSON, as it was sent
+};
+
 }  // namespace yukha
 
 #endif  // YUKHA_STATS_HPP

@@ -3,8 +3,11 @@
 #define YUKHA_TRACKER_HPP
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include <yukha/config.hpp>
 #include <yukha/event.hpp>
@@ -67,13 +70,29 @@ class Tracker {
   // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
   Status erase() noexcept;
 
-  // Delivers what is here now: ok when all of it was, still_waiting at the deadline.
+  // Delivers what is here now: ok when all of it was, still_waiting at the deadline, with the last trouble as detail.
   // It may end a back-off early, at most once in 10 s.
   // Threads: any. Blocks: up to deadline.
   Status flush(std::chrono::milliseconds deadline) noexcept;
 
   // Threads: any. Blocks: never for longer than a few memory reads.
   Stats stats() const noexcept;
+
+  // What the endpoint refused for good, of this tracker's lane: at most `most` sentences with a number above `after`,
+  // in the order of their numbers. They stay until they are sent again, erased, too old or in the way of others.
+  // Threads: any. Blocks: for a few disk reads.
+  std::vector<Quarantined> quarantined(std::uint64_t after = 0, std::size_t most = 100) const noexcept;
+  // One of them, or all for number 0, waits to be sent again, under a new key. bad_argument: there is no such number.
+  // Threads: any. Blocks: for a disk write.
+  Status resend_quarantined(std::uint64_t number = 0) noexcept;
+  // Removes one of them, or all for number 0; they count as erased.
+  // Threads: any. Blocks: for a few disk writes.
+  Status erase_quarantined(std::uint64_t number = 0) noexcept;
+
+  // Signs with these keys from now on, in place of the config's: after a login, or when yours were rotated. bad_key or
+  // bad_config: the ones before stay. It may end a back-off early, at most once in 10 s.
+  // Threads: any. Blocks: for a worker's step, that is for a few disk writes.
+  Status keys(const std::vector<SigningKey>& keys) noexcept;
 
   // For hosts without a thread to spare (Config::use_thread false): does what is due, waits at most `budget` for the
   // network, and returns how long until there is more to do (negative: nothing until the next sentence).

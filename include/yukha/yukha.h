@@ -2,8 +2,8 @@
  *
  * Text is UTF-8 and borrowed for the call. Where a size stands beside it, 0 says that it ends with NUL; any other size
  * is in bytes, and NUL may be among them. Invalid UTF-8 becomes U+FFFD. A handle comes from a function that ends in
- * _open or _new and goes to the one that ends in _free; nothing else gives or takes ownership. NULL is no handle and
- * no text: it is answered with YUKHA_BAD_ARGUMENT, not followed. An empty text is "". */
+ * _open, _new or _take and goes to the one that ends in _free; nothing else gives or takes ownership. NULL is no handle
+ * and no text: it is answered with YUKHA_BAD_ARGUMENT, not followed. An empty text is "". */
 #ifndef YUKHA_YUKHA_H
 #define YUKHA_YUKHA_H
 
@@ -58,6 +58,21 @@ enum { YUKHA_GRANTED = 0, YUKHA_PENDING = 1, YUKHA_DENIED = 2 };
 
 typedef struct yukha_tracker yukha_tracker;
 typedef struct yukha_sentence yukha_sentence;
+typedef struct yukha_request yukha_request;
+
+/* A further fact about a part: name, value, and the value's size (0: it ends with NUL). */
+typedef struct yukha_member {
+  const char* name;
+  const char* value;
+  size_t value_size;
+} yukha_member;
+
+/* A secret that signs requests; config.hpp says what it proves and what not. An empty secret is for own_transport: the
+ * host signs. */
+typedef struct yukha_key {
+  const char* id;
+  const char* secret_base64;
+} yukha_key;
 
 /* The settings a C host needs; 0 or NULL leaves a default. Fill it with yukha_config_init, which writes `bytes`: so a
  * library of another version knows which of them are there. */
@@ -82,14 +97,21 @@ typedef struct yukha_config {
   uint32_t age_max_hours;
   uint64_t ring_bytes;
   uint64_t queue_bytes_max;
+  const yukha_key* keys; /* after key_id, in the order in which they are tried */
+  size_t key_count;
+  const yukha_member* device; /* more facts about the device, for every sentence */
+  size_t device_count;
+  uint32_t batch_lines_max;
+  uint32_t batch_bytes_max;
+  const char* ca_file; /* config.hpp has the words for the network */
+  const char* pins;    /* several are separated by ; */
+  const char* proxy;
+  const char* no_proxy;
+  uint32_t connect_timeout_ms;
+  uint32_t stall_timeout_ms;
+  uint32_t total_timeout_ms;
+  uint32_t own_transport; /* 1: the host brings requests to the endpoint, see yukha_request_take */
 } yukha_config;
-
-/* A further fact about a part: name, value, and the value's size (0: it ends with NUL). */
-typedef struct yukha_member {
-  const char* name;
-  const char* value;
-  size_t value_size;
-} yukha_member;
 
 /* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */
 typedef struct yukha_stats {
@@ -165,6 +187,44 @@ yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms);
 
 /* Fills as much of `stats` as `bytes` allows. Threads: any. Blocks: never. */
 yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes);
+
+/* What went wrong at the last attempt to deliver, and empty after one that did. Copies as yukha_last_error.
+ * Threads: any. Blocks: never. */
+size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size);
+
+/* Signs with these keys from now on, in place of the config's. Threads: any. Blocks: for a few disk writes. */
+yukha_result yukha_set_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count);
+
+/* The sentence in quarantine with the next number above *number, which becomes its number; the first is above 0. Copies
+ * {"reason":"...","sentence":{...}} as yukha_last_error does and returns its whole length; 0 when there are no more.
+ * Threads: any. Blocks: for a disk read. */
+size_t yukha_quarantined(yukha_tracker* tracker, uint64_t* number, char* buffer, size_t size);
+/* One of them, or all for number 0: is sent again under a new key, or is removed and counts as erased.
+ * Threads: any. Blocks: for a few disk writes. */
+yukha_result yukha_resend_quarantined(yukha_tracker* tracker, uint64_t number);
+yukha_result yukha_erase_quarantined(yukha_tracker* tracker, uint64_t number);
+
+/* For own_transport: the request that waits to be POSTed, or NULL after wait_ms without one. The host sends url,
+ * headers and body as they are, follows no redirect, and brings the answer with yukha_request_answer. What it is given
+ * stays until yukha_request_free, which also gives up a request without an answer: so does time, total_timeout_ms after
+ * it was made. There is one request at a time. Threads: any. Blocks: up to wait_ms. */
+yukha_request* yukha_request_take(yukha_tracker* tracker, int64_t wait_ms);
+/* Threads: one at a time for each request. Blocks: never. */
+const char* yukha_request_url(const yukha_request* request);
+/* The header with this number from 0, as "Name: value"; NULL behind the last. */
+const char* yukha_request_header(const yukha_request* request, size_t number);
+const void* yukha_request_body(const yukha_request* request, size_t* size);
+int64_t yukha_request_timeout_ms(const yukha_request* request);
+/* For a key without a secret: HMAC-SHA256 over this, in base64, belongs into the header "Signature: yukha=:<it>:". NULL
+ * when the request is signed. */
+const char* yukha_request_signature_base(const yukha_request* request);
+/* 1 while somebody waits for the answer, 0 when it may be dropped. */
+int32_t yukha_request_wanted(const yukha_request* request);
+/* The answer whole: status, headers as "Name: value", body. Status 0 means that none came, or not all of it; the body
+ * then says why. YUKHA_CLOSED: nobody waits for it any more. */
+yukha_result yukha_request_answer(yukha_request* request, int32_t status, const char* const* headers, size_t count,
+                                  const void* body, size_t size);
+void yukha_request_free(yukha_request* request);
 
 /* For a host without a thread to spare: does what is due; returns the milliseconds until there is more, negative for
  * nothing. Threads: any, one at a time. Blocks: up to budget_ms, plus disk writes. */

@@ -557,6 +557,42 @@ bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>&
   return true;
 }
 
+bool Queue::next_quarantined(std::int64_t after, std::int64_t& number, Rejected& rejected) {
+  Statement next(database_, "SELECT id, sentence_id, reason, line FROM quarantine WHERE id > ? ORDER BY id LIMIT 1");
+  if (!next.bind(after).row()) return false;
+  number = next.number(0);
+  rejected = {std::string(next.text(1)), std::string(next.text(2)), std::string(next.blob(3)), false};
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::unquarantine(const std::vector<std::int64_t>& numbers, NewBatch& batch) {
+  Ledger ledger = ledger_;
+  ledger.quarantined -= std::min<std::uint64_t>(numbers.size(), ledger.quarantined);
+  batch.facts.opening = opening_;
+  Transaction transaction(database_, Durable::no);
+  for (const std::int64_t number : numbers) remove_row("quarantine", number);
+  insert_batch(batch);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  ledger_ = ledger;
+  sealed_at_sync_ = database_.syncs();
+  remember_batch(batch.facts);
+  return true;
+}
+
+bool Queue::erase_quarantined(const std::vector<std::int64_t>& numbers) {
+  Ledger ledger = ledger_;
+  const auto gone = std::min<std::uint64_t>(numbers.size(), ledger.quarantined);
+  ledger.quarantined -= gone;
+  ledger.erased += gone;
+  Transaction transaction(database_, Durable::yes);
+  for (const std::int64_t number : numbers) remove_row("quarantine", number);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  ledger_ = ledger;
+  return true;
+}
+
 bool Queue::set_bisect(std::int64_t id, Bisect bisect) {
   Transaction transaction(database_, Durable::no);
   Statement(database_, "UPDATE batch SET bisect = ? WHERE id = ?")

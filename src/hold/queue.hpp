@@ -145,6 +145,13 @@ class Queue {
   // Behind all others of its priority.
   void to_the_back(std::int64_t id);
 
+  // The first quarantined line with a number above `after`; false when there is none, or it cannot be read.
+  bool next_quarantined(std::int64_t after, std::int64_t& number, Rejected& rejected);
+  // Quarantined lines wait again, as the one batch that `batch` is. Not synced, as seal().
+  bool unquarantine(const std::vector<std::int64_t>& numbers, NewBatch& batch);
+  // They are gone, and counted as erased. Synced when it returns true.
+  bool erase_quarantined(const std::vector<std::int64_t>& numbers);
+
   // Gives up what is older than allowed, or the oldest until `bytes_to_free` are free; never `in_flight`.
   bool evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight);
   bool evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight);

@@ -6,8 +6,12 @@
 #include <atomic>
 #include <mutex>
 
+#include "send/verdict.hpp"
+
 namespace yukha::send {
 namespace {
+
+constexpr long stall_bytes_per_s = 64;  // who answers more slowly than this drips
 
 // libcurl wants to be set up once a process, by one thread at a time; it is never torn down, because others in the
 // process may use it too.
@@ -20,7 +24,9 @@ bool set_up_curl() {
 
 class CurlTransport final : public HttpTransport {
  public:
-  CurlTransport() noexcept : multi_(curl_multi_init()) {}
+  explicit CurlTransport(const CurlSettings& settings) : settings_(settings), multi_(curl_multi_init()) {
+    for (const std::string& pin : settings_.pins) pins_ += (pins_.empty() ? "" : ";") + pin;
+  }
   ~CurlTransport() override {
     cancel();
     if (easy_ != nullptr) curl_easy_cleanup(easy_);
@@ -45,6 +51,8 @@ class CurlTransport final : public HttpTransport {
   bool take_result();
   void end();
 
+  const CurlSettings settings_;
+  std::string pins_;  // as libcurl wants them
   CURLM* multi_;
   CURL* easy_ = nullptr;
   curl_slist* headers_ = nullptr;
@@ -63,23 +71,13 @@ std::size_t CurlTransport::on_header(char* line, std::size_t, std::size_t size, 
   if (transport->answer_bytes_ > transport->answer_bytes_max_) return 0;
   try {
     std::string_view text(line, size);
-    while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
     if (text.rfind("HTTP/", 0) == 0) {
       // A new status line: what came before it was an interim answer.
       transport->answer_.headers.clear();
       return size;
     }
-    const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return size;
     HttpHeader header;
-    header.name = text.substr(0, colon);
-    std::transform(header.name.begin(), header.name.end(), header.name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    text.remove_prefix(colon + 1);
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    header.value = text;
-    transport->answer_.headers.push_back(std::move(header));
+    if (read_header(text, header)) transport->answer_.headers.push_back(std::move(header));
     return size;
   } catch (...) {
     return 0;
@@ -145,8 +143,21 @@ void CurlTransport::start(const HttpRequest& request) {
   // No signals in the host's process, and a look-up that hangs must not hold up cancel().
   good &= set(CURLOPT_NOSIGNAL, 1L);
   good &= set(CURLOPT_QUICK_EXIT, 1L);
+  if (!settings_.ca_file.empty()) {
+    good &= set(CURLOPT_CAINFO, settings_.ca_file.c_str());
+    good &= set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // instead of the system's, not beside them
+  }
+  if (!pins_.empty()) good &= set(CURLOPT_PINNEDPUBLICKEY, pins_.c_str());
+  if (!settings_.proxy.empty()) good &= set(CURLOPT_PROXY, settings_.proxy.c_str());
+  if (!settings_.no_proxy.empty()) good &= set(CURLOPT_NOPROXY, settings_.no_proxy.c_str());
+  // A proxy in front of the endpoint's TLS may have a certificate of its own, and it is verified, too.
+  good &= set(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+  good &= set(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
   good &= set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
   good &= set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.total_timeout.count()));
+  // libcurl measures the stall in whole seconds, over the bytes of both directions.
+  good &= set(CURLOPT_LOW_SPEED_LIMIT, stall_bytes_per_s);
+  good &= set(CURLOPT_LOW_SPEED_TIME, static_cast<long>((request.stall_timeout.count() + 999) / 1000));
   // The endpoint and everything between must notice a silent peer before the system's two hours.
   good &= set(CURLOPT_TCP_KEEPALIVE, 1L);
   good &= set(CURLOPT_TCP_NODELAY, 1L);
@@ -206,9 +217,9 @@ void CurlTransport::end() {
 
 }  // namespace
 
-std::shared_ptr<HttpTransport> make_curl_transport() {
+std::shared_ptr<HttpTransport> make_curl_transport(const CurlSettings& settings) {
   if (!set_up_curl()) return nullptr;
-  auto transport = std::make_shared<CurlTransport>();
+  auto transport = std::make_shared<CurlTransport>(settings);
   return transport->usable() ? transport : nullptr;
 }
 

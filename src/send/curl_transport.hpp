@@ -2,12 +2,22 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <yukha/http_transport.hpp>
 
 namespace yukha::send {
 
+// As Config has them, checked.
+struct CurlSettings {
+  std::string ca_file;
+  std::vector<std::string> pins;
+  std::string proxy;
+  std::string no_proxy;
+};
+
 // nullptr when libcurl cannot be set up.
-std::shared_ptr<HttpTransport> make_curl_transport();
+std::shared_ptr<HttpTransport> make_curl_transport(const CurlSettings& settings);
 
 }  // namespace yukha::send

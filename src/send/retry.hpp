@@ -24,6 +24,14 @@ inline std::int64_t wait_after(std::int64_t failures, system::QuickDice& dice, c
   return static_cast<std::int64_t>(dice.up_to(static_cast<std::uint64_t>(std::min(ceiling, backoff.most_ms))));
 }
 
+// How long a verdict leaves the endpoint in peace. What it asks for itself comes before the jitter, not instead of it:
+// a fleet that was told the same second must not come back in it.
+inline std::int64_t rest_after(std::int64_t failures, system::QuickDice& dice, const Backoff& backoff,
+                               std::optional<std::int64_t> retry_after_ms) noexcept {
+  constexpr std::int64_t most_ms = 3'600'000;
+  return std::min(retry_after_ms.value_or(0) + wait_after(failures, dice, backoff), most_ms);
+}
+
 // The offset from the device's wall clock to true time, learnt from the endpoint's Date. An answer's Date was true at
 // some moment between sending and receiving, and cut to its second; each further answer narrows the range. It is kept
 // against the monotonic clock and forgotten when the wall clock jumps.

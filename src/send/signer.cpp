@@ -12,18 +12,30 @@ std::string_view bytes_of(const system::Sha256& digest) {
 
 }  // namespace
 
-Status decode_key(const SigningKey& from, Key& key) {
+Status decode_key(const SigningKey& from, bool app_signs, Key& key) {
   if (from.id.empty() || from.id.size() > 128) return {Code::bad_key, "its id must have 1 to 128 characters"};
   for (const char c : from.id) {
     if (c < 0x20 || c > 0x7E || c == '"' || c == '\\') {
       return {Code::bad_key, "its id must be printable ASCII without quote and backslash"};
     }
   }
+  key.id = from.id;
+  key.secret.clear();
+  if (from.secret_base64.empty() && app_signs) return {};
   if (!from_base64(from.secret_base64, key.secret)) return {Code::bad_key, from.id + ": the secret is not base64"};
   if (key.secret.size() < 16 || key.secret.size() > 256) {
     return {Code::bad_key, from.id + ": the secret must have 16 to 256 bytes"};
   }
-  key.id = from.id;
+  return {};
+}
+
+Status decode_keys(const std::vector<SigningKey>& from, bool app_signs, std::vector<Key>& keys) {
+  if (from.size() > 8) return {Code::bad_config, "keys must be 8 at most"};
+  std::vector<Key> all(from.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (Status status = decode_key(from[i], app_signs, all[i]); !status) return status;
+  }
+  keys = std::move(all);
   return {};
 }
 
@@ -40,8 +52,9 @@ std::string content_digest(std::string_view body) {
   return "sha-256=:" + to_base64(bytes_of(system::sha256(body))) + ":";
 }
 
-std::vector<HttpHeader> request_headers(const Endpoint& endpoint, const RequestFacts& facts, const Key* key) {
-  std::vector<HttpHeader> headers;
+bool request_headers(const Endpoint& endpoint, const RequestFacts& facts, const Key* key, const SignFunction& sign,
+                     std::vector<HttpHeader>& headers) {
+  headers.clear();
   std::string clock = std::to_string(facts.unix_ms);
   if (facts.offset_ms) clock += ";offset=" + std::to_string(*facts.offset_ms);
   const std::string digest = content_digest(facts.body);
@@ -51,7 +64,7 @@ std::vector<HttpHeader> request_headers(const Endpoint& endpoint, const RequestF
   headers.push_back({"Idempotency-Key", idempotency_key});
   headers.push_back({"Yukha-Clock", clock});
   headers.push_back({"Content-Digest", digest});
-  if (key == nullptr) return headers;
+  if (key == nullptr) return true;
 
   const std::vector<std::pair<std::string, std::string>> components = {
       {"@method", "POST"},
@@ -72,11 +85,16 @@ std::vector<HttpHeader> request_headers(const Endpoint& endpoint, const RequestF
   const std::string nonce = to_base64({reinterpret_cast<const char*>(facts.nonce), sizeof facts.nonce});
   parameters += ");created=" + std::to_string(true_ms / 1000) + ";nonce=\"" + nonce + "\";keyid=\"" + key->id +
                 "\";alg=\"hmac-sha256\";tag=\"yukha-v1\"";
-  const std::string signature =
-      to_base64(bytes_of(system::hmac_sha256(key->secret, signature_base(components, parameters))));
+  const std::string base = signature_base(components, parameters);
+  std::string signature;
+  if (!key->secret.empty()) {
+    signature = bytes_of(system::hmac_sha256(key->secret, base));
+  } else if (!sign || !sign(key->id, base, signature) || signature.size() != std::tuple_size<system::Sha256>::value) {
+    return false;
+  }
   headers.push_back({"Signature-Input", "yukha=" + parameters});
-  headers.push_back({"Signature", "yukha=:" + signature + ":"});
-  return headers;
+  headers.push_back({"Signature", "yukha=:" + to_base64(signature) + ":"});
+  return true;
 }
 
 }  // namespace yukha::send

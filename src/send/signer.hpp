@@ -18,11 +18,13 @@ namespace yukha::send {
 
 struct Key {
   std::string id;
-  std::string secret;  // decoded
+  std::string secret;  // decoded; empty: the app signs
 };
 
-// bad_key with what is wrong with it; never with the secret.
-Status decode_key(const SigningKey& from, Key& key);
+// bad_key with what is wrong with it; never with the secret. An empty secret is one when `app_signs`.
+Status decode_key(const SigningKey& from, bool app_signs, Key& key);
+// All of them, or none: bad_config when they are too many.
+Status decode_keys(const std::vector<SigningKey>& from, bool app_signs, std::vector<Key>& keys);
 
 // The signature base of RFC 9421 section 2.5: one line a component, then the parameters. Names in lower case.
 std::string signature_base(const std::vector<std::pair<std::string, std::string>>& components,
@@ -39,7 +41,8 @@ struct RequestFacts {
   std::uint64_t nonce[2] = {0, 0};
 };
 
-// The headers of a request; without a key they are unsigned.
-std::vector<HttpHeader> request_headers(const Endpoint& endpoint, const RequestFacts& facts, const Key* key);
+// The headers of a request; without a key they are unsigned. False when the app could not sign.
+bool request_headers(const Endpoint& endpoint, const RequestFacts& facts, const Key* key, const SignFunction& sign,
+                     std::vector<HttpHeader>& headers);
 
 }  // namespace yukha::send

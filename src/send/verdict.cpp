@@ -10,6 +10,7 @@ namespace {
 constexpr std::int64_t retry_after_ms_max = 3'600'000;  // wire contract: capped at an hour
 constexpr std::int64_t clock_tolerance_s = 240;         // wire contract: further off than this, our clock is wrong
 constexpr std::size_t reason_bytes_max = 1024;
+constexpr std::size_t words_bytes_max = 300;
 
 struct Row {
   int first;
@@ -140,6 +141,20 @@ Verdict verdict_of_status(int status) noexcept {
   return Verdict::misconfigured;
 }
 
+bool read_header(std::string_view line, HttpHeader& header) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  header.name = line.substr(0, colon);
+  std::transform(header.name.begin(), header.name.end(), header.name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  constexpr std::string_view blank = " \t\r\n";
+  line.remove_prefix(colon + 1);
+  const std::size_t first = line.find_first_not_of(blank);
+  header.value = first == std::string_view::npos ? std::string_view()
+                                                 : line.substr(first, line.find_last_not_of(blank) + 1 - first);
+  return true;
+}
+
 std::optional<std::int64_t> parse_http_date(std::string_view text) noexcept {
   // Sun, 06 Nov 1994 08:49:37 GMT
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -174,7 +189,8 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
   judgement.verdict = verdict_of_status(answer.status);
   judgement.server_unix_ms = parse_http_date(header(answer, "date"));
   judgement.retry_after_ms = retry_after(answer, judgement.server_unix_ms.value_or(now_unix_ms));
-  judgement.words = answer.status == 0 ? "no answer: " + answer.error : "HTTP " + std::to_string(answer.status);
+  judgement.words = answer.status == 0 ? "no answer: " + answer.error.substr(0, words_bytes_max)
+                                       : "HTTP " + std::to_string(answer.status);
 
   const auto body = [&answer] { return nlohmann::json::parse(answer.body, nullptr, false); };
   const auto error_in_body = [&body]() -> std::string {

@@ -52,6 +52,9 @@ Verdict verdict_of_status(int status) noexcept;
 Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t created_unix_s,
                 std::int64_t now_unix_ms);
 
+// "Name: value", with or without its line end. False when it is none.
+bool read_header(std::string_view line, HttpHeader& header);
+
 // IMF-fixdate (RFC 9110 section 5.6.7) in milliseconds since 1970.
 std::optional<std::int64_t> parse_http_date(std::string_view text) noexcept;
 

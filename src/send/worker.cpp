@@ -302,10 +302,14 @@ void Worker::begin_flush(std::uint64_t flush) {
   flush_sealed_ = false;
   flush_head_ = lane_.ring().head();
   flush_keys_.clear();
-  if (flush != 0 && now_ - hurried_ms_ >= hurry_every_ms) {
-    hurried_ms_ = now_;
-    progress_.rest_until_ms = now_;
-  }
+  if (flush != 0) hurry();
+}
+
+// Ends a back-off early. No host can make a flood of it.
+void Worker::hurry() {
+  if (now_ - hurried_ms_ < hurry_every_ms) return;
+  hurried_ms_ = now_;
+  progress_.rest_until_ms = now_;
 }
 
 void Worker::settle_answer() {
@@ -469,7 +473,6 @@ bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
 
 void Worker::fly() {
   Flight& flight = *flight_;
-  const Key* key = settings_.keys.empty() ? nullptr : &settings_.keys[key_in_use_];
   RequestFacts facts;
   facts.idempotency_key = flight.batch.key + (flight.batch.path.empty() ? "" : "." + flight.batch.path);
   facts.body = flight.body;
@@ -480,12 +483,73 @@ void Worker::fly() {
   facts.nonce[0] = dice_.next();
   facts.nonce[1] = dice_.next();
   HttpRequest request;
+  if (!sign(flight.endpoint, facts, request.headers)) {
+    // Without a signature it would be refused, and nothing be learnt by it.
+    host_.log(LogLevel::error, "a batch was not sent: " + progress_.trouble);
+    flight.lane->queue().to_the_back(flight.batch.id);
+    rest(usual_backoff, {});
+    next_send_ms_ = progress_.rest_until_ms;
+    flight_.reset();
+    return;
+  }
   request.url = flight.endpoint.url;
-  request.headers = request_headers(flight.endpoint, facts, key);
   request.body = flight.body;
+  request.connect_timeout = settings_.connect_timeout;
+  request.stall_timeout = settings_.stall_timeout;
+  request.total_timeout = settings_.total_timeout;
   flight.created_unix_s = (facts.unix_ms + facts.offset_ms.value_or(0)) / 1000;
   ++progress_.requests;
   transport_.start(request);
+}
+
+// With the key in use. False, with the trouble told, when the app gives none or does not sign; whatever its functions
+// throw ends here.
+bool Worker::sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers) {
+  if (settings_.keys.empty() && settings_.provide_keys && !ask_for_keys()) {
+    progress_.trouble = "the app gave no key to sign with";
+    return false;
+  }
+  const Key* key = settings_.keys.empty() ? nullptr : &settings_.keys[key_in_use_];
+  bool good = false;
+  try {
+    good = request_headers(endpoint, facts, key, settings_.sign, headers);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {
+    // The app's function threw; that is its way to say no.
+  }
+  if (!good) progress_.trouble = "the app did not sign for the key " + key->id;
+  return good;
+}
+
+// True when the app gave keys that are not the ones at hand.
+bool Worker::ask_for_keys() {
+  std::vector<Key> keys;
+  try {
+    if (Status status = decode_keys(settings_.provide_keys(), settings_.sign != nullptr, keys); !status) {
+      host_.log(LogLevel::error, status.message());
+      return false;
+    }
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {
+    return false;
+  }
+  const auto same = [](const Key& a, const Key& b) { return a.id == b.id && a.secret == b.secret; };
+  const std::vector<Key>& old = settings_.keys;
+  if (keys.empty() || std::equal(keys.begin(), keys.end(), old.begin(), old.end(), same)) return false;
+  settings_.keys = std::move(keys);
+  key_in_use_ = 0;
+  return true;
+}
+
+void Worker::set_keys(std::vector<Key> keys) {
+  now_ = clock_.monotonic_ms();
+  settings_.keys = std::move(keys);
+  key_in_use_ = 0;
+  not_allowed_in_row_ = 0;
+  if (flight_) flight_->keys_tried = 0;
+  hurry();
 }
 
 void Worker::adopt_a_lane() {
@@ -536,6 +600,14 @@ void Worker::obey(const Judgement& judgement) {
         key_in_use_ = (key_in_use_ + 1) % settings_.keys.size();
         fly();
         return;
+      }
+      if (judgement.verdict == Verdict::unknown_key && settings_.provide_keys && !flight.asked_for_keys) {
+        flight.asked_for_keys = true;
+        if (ask_for_keys()) {
+          flight.keys_tried = 1;
+          fly();
+          return;
+        }
       }
       [[fallthrough]];
     case Verdict::not_allowed:
@@ -841,9 +913,9 @@ bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std:
   return true;
 }
 
-void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> at_least_ms) {
+void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms) {
   ++progress_.failures;
-  const std::int64_t wait = std::max(wait_after(progress_.failures, dice_, backoff), at_least_ms.value_or(0));
+  const std::int64_t wait = rest_after(progress_.failures, dice_, backoff, retry_after_ms);
   progress_.rest_until_ms = now_ + wait;
   known_rest_ = {progress_.failures, clock_.unix_ms() + wait, rest_key()};
   // It is a courtesy to the endpoint, not a promise to the app: a failed write is only told.
@@ -889,6 +961,71 @@ void Worker::repair() {
   const Status status = lane_.repair();
   if (const std::string notice = lane_.take_notice(); !notice.empty()) host_.log(LogLevel::error, notice);
   if (!status) host_.log(LogLevel::error, status.message());
+}
+
+// --- the quarantine --------------------------------------------------------------------------------------------------
+
+std::vector<Quarantined> Worker::quarantined(std::uint64_t after, std::size_t most) {
+  std::vector<Quarantined> all;
+  hold::Rejected one;
+  auto number = static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX));
+  while (all.size() < most && lane_.queue().next_quarantined(number, number, one)) {
+    all.push_back({static_cast<std::uint64_t>(number), std::move(one.reason), std::move(one.line)});
+  }
+  return all;
+}
+
+Status Worker::resend_quarantined(std::uint64_t number) {
+  now_ = clock_.monotonic_ms();
+  hold::Batch parent;
+  std::vector<std::int64_t> numbers;
+  std::vector<std::string> lines;
+  std::size_t bytes = 0;
+  // Not the key that their bytes would give: the endpoint may have answered for them under it.
+  const auto send = [&] {
+    if (numbers.empty()) return true;
+    parent.key.assign(system::uuid_text_size, '\0');
+    unsigned char random[16];
+    entropy_.fill(random, sizeof random);
+    system::write_uuid(random, 8, parent.key.data());
+    parent.held_ms = now_ - opened_ms_;
+    hold::NewBatch batch = part_of(parent, "", lines, 0, lines.size());
+    if (batch.body.empty() || !lane_.queue().unquarantine(numbers, batch)) {
+      disk_trouble(lane_, "taking sentences out of quarantine");
+      return false;
+    }
+    numbers.clear();
+    lines.clear();
+    bytes = 0;
+    return true;
+  };
+  const std::vector<Quarantined> all = quarantined(number == 0 ? 0 : number - 1, number == 0 ? SIZE_MAX : 1);
+  if (number != 0 && (all.empty() || all[0].number != number)) return {Code::bad_argument, "number"};
+  bool good = true;
+  for (const Quarantined& one : all) {
+    const std::size_t more = one.sentence.size() + 1;
+    if (lines.size() == settings_.batches.lines_max || bytes + more > settings_.batches.bytes_max)
+      good = good && send();
+    numbers.push_back(static_cast<std::int64_t>(one.number));
+    lines.push_back(one.sentence);
+    bytes += more;
+  }
+  good = good && send();
+  note_progress();
+  return good ? Status() : Status(Code::disk_error, progress_.trouble);
+}
+
+Status Worker::erase_quarantined(std::uint64_t number) {
+  now_ = clock_.monotonic_ms();
+  std::vector<std::int64_t> numbers;
+  for (const Quarantined& one : quarantined(number == 0 ? 0 : number - 1, number == 0 ? SIZE_MAX : 1)) {
+    if (number == 0 || one.number == number) numbers.push_back(static_cast<std::int64_t>(one.number));
+  }
+  if (number != 0 && numbers.empty()) return {Code::bad_argument, "number"};
+  const bool good = numbers.empty() || lane_.queue().erase_quarantined(numbers);
+  if (!good) disk_trouble(lane_, "erasing what is in quarantine");
+  note_progress();
+  return good ? Status() : Status(Code::disk_error, progress_.trouble);
 }
 
 void Worker::let_go_of_adopted() {

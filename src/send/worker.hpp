@@ -11,6 +11,7 @@
 
 #include <yukha/config.hpp>
 #include <yukha/http_transport.hpp>
+#include <yukha/stats.hpp>
 #include <yukha/status.hpp>
 
 #include "hold/directory.hpp"
@@ -43,6 +44,11 @@ struct WorkerSettings {
   Endpoint endpoint;   // checked
   bool sends = false;  // an endpoint is configured
   std::vector<Key> keys;
+  SignFunction sign;
+  KeyFunction provide_keys;
+  std::chrono::milliseconds connect_timeout{0};
+  std::chrono::milliseconds stall_timeout{0};
+  std::chrono::milliseconds total_timeout{0};
   std::int64_t upload_interval_ms = 0;
   std::int64_t sync_interval_ms = 0;
   std::uint64_t queue_bytes_max = 0;
@@ -81,6 +87,12 @@ class Worker {
   std::int64_t step(const Orders& orders);
   // The transport had an answer.
   void take(HttpAnswer&& answer);
+  // Signs with these from now on, and ends a back-off early.
+  void set_keys(std::vector<Key> keys);
+  // The sentences that the endpoint refused, and what becomes of one of them; number 0 means all.
+  std::vector<Quarantined> quarantined(std::uint64_t after, std::size_t most);
+  Status resend_quarantined(std::uint64_t number);
+  Status erase_quarantined(std::uint64_t number);
   // Removes every sentence of every lane of the directory that can be reached.
   Status erase();
   // Gives up the running request; its batch keeps waiting.
@@ -98,6 +110,7 @@ class Worker {
     Endpoint endpoint;
     bool clock_corrected = false;
     bool redirected = false;
+    bool asked_for_keys = false;
     std::size_t keys_tried = 1;
   };
 
@@ -114,7 +127,10 @@ class Worker {
   void begin_flush(std::uint64_t flush);
   bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
+  void hurry();
   void fly();
+  bool sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers);
+  bool ask_for_keys();
   bool seal_one(hold::Lane& lane, hold::Priority priority, bool partial);
   bool seal_all(hold::Lane& lane);
   void adopt_a_lane();
@@ -131,7 +147,7 @@ class Worker {
   void refused_alone(const Judgement& judgement);
   void join_rest(hold::Lane& lane, const hold::Batch& member);
   void go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted);
-  void rest(const Backoff& backoff, std::optional<std::int64_t> at_least_ms);
+  void rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms);
   void forget_rest();
 
   bool split(hold::Lane& lane, const hold::Batch& batch, const std::string& body, bool for_bisect);

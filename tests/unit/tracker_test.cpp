@@ -116,6 +116,23 @@ TEST_CASE("a setting out of its range is refused by its name, before anything is
        }},
       {"named", Code::bad_key,
        [](Config& c) {
+         c.keys = {{"named", ""}};
+       }},
+      {"ca_file", Code::bad_config, [](Config& c) { c.ca_file = std::string("a\0b", 3); }},
+      {"pins", Code::bad_config, [](Config& c) { c.pins = {"sha256//c2hvcnQ="}; }},
+      {"pins", Code::bad_config, [](Config& c) { c.pins = {"X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="}; }},
+      {"pins", Code::bad_config,
+       [](Config& c) { c.pins.resize(9, "sha256//X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="); }},
+      {"proxy", Code::bad_config, [](Config& c) { c.proxy = "http://a\r\nb"; }},
+      {"no_proxy", Code::bad_config, [](Config& c) { c.no_proxy = std::string(2049, 'a'); }},
+      {"connect_timeout", Code::bad_config, [](Config& c) { c.connect_timeout = 999ms; }},
+      {"connect_timeout", Code::bad_config, [](Config& c) { c.connect_timeout = 60'001ms; }},
+      {"stall_timeout", Code::bad_config, [](Config& c) { c.stall_timeout = 0ms; }},
+      {"stall_timeout", Code::bad_config, [](Config& c) { c.stall_timeout = 5min + 1ms; }},
+      {"total_timeout", Code::bad_config, [](Config& c) { c.total_timeout = -1ms; }},
+      {"total_timeout", Code::bad_config, [](Config& c) { c.total_timeout = 10min + 1ms; }},
+      {"named", Code::bad_key,
+       [](Config& c) {
          c.keys = {{"named", "c2hvcnQ="}};
        }},
       {"its id", Code::bad_key,
@@ -176,6 +193,15 @@ TEST_CASE("every limit the header names can be used to its end") {
       [](Config& c) {
         c.keys.resize(8, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
       },
+      [](Config& c) {
+        c.keys = {{"the app signs", ""}};
+        c.sign = [](std::string_view, std::string_view, std::string&) { return false; };
+      },
+      [](Config& c) {
+        c.pins.resize(8, "sha256//X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=");
+        c.connect_timeout = c.stall_timeout = c.total_timeout = 1s;
+      },
+      [](Config& c) { c.connect_timeout = 1min, c.stall_timeout = 5min, c.total_timeout = 10min; },
       [](Config& c) { c.endpoint = "http://127.0.0.1:1/v1"; },
       [](Config& c) { c.endpoint = "http://collect.example.com", c.allow_plain_http = true; },
   };
