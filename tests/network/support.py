@@ -1,0 +1,293 @@
+"""What the tests of this folder stand on: the collector, a driver, a relay, a server of raw sockets. All on loopback."""
+import collections
+import gzip
+import json
+import os
+import pathlib
+import queue
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import urllib.request
+
+PATIENCE_S = 60
+SECRET = "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="
+PROMISES = []
+
+
+class Missing(Exception):
+    """The name of a tool that is not on this machine."""
+
+
+def promise(text):
+    def keep(function):
+        PROMISES.append((text, function))
+        return function
+    return keep
+
+
+def expect(condition, *what):
+    if not condition:
+        raise AssertionError(" ".join(str(word) for word in what) or "a condition does not hold")
+
+
+def keep_promises(only=""):
+    """Runs every promise with a folder of its own. Exit code 1 when one failed, 77 when only a tool is missing."""
+    failed = missing = 0
+    for text, function in PROMISES:
+        if only not in text:
+            continue
+        begin = time.monotonic()
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="yukha-network-"))
+        try:
+            figures = function(folder) or ""
+            word = "ok  "
+        except Missing as tool:
+            missing += 1
+            word, figures = "SKIP", f"{tool} is missing"
+        except Exception as fault:
+            failed += 1
+            word, figures = "FAIL", f"{type(fault).__name__}: {fault}"
+            if not isinstance(fault, AssertionError):
+                traceback.print_exc()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        print(f"{word} {text} ({time.monotonic() - begin:.1f} s){': ' if figures else ''}{figures}", flush=True)
+    strict = os.environ.get("YUKHA_STRICT") == "1"
+    sys.exit(1 if failed or (missing and strict) else 77 if missing else 0)
+
+
+def wait_until(done, seconds, what):
+    until = time.monotonic() + seconds
+    while not done():
+        expect(time.monotonic() < until, what, "not within", seconds, "s")
+        time.sleep(0.02)
+
+
+# --- our programs ----------------------------------------------------------------------------------------------------
+
+class Collector:
+    """yukha-collector over a lake of its own."""
+
+    def __init__(self, program, folder, *arguments, keys=("key",), port=0):
+        self.lake = folder / "lake"
+        ready = folder / "ready"
+        ready.unlink(missing_ok=True)
+        command = [program, "--port", str(port), "--lake", str(self.lake), "--ready-file", str(ready), *arguments]
+        for key in keys:
+            command += ["--key", f"{key}:{SECRET}"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: ready.exists() or self.process.poll() is not None, PATIENCE_S, "the collector is ready:")
+        expect(self.process.poll() is None, "the collector ended by itself")
+        self.port = int(ready.read_text())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def ask(self, path, body=None):
+        with urllib.request.urlopen(self.url + path, body, PATIENCE_S) as answer:
+            return answer.read()
+
+    def fault(self, text):
+        self.ask("/micro/fault", text.encode())
+
+    def counts(self):
+        return json.loads(self.ask("/micro/all"))
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def lines(self):
+        """The app's lines in the lake, after the collector's end."""
+        self.stop()
+        found = []
+        for path in sorted(self.lake.glob("dt=*/hour=*/*.gz")):
+            found += [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+        return [line for line in found if line["action"]["type"] != "yukha_ledger"]
+
+    def expect_once(self, ids):
+        """Exactly these content ids are in the lake, each once."""
+        times = collections.Counter(line["content"]["id"] for line in self.lines())
+        wanted = set(ids)
+        lost = sorted(wanted - set(times))
+        twice = sorted(one for one, count in times.items() if count > 1)
+        strange = sorted(set(times) - wanted)
+        expect(not lost and not twice and not strange, "of", len(wanted), "lost", len(lost), lost[:5], "twice",
+               len(twice), twice[:5], "strange", strange[:5])
+
+
+def word(text):
+    return str(text).encode().hex() or "-"
+
+
+class Driver:
+    """A driver of tests/hosts/PROTOCOL.md in a process of its own."""
+
+    def __init__(self, command, environment=None):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env={**os.environ, **(environment or {})})
+        self.answers = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.process.stdin.close()
+            self.process.wait(PATIENCE_S)
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.answers.put(line.decode().rstrip("\n"))
+        self.answers.put("the driver ended")
+
+    def ask(self, *words, seconds=PATIENCE_S):
+        self.process.stdin.write("\t".join(map(str, words)).encode() + b"\n")
+        self.process.stdin.flush()
+        return self.answers.get(timeout=seconds)
+
+    def open(self, folder, endpoint, **settings):
+        settings = {"app_id": "network", "queue_dir": folder / "queue", "endpoint": endpoint, "key_id": "key",
+                    "key_secret": SECRET, "no_device_facts": "1", **settings}
+        answer = self.ask("open", *[half for name, value in settings.items() for half in (name, word(value))])
+        expect(answer == "0 ok", "open answered", answer)
+
+    def track(self, content):
+        self.ask("begin")
+        self.ask("content", word(content))
+        self.ask("action", word("READ"), -1)
+        answer = self.ask("track")
+        expect(answer == "0 ok", "track answered", answer)
+
+    def stats(self):
+        names = ["accepted", "delivered", "waiting", "quarantined", "evicted", "erased", "lost", "refused"]
+        return dict(zip(names, map(int, self.ask("stats").split())))
+
+    def flush(self, seconds):
+        return self.ask("flush", int(seconds * 1000), seconds=seconds + PATIENCE_S)
+
+    def close(self):
+        answer = self.ask("close", 2000)
+        expect(self.ask("free") == "0 ok")
+        return answer
+
+    def kilobytes(self, name="RssAnon"):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+        raise AssertionError(f"/proc/…/status has no {name}")
+
+
+# --- the network in between ------------------------------------------------------------------------------------------
+
+class Server:
+    """Listens on a free port of loopback and has `serve(connection)` deal with each connection, in a thread."""
+
+    def __init__(self, serve):
+        self.serve = serve
+        self.accepted = 0
+        self.stopping = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.listener.settimeout(0.1)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.listen, daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join(PATIENCE_S)
+        self.listener.close()
+
+    def listen(self):
+        while not self.stopping.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except socket.timeout:
+                continue
+            self.accepted += 1
+            threading.Thread(target=self.deal_with, args=(connection,), daemon=True).start()
+
+    def deal_with(self, connection):
+        with connection:
+            connection.settimeout(PATIENCE_S)
+            try:
+                self.serve(connection)
+            except OSError:
+                pass  # the client went away, as it may
+
+
+def read_request(connection):
+    """One request's head and body, or None when the connection ended."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            return None
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = 0
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    while len(body) < length:
+        piece = connection.recv(65536)
+        if not piece:
+            return None
+        body += piece
+    return head, body
+
+
+class Relay(Server):
+    """Passes bytes on to a port, each way after `delay_s`. It counts connections, and requests by their first line."""
+
+    def __init__(self, to_port, delay_s=0.0):
+        self.to_port = to_port
+        self.delay_s = delay_s
+        self.requests = 0
+        super().__init__(self.pass_on)
+
+    def pass_on(self, client):
+        with socket.create_connection(("127.0.0.1", self.to_port)) as server, selectors.DefaultSelector() as ready:
+            for one in (client, server):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ready.register(client, selectors.EVENT_READ, server)
+            ready.register(server, selectors.EVENT_READ, client)
+            under_way = collections.deque()  # (when due, where to, bytes)
+            while not self.stopping.is_set():
+                wait = 0.1 if not under_way else max(0.0, min(0.1, under_way[0][0] - time.monotonic()))
+                for key, _ in ready.select(wait):
+                    data = key.fileobj.recv(65536)
+                    if not data:
+                        return
+                    if key.fileobj is client:
+                        self.requests += data.count(b"POST ")
+                    under_way.append((time.monotonic() + self.delay_s, key.data, data))
+                while under_way and under_way[0][0] <= time.monotonic():
+                    _, to, data = under_way.popleft()
+                    to.sendall(data)
