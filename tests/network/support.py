@@ -1,10 +1,12 @@
 """What the tests of this folder stand on: the collector, a driver, a relay, a server of raw sockets. All on loopback."""
 import collections
+import contextlib
 import gzip
 import json
 import os
 import pathlib
 import queue
+import re
 import selectors
 import shutil
 import signal
@@ -19,6 +21,7 @@ import urllib.request
 
 PATIENCE_S = 60
 SECRET = "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="
+KEY = re.compile(rb'Idempotency-Key: "([^"]+)"')
 PROMISES = []
 
 
@@ -264,13 +267,18 @@ def read_request(connection):
 
 
 class Relay(Server):
-    """Passes bytes on to a port, each way after `delay_s`. It counts connections, and requests by their first line."""
+    """Passes bytes on to a port, each way after `delay_s`. It counts connections, and notes the key of each
+    request; a client that writes a head in one piece is asked for, as libcurl does."""
 
-    def __init__(self, to_port, delay_s=0.0):
-        self.to_port = to_port
+    def __init__(self, delay_s=0.0):
+        self.to_port = None
         self.delay_s = delay_s
-        self.requests = 0
+        self.keys = []
         super().__init__(self.pass_on)
+
+    @property
+    def requests(self):
+        return len(self.keys)
 
     def pass_on(self, client):
         with socket.create_connection(("127.0.0.1", self.to_port)) as server, selectors.DefaultSelector() as ready:
@@ -286,8 +294,16 @@ class Relay(Server):
                     if not data:
                         return
                     if key.fileobj is client:
-                        self.requests += data.count(b"POST ")
+                        self.keys += [found.decode() for found in KEY.findall(data)]
                     under_way.append((time.monotonic() + self.delay_s, key.data, data))
                 while under_way and under_way[0][0] <= time.monotonic():
                     _, to, data = under_way.popleft()
                     to.sendall(data)
+
+
+@contextlib.contextmanager
+def relayed_collector(program, folder, delay_s=0.0, **arguments):
+    """A collector and the relay in front of it, which is where clients think the endpoint is."""
+    with Relay(delay_s) as relay, Collector(program, folder, "--public-url", relay.url, **arguments) as collector:
+        relay.to_port = collector.port
+        yield collector, relay

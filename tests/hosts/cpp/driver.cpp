@@ -111,6 +111,15 @@ class Driver {
     text("model", config.model);
     text("locale", config.locale);
     if (settings.count("key_id") != 0) config.keys = {{settings["key_id"], settings["key_secret"]}};
+    text("ca_file", config.ca_file);
+    text("proxy", config.proxy);
+    text("no_proxy", config.no_proxy);
+    for (std::size_t i = 1; i + 1 < words.size(); i += 2) {
+      if (words[i] == "pin") config.pins.push_back(decoded(words[i + 1]));
+    }
+    number("connect_timeout_ms", [&](auto value) { config.connect_timeout = milliseconds(value); });
+    number("stall_timeout_ms", [&](auto value) { config.stall_timeout = milliseconds(value); });
+    number("total_timeout_ms", [&](auto value) { config.total_timeout = milliseconds(value); });
     number("upload_interval_ms", [&](auto value) { config.upload_interval = milliseconds(value); });
     number("sync_interval_ms", [&](auto value) { config.sync_interval = milliseconds(value); });
     number("ring_full_wait_ms", [&](auto value) { config.ring_full_wait = milliseconds(value); });
