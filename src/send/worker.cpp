@@ -619,6 +619,8 @@ void Worker::obey(const Judgement& judgement) {
       const std::int64_t wait = std::max<std::int64_t>(judgement.retry_after_ms.value_or(later_ms), 1000);
       held_back_until_[{flight.lane, flight.batch.id}] = now_ + wait;
       queue.to_the_back(flight.batch.id);
+      // It is about this batch alone, unless every batch hears it.
+      if (++later_in_row_ >= 2) rest(usual_backoff, {});
       break;
     }
     case Verdict::split:
@@ -681,6 +683,7 @@ bool Worker::deliver(const Judgement& judgement) {
   }
   held_back_until_.erase({&lane, batch.id});
   forget_rest();
+  later_in_row_ = 0;
   refusals_ = 0;
   lone_refusals_ = 0;
   bytes_cap_before_ = bytes_cap_;
