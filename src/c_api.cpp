@@ -11,10 +11,6 @@
 #include <vector>
 #include <yukha/yukha.hpp>
 
-#include "compose/text.hpp"
-#include "send/polled_transport.hpp"
-#include "send/verdict.hpp"
-
 using yukha::Code;
 using yukha::Member;
 using yukha::Members;
@@ -22,7 +18,7 @@ using yukha::Status;
 
 struct yukha_tracker {
   yukha::Tracker tracker;
-  std::shared_ptr<yukha::send::PolledTransport> transport;  // of own_transport
+  std::shared_ptr<yukha::PolledTransport> transport;  // of own_transport
   std::mutex mutex;
   std::string last_error;
 
@@ -40,8 +36,8 @@ struct yukha_tracker {
 };
 
 struct yukha_request {
-  std::shared_ptr<yukha::send::PolledTransport> transport;
-  std::shared_ptr<yukha::send::PolledRequest> request;
+  std::shared_ptr<yukha::PolledTransport> transport;
+  std::shared_ptr<yukha::PolledRequest> request;
   std::vector<std::string> headers;
 };
 
@@ -211,7 +207,7 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
       return handle.release();
     }
     if (given.own_transport != 0) {
-      handle->transport = std::make_shared<yukha::send::PolledTransport>();
+      handle->transport = std::make_shared<yukha::PolledTransport>();
       config.transport = handle->transport;
       config.sign = [transport = handle->transport.get()](std::string_view, std::string_view base,
                                                           std::string& signature) {
@@ -366,18 +362,19 @@ yukha_result yukha_set_keys(yukha_tracker* tracker, const yukha_key* keys, size_
   });
 }
 
-size_t yukha_quarantined(yukha_tracker* tracker, uint64_t* number, char* buffer, size_t size) {
-  if (tracker == nullptr || number == nullptr) return copy_text({}, buffer, size);
+size_t yukha_quarantined(yukha_tracker* tracker, uint64_t* number, char* sentence, size_t size, char* reason,
+                         size_t reason_size) {
+  yukha::Quarantined next;
   try {
-    const std::vector<yukha::Quarantined> next = tracker->tracker.quarantined(*number, 1);
-    if (next.empty()) return copy_text({}, buffer, size);
-    *number = next[0].number;
-    std::string reason(yukha::compose::write_json_text(next[0].reason, nullptr), '\0');
-    yukha::compose::write_json_text(next[0].reason, reason.data());
-    return copy_text("{\"reason\":\"" + reason + "\",\"sentence\":" + next[0].sentence + "}", buffer, size);
+    if (tracker != nullptr && number != nullptr) {
+      for (yukha::Quarantined& one : tracker->tracker.quarantined(*number, 1)) next = std::move(one);
+      if (next.number != 0) *number = next.number;
+    }
   } catch (...) {
-    return copy_text({}, buffer, size);
+    next = {};
   }
+  copy_text(next.reason, reason, reason_size);
+  return copy_text(next.sentence, sentence, size);
 }
 
 yukha_result yukha_resend_quarantined(yukha_tracker* tracker, uint64_t number) {
@@ -418,7 +415,7 @@ const void* yukha_request_body(const yukha_request* request, size_t* size) {
 }
 
 int64_t yukha_request_timeout_ms(const yukha_request* request) {
-  return request == nullptr ? 0 : request->request->total_timeout_ms;
+  return request == nullptr ? 0 : request->request->total_timeout.count();
 }
 
 const char* yukha_request_signature_base(const yukha_request* request) {
@@ -432,42 +429,25 @@ int32_t yukha_request_wanted(const yukha_request* request) {
 
 yukha_result yukha_request_answer(yukha_request* request, int32_t status, const char* const* headers, size_t count,
                                   const void* body, size_t size) {
-  constexpr size_t headers_max = 1000;
   if (request == nullptr || (headers == nullptr && count > 0) || (body == nullptr && size > 0)) {
     return YUKHA_BAD_ARGUMENT;
   }
   try {
-    yukha::HttpAnswer answer;
-    answer.status = status;
-    size_t bytes = size;
-    for (size_t i = 0; i < count && i < headers_max; ++i) {
+    std::vector<std::string_view> lines;
+    for (size_t i = 0; i < count; ++i) {
       if (headers[i] == nullptr) return YUKHA_BAD_ARGUMENT;
-      const std::string_view line = headers[i];
-      bytes += line.size();
-      yukha::HttpHeader header;
-      if (yukha::send::read_header(line, header)) answer.headers.push_back(std::move(header));
+      lines.emplace_back(headers[i]);
     }
-    const std::string_view content =
-        size == 0 ? std::string_view() : std::string_view(static_cast<const char*>(body), size);
-    if (bytes > request->request->answer_bytes_max || count > headers_max || status < 0 || status > 999) {
-      answer = {};
-      answer.error = "the answer is too large, or none of HTTP";
-    } else if (status == 0) {
-      answer.error = content.substr(0, 300);
-    } else {
-      answer.body = content;
-    }
-    return request->transport->answer(*request->request, std::move(answer)) ? YUKHA_OK : YUKHA_CLOSED;
+    const std::string_view content(static_cast<const char*>(body), size);
+    return request->transport->answer(*request->request, status, lines, content) ? YUKHA_OK : YUKHA_CLOSED;
   } catch (...) {
     return YUKHA_OUT_OF_MEMORY;
   }
 }
 
 void yukha_request_free(yukha_request* request) {
-  if (request == nullptr) return;
-  yukha::HttpAnswer none;
-  none.error = "the host gave the request up";
-  request->transport->answer(*request->request, std::move(none));
+  static const char why[] = "the host gave the request up";
+  yukha_request_answer(request, 0, nullptr, 0, why, sizeof why - 1);
   delete request;
 }
 

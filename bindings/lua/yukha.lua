@@ -189,9 +189,10 @@ size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size);
 yukha_result yukha_set_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count);
 
 /* The sentence in quarantine with the next number above *number, which becomes its number; the first is above 0. Copies
- * {"reason":"...","sentence":{...}} as yukha_last_error does and returns its whole length; 0 when there are no more.
- * Threads: any. Blocks: for a disk read. */
-size_t yukha_quarantined(yukha_tracker* tracker, uint64_t* number, char* buffer, size_t size);
+ * its line of JSON and the reason as yukha_last_error does, and returns the line's whole length; 0 when there are no
+ * more. Threads: any. Blocks: for a disk read. */
+size_t yukha_quarantined(yukha_tracker* tracker, uint64_t* number, char* sentence, size_t size, char* reason,
+                         size_t reason_size);
 /* One of them, or all for number 0: is sent again under a new key, or is removed and counts as erased.
  * Threads: any. Blocks: for a few disk writes. */
 yukha_result yukha_resend_quarantined(yukha_tracker* tracker, uint64_t number);

@@ -6,6 +6,7 @@
 #include <yukha/config.hpp>
 #include <yukha/event.hpp>
 #include <yukha/http_transport.hpp>
+#include <yukha/polled_transport.hpp>
 #include <yukha/stats.hpp>
 #include <yukha/status.hpp>
 #include <yukha/tracker.hpp>

@@ -100,14 +100,23 @@ def frame_loop(options, folder, collector):
     return [] if told == wanted else [f"the lake has {told}"]
 
 
+def own_network(options, folder, collector):
+    code, said = run([options.own_network, str(folder / "queue"), collector.url.rsplit(":", 1)[1]], folder)
+    if code != 0 or said.split() != ["track:", "ok", "flush:", "ok"] * 2:
+        return [f"it ended with {code} and said:\n{said}"]
+    told = [one["content"]["id"] for one in collector.sentences()]
+    return [] if told == ["round_1", "round_2"] else [f"the lake has {told}"]
+
+
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("--collector", "--library", "--frame-loop"):
+    for name in ("--collector", "--library", "--frame-loop", "--own-network"):
         parser.add_argument(name, required=True, type=lambda path: str(pathlib.Path(path).resolve()))
     options = parser.parse_args()
     passed = failed = 0
     for what, program, sample in (("the Lua sample", "luajit", lua_sample), ("the LÖVE scene, headless", "love", love_scene),
-                                  ("the frame loop in C", None, frame_loop)):
+                                  ("the frame loop in C", None, frame_loop),
+                                  ("the host's own network in C", None, own_network)):
         if program and not shutil.which(program):
             print(f"skipped {what}: {program} is not installed")
             failed += os.environ.get("YUKHA_STRICT") == "1"

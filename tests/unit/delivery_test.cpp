@@ -538,9 +538,9 @@ TEST_CASE("nulls around requests are answered, and a tracker without a transport
   CHECK(yukha_request_take(host.tracker, 0) == nullptr);
   char text[4] = "xyz";
   std::uint64_t number = 0;
-  CHECK(yukha_quarantined(host.tracker, &number, text, sizeof text) == 0);
+  CHECK(yukha_quarantined(host.tracker, &number, text, sizeof text, nullptr, 0) == 0);
   CHECK(text[0] == '\0');
-  CHECK(yukha_quarantined(host.tracker, nullptr, nullptr, 0) == 0);
+  CHECK(yukha_quarantined(host.tracker, nullptr, nullptr, 0, nullptr, 0) == 0);
   CHECK(yukha_resend_quarantined(host.tracker, 5) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_erase_quarantined(nullptr, 0) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_set_keys(host.tracker, nullptr, 1) == YUKHA_BAD_ARGUMENT);
@@ -580,15 +580,16 @@ TEST_CASE("a C host reads the quarantine as JSON, and has all the settings of de
   const yukha_result flushed = yukha_flush(host.tracker, 10'000);
   network.join();
   CHECK(flushed == YUKHA_OK);
+  char reason[8];
   std::uint64_t number = 0;
-  std::string text(yukha_quarantined(host.tracker, &number, nullptr, 0) + 1, '\0');
+  std::string text(yukha_quarantined(host.tracker, &number, nullptr, 0, nullptr, 0) + 1, '\0');
   REQUIRE(text.size() > 1);
   number = 0;
-  REQUIRE(yukha_quarantined(host.tracker, &number, text.data(), text.size()) == text.size() - 1);
+  REQUIRE(yukha_quarantined(host.tracker, &number, text.data(), text.size(), reason, sizeof reason) == text.size() - 1);
   text.pop_back();
   const json one = json::parse(text);
-  CHECK(one["reason"] == "a\"b");
-  CHECK(one["sentence"]["device"]["store"] == "kr");
-  CHECK(yukha_quarantined(host.tracker, &number, nullptr, 0) == 0);
+  CHECK(std::string(reason) == "a\"b");
+  CHECK(one["device"]["store"] == "kr");
+  CHECK(yukha_quarantined(host.tracker, &number, nullptr, 0, nullptr, 0) == 0);
   CHECK(yukha_erase_quarantined(host.tracker, number) == YUKHA_OK);
 }
