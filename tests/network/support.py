@@ -1,5 +1,6 @@
 """What the tests of this folder stand on: the collector, a driver, a relay, a server of raw sockets. All on loopback."""
 import collections
+import concurrent.futures
 import contextlib
 import gzip
 import json
@@ -41,30 +42,31 @@ def expect(condition, *what):
         raise AssertionError(" ".join(str(word) for word in what) or "a condition does not hold")
 
 
-def keep_promises(only=""):
-    """Runs every promise with a folder of its own. Exit code 1 when one failed, 77 when only a tool is missing."""
-    failed = missing = 0
-    for text, function in PROMISES:
-        if only not in text:
-            continue
-        begin = time.monotonic()
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="yukha-network-"))
-        try:
-            figures = function(folder) or ""
-            word = "ok  "
-        except Missing as tool:
-            missing += 1
-            word, figures = "SKIP", f"{tool} is missing"
-        except Exception as fault:
-            failed += 1
-            word, figures = "FAIL", f"{type(fault).__name__}: {fault}"
-            if not isinstance(fault, AssertionError):
-                traceback.print_exc()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        print(f"{word} {text} ({time.monotonic() - begin:.1f} s){': ' if figures else ''}{figures}", flush=True)
+def keep(text, function):
+    """Keeps a promise in a folder of its own. Returns the exit code it asks for."""
+    begin = time.monotonic()
+    code, told = 0, "ok  "
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="yukha-network-"))
+    try:
+        figures = function(folder) or ""
+    except Missing as tool:
+        code, told, figures = 77, "SKIP", f"{tool} is missing"
+    except Exception as fault:
+        code, told, figures = 1, "FAIL", f"{type(fault).__name__}: {fault}"
+        if not isinstance(fault, AssertionError):
+            traceback.print_exc()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{told} {text} ({time.monotonic() - begin:.1f} s){': ' if figures else ''}{figures}", flush=True)
+    return code
+
+
+def keep_promises(only="", at_once=1):
+    """Exit code 1 when a promise failed, 77 when only a tool is missing."""
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        codes = list(pool.map(lambda one: keep(*one), [one for one in PROMISES if only in one[0]]))
     strict = os.environ.get("YUKHA_STRICT") == "1"
-    sys.exit(1 if failed or (missing and strict) else 77 if missing else 0)
+    sys.exit(1 if 1 in codes or (77 in codes and strict) else max(codes))
 
 
 def wait_until(done, seconds, what):
