@@ -203,7 +203,7 @@ class Worker {
   int refusals_ = 0;  // 400 and 413 in a row
   bool last_was_accepted_ = false;
   int not_allowed_in_row_ = 0;
-  int later_in_row_ = 0;  // 409 and 425, since an acceptance
+  int later_in_row_ = 0;   // 409 and 425, since an acceptance
   hold::Rest known_rest_;  // as this process last read or wrote it
 };
 
