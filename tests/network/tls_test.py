@@ -214,7 +214,7 @@ def bad_certificates(folder):
         "does not match", "no alternative certificate subject name"]
     yield "an unknown authority's", theirs.certificate("theirs"), ours.pem, {}, ["local issuer", "self-signed"]
     yield "good, by the system's authorities", good, None, {}, ["local issuer", "self-signed"]
-    yield "good, but another pin", good, ours.pem, {"pin": pin_of(ours.certificate("next"))}, ["pinned"]
+    yield "good, but another pin", good, ours.pem, {"pins": pin_of(ours.certificate("next"))}, ["pinned"]
 
 
 @promise("bad certificates are refused with a status that says which and why, and no option makes them pass")
@@ -257,7 +257,7 @@ def _(folder):
         place.mkdir()
         with endpoint(place, certificate) as (collector, tls), Driver([options.driver]) as driver:
             settings = [("app_id", "network"), ("queue_dir", place / "queue"), ("endpoint", tls.url), ("key_id", "key"),
-                        ("key_secret", SECRET), ("ca_file", ours.pem), ("pin", pin_of(old)), ("pin", pin_of(new))]
+                        ("key_secret", SECRET), ("ca_file", ours.pem), ("pins", f"{pin_of(old)};{pin_of(new)}")]
             words = [half for name, value in settings for half in (name, word(value))]
             expect(driver.ask("open", *words) == "0 ok")
             driver.track("c0")
@@ -268,7 +268,7 @@ def _(folder):
     place.mkdir()
     strange = theirs.certificate("strange")
     with endpoint(place, strange) as (_, tls):
-        return refused(place, tls.url, ["local issuer", "self-signed"], ca_file=ours.pem, pin=pin_of(strange))
+        return refused(place, tls.url, ["local issuer", "self-signed"], ca_file=ours.pem, pins=pin_of(strange))
 
 
 @promise("a file of authorities that is not there is told, and loses nothing")
