@@ -1,6 +1,7 @@
 // The words of PROTOCOL.md, and those of its commands that are the same for every driver written in C++.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
