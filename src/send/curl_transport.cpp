@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "send/verdict.hpp"
+#include "system/library.hpp"
 
 namespace yukha::send {
 namespace {
@@ -18,7 +19,11 @@ constexpr long stall_bytes_per_s = 64;  // who answers more slowly than this dri
 bool set_up_curl() {
   static std::once_flag once;
   static bool good = false;
-  std::call_once(once, [] { good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; });
+  std::call_once(once, [] {
+    // A look-up that the system does not give back goes on in a thread of libcurl's, also when we are unloaded.
+    system::keep_loaded(reinterpret_cast<const void*>(&curl_global_init));
+    good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  });
   return good;
 }
 

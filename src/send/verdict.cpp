@@ -55,6 +55,24 @@ int digits(std::string_view text) noexcept {
   return text.empty() ? -1 : number;
 }
 
+// Nothing of the contract lies deeper, and brackets within brackets would cost the parser forty times their bytes.
+bool is_shallow(std::string_view json) noexcept {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    if (in_string && json[i] == '\\') {
+      ++i;
+    } else if (json[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (json[i] == '[' || json[i] == '{')) {
+      if (++depth > 8) return false;
+    } else if (!in_string && (json[i] == ']' || json[i] == '}')) {
+      --depth;
+    }
+  }
+  return true;
+}
+
 // False when it is not the contract's list: each entry an object with a line between 1 and `lines_sent`, or an id.
 bool read_rejected(const nlohmann::json& list, std::size_t lines_sent, std::vector<RejectedLine>& rejected) {
   if (!list.is_array() || list.size() > lines_sent) return false;
@@ -192,7 +210,10 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
   judgement.words = answer.status == 0 ? "no answer: " + answer.error.substr(0, words_bytes_max)
                                        : "HTTP " + std::to_string(answer.status);
 
-  const auto body = [&answer] { return nlohmann::json::parse(answer.body, nullptr, false); };
+  const auto body = [&answer] {
+    return is_shallow(answer.body) ? nlohmann::json::parse(answer.body, nullptr, false)
+                                   : nlohmann::json(nlohmann::json::value_t::discarded);
+  };
   const auto error_in_body = [&body]() -> std::string {
     const nlohmann::json json = body();
     if (!json.is_object()) return "";

@@ -1,5 +1,6 @@
 // Linux, Android, macOS and iOS: clock, dice, files, device facts and the fork guard by POSIX and its neighbours.
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -384,6 +385,15 @@ ForkGuard::~ForkGuard() {
 
 bool ForkGuard::in_child() const noexcept {
   return page_ != nullptr ? *page_ == 0 : getpid() != owner_;
+}
+
+void keep_loaded(const void* function) noexcept {
+  static const char here = 0;
+  Dl_info theirs{};
+  Dl_info ours{};
+  if (dladdr(function, &theirs) == 0 || dladdr(&here, &ours) == 0 || theirs.dli_fbase == ours.dli_fbase) return;
+  // The handle is given up on purpose: nobody is to close it.
+  static_cast<void>(dlopen(theirs.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
 }
 
 }  // namespace yukha::system
