@@ -25,11 +25,15 @@ inline std::int64_t wait_after(std::int64_t failures, system::QuickDice& dice, c
 }
 
 // How long a verdict leaves the endpoint in peace. What it asks for itself comes before the jitter, not instead of it:
-// a fleet that was told the same second must not come back in it.
+// a fleet that was told the same second must not come back in it, so the jitter grows with what was asked.
 inline std::int64_t rest_after(std::int64_t failures, system::QuickDice& dice, const Backoff& backoff,
                                std::optional<std::int64_t> retry_after_ms) noexcept {
   constexpr std::int64_t most_ms = 3'600'000;
-  return std::min(retry_after_ms.value_or(0) + wait_after(failures, dice, backoff), most_ms);
+  const std::int64_t asked = retry_after_ms.value_or(0);
+  const auto spread = static_cast<std::uint64_t>(std::min(asked / 4, usual_backoff.most_ms));
+  const std::int64_t jitter =
+      std::max(wait_after(failures, dice, backoff), static_cast<std::int64_t>(dice.up_to(spread)));
+  return std::min(asked + jitter, most_ms);
 }
 
 // The offset from the device's wall clock to true time, learnt from the endpoint's Date. An answer's Date was true at
