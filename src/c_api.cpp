@@ -108,7 +108,7 @@ yukha_result with_members(yukha_sentence* sentence, Status given, const yukha_me
 size_t copy_text(std::string_view from, char* buffer, size_t size) noexcept {
   if (buffer != nullptr && size > 0) {
     const size_t count = from.size() < size ? from.size() : size - 1;
-    std::memcpy(buffer, from.data(), count);
+    if (count > 0) std::memcpy(buffer, from.data(), count);  // an empty view may be a null one
     buffer[count] = '\0';
   }
   return from.size();

@@ -413,6 +413,14 @@ TEST_CASE("a sentence is tracked once, and a moved-from builder is empty") {
   CHECK(refuser.tracker.stats().accepted == 2);
 }
 
+TEST_CASE("a view of nothing is an empty text") {
+  Refuser refuser;
+  const std::string_view nothing;
+  Event event = refuser.tracker.event().action("A").user({{"plan", nothing}}).content("c", {{"title", nothing}});
+  CHECK(event.track() == Code::ok);
+  CHECK(refuser.tracker.event().action(nothing).track() == Code::missing_action);
+}
+
 TEST_CASE("the first mistake is remembered, and later calls do nothing") {
   Refuser refuser;
   Event event = refuser.tracker.event();
