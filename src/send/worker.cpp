@@ -278,23 +278,32 @@ void Worker::seal_if_due() {
       if (!seal_one(lane_, priority, false)) return;
     }
   }
-  const bool waits[] = {queue.has_unsealed(hold::Priority::normal), queue.has_unsealed(hold::Priority::critical)};
-  if (!waits[0] && !waits[1]) {
+  if (!queue.has_unsealed(hold::Priority::normal) && !queue.has_unsealed(hold::Priority::critical)) {
     unsealed_since_ms_ = -1;
     return;
   }
   if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
-  // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it compresses.
-  // A batch that only waits for a time of its own, or for an acceptance, is no reason to keep the others open.
-  hold::Batch sendable;
-  if (!allowed_to_send() || flight_ || pick(lane_, false, sendable)) return;
-  const std::int64_t due = waits[1] ? now_ : unsealed_since_ms_ + settings_.upload_interval_ms;
-  const std::int64_t at = std::max(due, progress_.rest_until_ms);
-  if (now_ < at) {
-    next_seal_ms_ = at;
-    return;
+  if (!allowed_to_send() || flight_) return;
+  for (const hold::Priority priority : priorities) {
+    if (!queue.has_unsealed(priority)) continue;
+    // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it
+    // compresses. Two kinds are no reason to keep it open: one that only waits for a time of its own, or for an
+    // acceptance, and those that the endpoint answered in vain since the last seal: it may refuse them for ever. While
+    // it refuses all, that seals after one more attempt each time: some hundred batches in 5,000 attempts.
+    hold::Batch sendable;
+    if (turns_in_vain_ < queue.batches().size() && pick(lane_, false, sendable, priority)) continue;
+    const std::int64_t due =
+        priority == hold::Priority::critical ? now_ : unsealed_since_ms_ + settings_.upload_interval_ms;
+    const std::int64_t at = std::max(due, progress_.rest_until_ms);
+    if (now_ < at) {
+      next_seal_ms_ = std::min(next_seal_ms_, at);
+      continue;
+    }
+    while (queue.has_unsealed(priority)) {
+      if (!seal_one(lane_, priority, true)) return;
+    }
+    turns_in_vain_ = 0;
   }
-  if (seal_all(lane_)) unsealed_since_ms_ = -1;
 }
 
 void Worker::begin_flush(std::uint64_t flush) {
@@ -336,6 +345,8 @@ void Worker::settle_answer() {
   }
   obey(judgement);
   landing.done = true;
+  // Only an answer says something about a batch; without a network one is as good as another.
+  if (!flight_ && answer.status != 0) turns_in_vain_ = last_was_accepted_ ? 0 : turns_in_vain_ + 1;
 }
 
 void Worker::send_next() {
@@ -375,6 +386,7 @@ void Worker::send_next() {
     flight.lane = from;
     flight.batch = batch;
     flight.endpoint = settings_.endpoint;
+    flight.first_key = key_in_use_;
     if (!from->queue().make_durable()) {
       disk_trouble(*from, "syncing a batch");
       next_send_ms_ = disk_retry_ms_;
@@ -443,12 +455,13 @@ bool Worker::allowed_to_send() const {
 }
 
 // The next batch of the lane whose turn it is. A sentence that was refused alone waits behind all others, except
-// directly after an acceptance: only then a refusal says something about the sentence.
-bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch) {
+// directly after an acceptance: only then a refusal says something about the sentence. A normal batch has the turn
+// after a critical one's was in vain: a critical one that is refused for ever blocks none.
+bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least) {
   const hold::Batch* chosen = nullptr;
   const hold::Batch* lone = nullptr;
   for (const hold::Batch& one : lane.queue().batches()) {
-    if (one.bisect == hold::Bisect::rest) continue;
+    if (one.bisect == hold::Bisect::rest || one.priority < least) continue;
     const bool is_lone = one.bisect == hold::Bisect::suspect && one.lines == 1;
     const auto held = held_back_until_.find({&lane, one.id});
     if (held != held_back_until_.end() && now_ < held->second && !(is_lone && last_was_accepted_)) {
@@ -456,7 +469,8 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch) {
       continue;
     }
     if (is_lone && lone == nullptr) lone = &one;
-    if (!is_lone && chosen == nullptr) chosen = &one;
+    const bool better = chosen == nullptr || (critical_in_vain_ && chosen->priority > one.priority);
+    if (!is_lone && better) chosen = &one;
   }
   if (lone != nullptr && (last_was_accepted_ || (chosen == nullptr && lone_too))) chosen = lone;
   if (chosen == nullptr) return false;
@@ -548,7 +562,10 @@ void Worker::set_keys(std::vector<Key> keys) {
   settings_.keys = std::move(keys);
   key_in_use_ = 0;
   not_allowed_in_row_ = 0;
-  if (flight_) flight_->keys_tried = 0;
+  if (flight_) {
+    flight_->keys_tried = 0;
+    flight_->first_key = 0;
+  }
   hurry();
 }
 
@@ -605,12 +622,15 @@ void Worker::obey(const Judgement& judgement) {
         flight.asked_for_keys = true;
         if (ask_for_keys()) {
           flight.keys_tried = 1;
+          flight.first_key = 0;
           fly();
           return;
         }
       }
       [[fallthrough]];
     case Verdict::not_allowed:
+      // None of the keys is the right one, so the one that was in use is as good as any.
+      if (judgement.verdict == Verdict::unknown_key) key_in_use_ = flight.first_key;
       queue.to_the_back(flight.batch.id);
       // A firewall may dislike one body: another gets its chance before the endpoint is believed.
       if (++not_allowed_in_row_ >= 2 || queue.batches().size() < 2) rest(long_backoff, judgement.retry_after_ms);
@@ -654,6 +674,7 @@ void Worker::obey(const Judgement& judgement) {
       break;
   }
   last_was_accepted_ = accepted;
+  critical_in_vain_ = !accepted && flight.batch.priority == hold::Priority::critical;
   if (judgement.verdict != Verdict::not_allowed && judgement.verdict != Verdict::wrong_clock &&
       judgement.verdict != Verdict::unknown_key) {
     not_allowed_in_row_ = 0;

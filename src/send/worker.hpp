@@ -112,6 +112,7 @@ class Worker {
     bool redirected = false;
     bool asked_for_keys = false;
     std::size_t keys_tried = 1;
+    std::size_t first_key = 0;
   };
 
   // The stages of a step, in their order.
@@ -125,7 +126,7 @@ class Worker {
 
   bool allowed_to_send() const;
   void begin_flush(std::uint64_t flush);
-  bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch);
+  bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least = hold::Priority::normal);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
   void hurry();
   void fly();
@@ -202,9 +203,11 @@ class Worker {
   bool repair_wanted_ = false;
   int refusals_ = 0;  // 400 and 413 in a row
   bool last_was_accepted_ = false;
+  bool critical_in_vain_ = false;  // the last turn
   int not_allowed_in_row_ = 0;
-  int later_in_row_ = 0;   // 409 and 425, since an acceptance
-  hold::Rest known_rest_;  // as this process last read or wrote it
+  std::size_t turns_in_vain_ = 0;  // since an acceptance, or since a batch that is not full was sealed
+  int later_in_row_ = 0;           // 409 and 425, since an acceptance
+  hold::Rest known_rest_;          // as this process last read or wrote it
 };
 
 }  // namespace yukha::send
