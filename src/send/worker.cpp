@@ -127,7 +127,13 @@ void Worker::cancel() {
 void Worker::look_at_directory() {
   const Consent before = directory_.state().consent;
   const hold::DirectoryState& state = directory_.refresh();
-  if (Status status = directory_.status_of_fault("reading"); !status) host_.log(LogLevel::warning, status.message());
+  const Status read = directory_.status_of_fault("reading");
+  directory_read_ = static_cast<bool>(read);
+  if (!directory_read_) {
+    // Another process may have been told to stop: nothing is sent until that is known.
+    host_.log(LogLevel::warning, read.message());
+    next_send_ms_ = now_ + disk_retry_after_ms;
+  }
   if (state.consent != before) host_.consent_changed(state.consent);
   if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {
     cancel();
@@ -451,7 +457,7 @@ bool Worker::seal_all(hold::Lane& lane) {
 // --- choosing and starting -------------------------------------------------------------------------------------------
 
 bool Worker::allowed_to_send() const {
-  return settings_.sends && directory_.state().consent == Consent::granted;
+  return settings_.sends && directory_read_ && directory_.state().consent == Consent::granted;
 }
 
 // The next batch of the lane whose turn it is. A sentence that was refused alone waits behind all others, except
@@ -486,6 +492,11 @@ bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
 }
 
 void Worker::fly() {
+  if (!allowed_to_send()) {
+    // Consent went while an answer asked for the request once more.
+    flight_.reset();
+    return;
+  }
   Flight& flight = *flight_;
   RequestFacts facts;
   facts.idempotency_key = flight.batch.key + (flight.batch.path.empty() ? "" : "." + flight.batch.path);
@@ -940,8 +951,9 @@ bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std:
 void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms) {
   ++progress_.failures;
   const std::int64_t wait = rest_after(progress_.failures, dice_, backoff, retry_after_ms);
-  progress_.rest_until_ms = now_ + wait;
-  known_rest_ = {progress_.failures, clock_.unix_ms() + wait, rest_key()};
+  // What another process was asked for meanwhile is not cut short.
+  progress_.rest_until_ms = std::max(progress_.rest_until_ms, now_ + wait);
+  known_rest_ = {progress_.failures, clock_.unix_ms() + progress_.rest_until_ms - now_, rest_key()};
   // It is a courtesy to the endpoint, not a promise to the app: a failed write is only told.
   if (!directory_.set_rest(known_rest_)) {
     if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());

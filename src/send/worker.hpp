@@ -199,6 +199,7 @@ class Worker {
   int acceptances_ = 0;               // in a row since the cap was set
   std::int64_t lone_refusals_ = 0;    // of sentences that stood alone, since an acceptance
   bool age_clock_trusted_ = false;
+  bool directory_read_ = true;  // in this step
   bool others_swept_ = false;
   bool repair_wanted_ = false;
   int refusals_ = 0;  // 400 and 413 in a row
