@@ -49,27 +49,31 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   dice_ = &dice;
   directory_ = directory;
   path_ = directory + "/directory.db";
+  Status status = open_once(platform_id);
+  if (status || !damaged_) return status;
+  // Nothing in it is worth more than working on: it is set aside, and the directory gets a new install id. Its journal
+  // must not be played into the new one.
+  database_.close();
+  static_cast<void>(files.rename(path_, path_ + ".damaged"));
+  static_cast<void>(files.remove(path_ + "-journal"));
+  return open_once(platform_id);
+}
+
+Status Directory::open_once(const std::string& platform_id) {
   std::uint64_t size = 0;
-  if (files.size(path_, size) != 0) {
+  if (files_->size(path_, size) != 0) {
     // Made here, because SQLite would let everybody read it.
     std::unique_ptr<system::File> file;
-    static_cast<void>(files.open(path_, system::OpenMode::create_if_missing, file));
+    static_cast<void>(files_->open(path_, system::OpenMode::create_if_missing, file));
   }
-  for (int attempt = 0;; ++attempt) {
-    database_.open(path_, files.sqlite_vfs(), false);
-    // FULL: an epoch or a consent that was answered must not come back old after a power loss.
-    database_.run("PRAGMA synchronous=FULL");
-    // Its rollback journal ends by being cut to nothing and synced. One that is unlinked may come back after a power
-    // loss, and would then undo what came after it.
-    database_.run("PRAGMA journal_mode=TRUNCATE");
-    if (database_.number("PRAGMA user_version") > format_version) {
-      return {Code::newer_format, path_};
-    }
-    if (database_.fault() != Fault::corrupt || attempt > 0) break;
-    // Nothing in it is worth more than working on: it is set aside, and the directory gets a new install id.
-    database_.close();
-    static_cast<void>(files.rename(path_, path_ + ".damaged"));
-  }
+  database_.open(path_, files_->sqlite_vfs(), false);
+  // FULL, for every commit: an epoch or a consent that was answered must not come back old after a power loss, and a
+  // journal whose end is not synced may be played in part over a later commit.
+  database_.run("PRAGMA synchronous=FULL");
+  // Its rollback journal ends by being cut to nothing and synced. One that is unlinked may come back after a power
+  // loss, and would then undo what came after it.
+  database_.run("PRAGMA journal_mode=TRUNCATE");
+  if (database_.number("PRAGMA user_version") > format_version) return {Code::newer_format, path_};
   {
     Transaction transaction(database_, Durable::yes);
     if (database_.number("PRAGMA user_version") == 0) {
@@ -81,9 +85,9 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
       database_.run("CREATE TABLE IF NOT EXISTS carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID");
       Consent consent = Consent::granted;
       std::uint64_t epoch = 1;
-      static_cast<void>(read_copy(files, directory, consent, epoch));
+      static_cast<void>(read_copy(*files_, directory_, consent, epoch));
       Statement(database_, "INSERT OR IGNORE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, 0, ?)")
-          .bind(system::random_uuid(dice))
+          .bind(system::random_uuid(*dice_))
           .bind(static_cast<std::int64_t>(epoch))
           .bind(static_cast<std::int64_t>(consent))
           .bind(platform_id)
@@ -94,10 +98,10 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
     transaction.commit();
   }
   static_assert(application_id == 2037738344, "the number in the PRAGMA above");
-  if (database_.fault() != Fault::none) return status_of_fault("opening");
+  if (database_.fault() != Fault::none) return fault_of_opening();
 
   std::uint64_t place = 0;
-  static_cast<void>(files.identity(path_, place));
+  static_cast<void>(files_->identity(path_, place));
   std::int64_t known_place = 0;
   std::string known_platform;
   {
@@ -116,13 +120,17 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
         .bind(platform_id)
         .run();
     if (copied_ && other_device) {
-      Statement(database_, "UPDATE directory SET install_id = ?").bind(system::random_uuid(dice)).run();
+      Statement(database_, "UPDATE directory SET install_id = ?").bind(system::random_uuid(*dice_)).run();
     }
     transaction.commit();
   }
   refresh();
-  if (database_.fault() != Fault::none) return status_of_fault("reading");
-  return {};
+  return database_.fault() == Fault::none ? Status() : fault_of_opening();
+}
+
+Status Directory::fault_of_opening() {
+  damaged_ = database_.fault() == Fault::corrupt;
+  return status_of_fault("opening");
 }
 
 void Directory::open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice) {
@@ -208,7 +216,7 @@ bool Directory::read_copy(system::Files& files, const std::string& directory, Co
 bool Directory::set_rest(const Rest& rest) {
   state_.rest = rest;
   if (!database_.is_open()) return true;
-  Transaction transaction(database_, Durable::no);
+  Transaction transaction(database_, Durable::yes);
   Statement(database_, "UPDATE directory SET failures = ?, rest_until = ?, rest_key = ?")
       .bind(rest.failures)
       .bind(rest.until_unix_ms)
@@ -243,7 +251,7 @@ bool Directory::carry(const std::string& lane, const Ledger& ledger) {
   return transaction.commit();
 }
 
-bool Directory::carried(const std::string& lane, Ledger& ledger) {
+bool Directory::carried(const std::string& lane, Ledger& ledger, std::uint64_t& epoch) {
   if (!database_.is_open()) return false;
   Statement statement(database_, "SELECT ledger FROM carried WHERE lane = ?");
   if (!statement.bind(lane).row()) return false;
@@ -253,8 +261,7 @@ bool Directory::carried(const std::string& lane, Ledger& ledger) {
     const auto found = text.find(name);
     return found != text.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
   };
-  // One that an earlier erase left behind says nothing about this one.
-  if (number("epoch") != state_.epoch) return false;
+  epoch = number("epoch");
   ledger.accepted = number("accepted");
   ledger.delivered = number("delivered");
   ledger.quarantined = number("quarantined");
@@ -272,7 +279,7 @@ bool Directory::carried(const std::string& lane, Ledger& ledger) {
 
 bool Directory::drop_carried(const std::string& lane) {
   if (!database_.is_open()) return true;
-  Transaction transaction(database_, Durable::no);
+  Transaction transaction(database_, Durable::yes);
   Statement(database_, "DELETE FROM carried WHERE lane = ?").bind(lane).run();
   return transaction.commit();
 }

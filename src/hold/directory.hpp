@@ -57,12 +57,14 @@ class Directory {
   // The ledger of a lane whose files are about to be unlinked, for the present epoch. Kept until the lane has begun
   // anew, so that a kill in between loses no count.
   bool carry(const std::string& lane, const Ledger& ledger);
-  bool carried(const std::string& lane, Ledger& ledger);
+  bool carried(const std::string& lane, Ledger& ledger, std::uint64_t& epoch);
   bool drop_carried(const std::string& lane);
 
   Status status_of_fault(const std::string& doing);
 
  private:
+  Status open_once(const std::string& platform_id);
+  Status fault_of_opening();
   // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
   // send, nor bring erased sentences back.
   void write_copy();
@@ -75,6 +77,7 @@ class Directory {
   std::string directory_;
   std::string path_;
   bool copied_ = false;
+  bool damaged_ = false;  // found out while opening
 };
 
 // The status for a fault of a database: which file, what happened, what to do.

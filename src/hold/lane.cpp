@@ -38,7 +38,8 @@ Status Lane::open(const std::string& name, const std::string& run) {
   if (queue_.epoch() < epoch) {
     // An erase happened that this lane did not see, or one was killed midway.
     Ledger carried;
-    if (!directory_.carried(name_, carried)) {
+    std::uint64_t carried_for = 0;
+    if (!directory_.carried(name_, carried, carried_for) || carried_for != epoch) {
       Ledger ledger = queue_.ledger();
       RingFound found;
       Ring old;
@@ -77,11 +78,17 @@ Status Lane::open_queue() {
     if (Status saved = salvage(); !saved) return saved;
     status = queue_.open(files_, path(".queue"), directory_.state().epoch, settings_.batches);
   }
+  // Whatever erase left them behind: a database that has counters keeps its own.
+  const bool begins = queue_.ledger().accepted == 0 && queue_.ring_mark().ring_id == 0;
+  if (!status || !begins || queue_.epoch() != directory_.state().epoch) return status;
   Ledger carried;
-  if (status && queue_.epoch() == directory_.state().epoch && directory_.carried(name_, carried)) {
+  std::uint64_t carried_for = 0;
+  if (directory_.carried(name_, carried, carried_for)) {
     if (!queue_.restore(carried)) return queue_.status();
     // Kept until here, so that a kill before the new database had the counters would have found them.
     static_cast<void>(directory_.drop_carried(name_));
+  } else {
+    status = directory_.status_of_fault("reading");
   }
   return status;
 }
