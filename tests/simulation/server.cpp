@@ -1,6 +1,10 @@
 #include "server.hpp"
 
+#include <cstdlib>
+#include <ctime>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "send/gzip.hpp"
 
@@ -18,8 +22,8 @@ std::string http_date(std::int64_t unix_ms) {
   return text;
 }
 
-std::string header(const HttpRequest& request, const std::string& name) {
-  for (const HttpHeader& one : request.headers) {
+std::string header(const std::vector<HttpHeader>& headers, const std::string& name) {
+  for (const HttpHeader& one : headers) {
     if (one.name == name) return one.value;
   }
   return "";
@@ -33,20 +37,63 @@ std::string id_of(const std::string& line) {
   return line.substr(7, 36);
 }
 
+std::string whole_bodys_text(const std::string& body) {
+  std::string text;
+  if (!send::gunzip(body, 4'000'000, text) || text.empty() || text.back() != '\n') return "";
+  return text;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+std::string content_in(const std::string& line) {
+  const Json json = Json::parse(line, nullptr, false);
+  const bool has = json.is_object() && json.contains("content") && json["content"].contains("id");
+  return has ? json["content"]["id"].get<std::string>() : "";
+}
+
 }  // namespace
 
 const char* weather_name(Weather weather) {
-  static const char* const names[] = {"fine",   "down",   "failing",   "throttling", "losing",   "small",
-                                      "strict", "naming", "rejecting", "portal",     "refusing", "busy"};
+  static const char* const names[] = {"fine",   "down",      "failing", "throttling", "losing", "small", "strict",
+                                      "naming", "rejecting", "portal",  "refusing",   "busy",   "mixed"};
   return names[static_cast<int>(weather)];
 }
 
-HttpAnswer Server::answer(int status, const std::string& body) {
+HttpAnswer Server::answer(const char* row, int status, const std::string& body) {
+  ++rows[row];
   HttpAnswer answer;
   answer.status = status;
   answer.body = body;
   answer.headers.push_back({"date", http_date(time_.true_unix_ms())});
   return answer;
+}
+
+HttpAnswer Server::nothing(const char* row) {
+  ++rows[row];
+  HttpAnswer none;
+  none.error = row;
+  return none;
+}
+
+// A key is in progress while it, a prefix of it or a part of it is.
+bool Server::busy(const std::string& key) const {
+  const std::string uuid = key.substr(0, 36);
+  for (auto one = keys_.lower_bound(uuid); one != keys_.end() && one->first.compare(0, 36, uuid) == 0; ++one) {
+    if (one->second.busy_until_ms <= time_.now_ms) continue;
+    const std::string& a = one->first;
+    const bool related =
+        a == uuid || key == uuid || a.compare(0, key.size(), key) == 0 || key.compare(0, a.size(), a) == 0;
+    if (related) return true;
+  }
+  return false;
 }
 
 HttpAnswer Server::judge(const std::string& key, const std::string& body, const std::vector<std::string>& lines) {
@@ -56,10 +103,10 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
   if (entry.body.empty()) {
     entry.body = body;
   } else if (entry.body != body) {
-    violations.push_back("the key " + key + " came with other bytes");
+    violate("the key " + key + " came with other bytes");
   }
-  if (entry.done) return answer(200, entry.answer);
-  if (entry.split) return answer(409, R"({"error":"split"})");
+  if (entry.done) return answer("200 again", 200, entry.answer);
+  if (entry.split) return answer("409 split", 409, R"({"error":"split"})");
   if (dot != std::string::npos) {
     // Its ancestors, the whole batch among them.
     std::vector<std::string> ancestors = {uuid};
@@ -75,7 +122,8 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
         }
       }
       const std::size_t refused = rejected_here.size();
-      return answer(200, Json{{"accepted", lines.size() - refused}, {"rejected", rejected_here}}.dump());
+      return answer("200 by the parent's key", 200,
+                    Json{{"accepted", lines.size() - refused}, {"rejected", rejected_here}}.dump());
     }
     for (const std::string& name : ancestors) keys_[name].split = true;
   }
@@ -84,22 +132,21 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (is_poison(lines[i])) named.push_back({{"line", i + 1}, {"id", id_of(lines[i])}, {"reason", "poison"}});
   }
-  for (const std::string& line : lines) {
-    const Json json = Json::parse(line, nullptr, false);
-    if (json.is_object() && json["content"].contains("id"))
-      content_of[id_of(line)] = json["content"]["id"].get<std::string>();
-  }
+  for (const std::string& line : lines) content_of[id_of(line)] = content_in(line);
   const bool too_large = weather == Weather::small && body.size() > body_bytes_max;
   const bool disliked = weather == Weather::strict && !named.empty();
   if (too_large || disliked) {
     if (lines.size() == 1) rejected.insert(id_of(lines[0]));
-    return answer(too_large ? 413 : 400);
+    if (too_large) return answer(lines.size() == 1 ? "413 to a lone one" : "413", 413);
+    return answer(lines.size() == 1 ? "400 to a lone one" : "400", 400);
   }
-  if (!named.empty() && weather == Weather::naming) {
+  const bool any = weather == Weather::mixed;
+  if (!named.empty() && (weather == Weather::naming || (any && one_in(chance_, 3)))) {
     for (const auto& one : named) rejected.insert(one["id"].get<std::string>());
-    return answer(one_in(chance_, 2) ? 400 : 422, Json{{"accepted", 0}, {"rejected", named}}.dump());
+    const std::string names = Json{{"accepted", 0}, {"rejected", named}}.dump();
+    return one_in(chance_, 2) ? answer("400 naming", 400, names) : answer("422 naming", 422, names);
   }
-  if (weather != Weather::rejecting) named = Json::array();
+  if (weather != Weather::rejecting && !any) named = Json::array();
 
   std::set<std::string> refused;
   for (const auto& one : named) {
@@ -112,7 +159,7 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
     if (refused.count(id_of(line)) != 0) continue;
     const Json json = Json::parse(line, nullptr, false);
     if (!json.is_object() || json.size() != 8) {
-      violations.push_back("a line that is no sentence: " + line);
+      violate("a line that is no sentence: " + line);
       continue;
     }
     if (json["action"]["type"] == "yukha_ledger") {
@@ -120,76 +167,219 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
       continue;
     }
     const std::string content = json["content"]["id"].get<std::string>();
+    if (const std::string wrong = check(content, line); !wrong.empty()) violate(content + " " + wrong);
     const auto [place, is_new] = stored.insert({content, {id_of(line), key}});
-    if (!is_new) violations.push_back(content + " was stored twice, under " + place->second.key + " and " + key);
+    if (is_new) continue;
+    if (place->second.id != id_of(line)) violate(content + " came with two ids");
+    if (!may_come_twice(content)) {
+      violate(content + " was stored twice, under " + place->second.key + " and " + key);
+    }
   }
   Entry& done = keys_[key];
   done.done = true;
   done.answer = Json{{"accepted", lines.size() - refused.size()}, {"rejected", named}}.dump();
-  return answer(200, done.answer);
+  done.busy_until_ms = time_.now_ms + static_cast<std::int64_t>(throw_up_to(chance_, 100));
+  return answer(refused.empty() ? "200" : "200 rejecting", 200, done.answer);
 }
 
-HttpAnswer Server::handle(const HttpRequest& request) {
-  ++requests;
-  HttpAnswer none;
-  none.error = "lost";
+// Rows that say nothing about the body. None of them stores anything.
+HttpAnswer Server::any_row() {
+  struct Row {
+    const char* name;
+    int status;
+    const char* body;
+    const char* header;
+    const char* value;
+  };
+  static constexpr const char* html = "<html>Welcome to the airport</html>";
+  static constexpr Row table[] = {
+      {"200 of a portal", 200, html, "", ""},
+      {"200 that cannot be", 200, R"({"accepted":1000000,"rejected":[]})", "", ""},
+      {"201", 201, "", "", ""},
+      {"202", 202, "", "", ""},
+      {"204", 204, "", "", ""},
+      {"206", 206, "{\"acc", "", ""},
+      {"103", 103, "", "", ""},
+      {"301", 301, "", "location", "https://elsewhere.example.com/"},
+      {"302", 302, html, "location", "/login"},
+      {"307 to the same", 307, "", "location", "/v1/events?again"},
+      {"308 to elsewhere", 308, "", "location", "https://elsewhere.example.com/v1/events"},
+      {"401 signature", 401, R"({"error":"signature"})", "", ""},
+      {"401 of somebody", 401, html, "", ""},
+      {"403", 403, html, "", ""},
+      {"404", 404, "", "", ""},
+      {"405", 405, "", "", ""},
+      {"408", 408, "", "", ""},
+      {"409 in progress", 409, "", "retry-after", "2"},
+      {"409 bare", 409, "", "", ""},
+      {"410", 410, "", "", ""},
+      {"411", 411, "", "", ""},
+      {"415", 415, "", "", ""},
+      {"422 bare", 422, "", "", ""},
+      {"425", 425, "", "retry-after", "1"},
+      {"426", 426, "", "", ""},
+      {"429", 429, "", "", ""},
+      {"429 with Retry-After", 429, "", "retry-after", "90"},
+      {"431", 431, "", "", ""},
+      {"500", 500, html, "", ""},
+      {"501", 501, "", "", ""},
+      {"502", 502, html, "", ""},
+      {"503", 503, "", "", ""},
+      {"503 with Retry-After", 503, "", "retry-after", "7"},
+      {"504", 504, "", "", ""},
+      {"505", 505, "", "", ""},
+      {"599", 599, "", "", ""},
+  };
+  const Row& row = table[throw_up_to(chance_, std::size(table) - 1)];
+  HttpAnswer one = answer(row.name, row.status, row.body);
+  if (*row.header != '\0') one.headers.push_back({row.header, row.value});
+  return one;
+}
+
+HttpAnswer Server::handle(const Mail& mail) {
   switch (weather) {
     case Weather::down:
-      none.error = "connection refused";
-      return none;
+      return nothing("no answer");
     case Weather::failing: {
-      static constexpr int statuses[] = {500, 502, 503, 504, 599};
-      return answer(statuses[throw_up_to(chance_, 4)]);
+      static constexpr std::pair<const char*, int> rows_here[] = {
+          {"500", 500}, {"502", 502}, {"503", 503}, {"504", 504}, {"599", 599}};
+      const auto& [name, status] = rows_here[throw_up_to(chance_, 4)];
+      return answer(name, status);
     }
     case Weather::throttling: {
-      HttpAnswer later = answer(one_in(chance_, 3) ? 408 : 429);
-      if (one_in(chance_, 2)) later.headers.push_back({"retry-after", std::to_string(throw_up_to(chance_, 90))});
+      if (!one_in(chance_, 2)) return one_in(chance_, 3) ? answer("408", 408) : answer("429", 429);
+      HttpAnswer later = answer("429 with Retry-After", 429);
+      const auto seconds = static_cast<std::int64_t>(throw_up_to(chance_, 90));
+      const bool date = one_in(chance_, 4);
+      later.headers.push_back(
+          {"retry-after", date ? http_date(time_.true_unix_ms() + seconds * 1000) : std::to_string(seconds)});
       return later;
     }
     case Weather::portal:
-      return answer(one_in(chance_, 2) ? 200 : 204, "<html>Welcome to the airport</html>");
+      return one_in(chance_, 2) ? answer("200 of a portal", 200, "<html>Welcome to the airport</html>")
+                                : answer("204", 204);
     case Weather::refusing: {
-      static constexpr int statuses[] = {401, 403, 404, 410, 302};
-      return answer(statuses[throw_up_to(chance_, 4)], R"({"error":"signature"})");
+      static constexpr std::pair<const char*, int> rows_here[] = {
+          {"401 signature", 401}, {"403", 403}, {"404", 404}, {"410", 410}, {"302", 302}};
+      const auto& [name, status] = rows_here[throw_up_to(chance_, 4)];
+      return answer(name, status, R"({"error":"signature"})");
     }
     case Weather::busy:
-      if (one_in(chance_, 2)) return answer(one_in(chance_, 2) ? 409 : 425);
+      if (one_in(chance_, 2)) return one_in(chance_, 2) ? answer("409 bare", 409) : answer("425", 425);
+      break;
+    case Weather::mixed:
+      if (!one_in(chance_, 3)) return any_row();
       break;
     default:
       break;
   }
-  std::string text;
-  if (!send::gunzip(request.body, 4'000'000, text) || text.empty() || text.back() != '\n') {
-    violations.push_back("a body that is not gzip of whole lines");
-    return answer(400);
+  HttpAnswer result = honest(mail);
+  if ((weather == Weather::losing && !one_in(chance_, 4)) || (weather == Weather::mixed && one_in(chance_, 4))) {
+    if (one_in(chance_, 2)) return nothing("no answer after it was dealt with");
+    ++rows["half an answer"];
+    result.body.resize(result.body.size() / 2);
   }
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  if (lines.size() > 500 || text.size() > 1'000'000) violations.push_back("a batch over the contract's limits");
-  std::string key = header(request, "Idempotency-Key");
-  key = key.substr(1, key.size() - 2);
-  HttpAnswer result = judge(key, text, lines);
-  if (weather == Weather::losing && !one_in(chance_, 4)) return none;
   return result;
 }
 
-void SimTransport::start(const HttpRequest& request) {
-  running_ = true;
-  answer_ms_ = time_.now_ms + 5 + static_cast<std::int64_t>(throw_up_to(chance_, 400));
-  // What a ghost sends goes nowhere.
-  answer_ = process_ != nullptr && process_->alive() ? server_.handle(request) : HttpAnswer();
-  ++server_.answers[answer_.status];
-  if (answer_.status == 0 && one_in(chance_, 4)) answer_ms_ += 60'000;  // a time-out rather than a refusal
+HttpAnswer Server::honest(const Mail& mail) {
+  const std::string input = header(mail.headers, "Signature-Input");
+  const auto parameter = [&input](const std::string& name) {
+    const std::size_t at = input.find(";" + name + "=");
+    return at == std::string::npos ? ""
+                                   : input.substr(at + name.size() + 2, input.find(';', at + 1) - at - name.size() - 2);
+  };
+  const std::string keyid = parameter("keyid");
+  if (keyid.size() < 3 || keyids.count(keyid.substr(1, keyid.size() - 2)) == 0)
+    return answer("401 key", 401, R"({"error":"key"})");
+  if (std::llabs(std::atoll(parameter("created").c_str()) - time_.true_unix_ms() / 1000) > 300)
+    return answer("401 clock", 401, R"({"error":"clock"})");
+  const std::string text = whole_bodys_text(mail.body);
+  if (text.empty()) {
+    violate("a body that is not gzip of whole lines");
+    return answer("400", 400);
+  }
+  const std::vector<std::string> lines = lines_of(text);
+  if (lines.size() > 500 || text.size() > 1'000'000) violate("a batch over the contract's limits");
+  std::string key = header(mail.headers, "Idempotency-Key");
+  key = key.substr(1, key.size() - 2);
+  if (busy(key)) {
+    HttpAnswer later = answer("409 in progress", 409);
+    later.headers.push_back({"retry-after", "1"});
+    return later;
+  }
+  return judge(key, text, lines);
 }
 
-bool SimTransport::poll(std::chrono::milliseconds, HttpAnswer& answer) {
-  if (!running_ || time_.now_ms < answer_ms_) return false;
-  running_ = false;
-  answer = std::move(answer_);
+std::shared_ptr<Reply> Server::send(const HttpRequest& request) {
+  ++requests;
+  if (expects_peace && time_.now_ms < left_in_peace_until_ms) {
+    violate("asked again " + std::to_string(left_in_peace_until_ms - time_.now_ms) + " ms before Retry-After allows");
+  }
+  auto reply = std::make_shared<Reply>();
+  // Rarely it stays on the way for long, and whoever sent it may be dead by then.
+  const std::uint64_t way_ms = one_in(chance_, 20) ? 20'000 : 200;
+  mail_.push_back({time_.now_ms + static_cast<std::int64_t>(throw_up_to(chance_, way_ms)), request.headers,
+                   std::string(request.body), reply});
+  reply->answer_ms = mail_.back().arrives_ms + 5 + static_cast<std::int64_t>(throw_up_to(chance_, 200));
+  return reply;
+}
+
+void Server::receive() {
+  for (std::size_t i = 0; i < mail_.size();) {
+    if (mail_[i].arrives_ms > time_.now_ms) {
+      ++i;
+      continue;
+    }
+    const Mail mail = std::move(mail_[i]);
+    mail_.erase(mail_.begin() + static_cast<std::ptrdiff_t>(i));
+    mail.reply->answer = handle(mail);
+    mail.reply->arrived = true;
+    if (mail.reply->answer.status == 0 && one_in(chance_, 4))
+      mail.reply->answer_ms += 60'000;  // not refused: timed out
+  }
+}
+
+std::set<std::string> Server::on_its_way() const {
+  std::set<std::string> contents;
+  for (const Mail& mail : mail_) {
+    for (const std::string& line : lines_of(whole_bodys_text(mail.body))) contents.insert(content_in(line));
+  }
+  return contents;
+}
+
+void SimTransport::start(const HttpRequest& request) {
+  // What a ghost sends goes nowhere.
+  if (process_ == nullptr || !process_->alive()) {
+    reply_ = std::make_shared<Reply>();
+    reply_->arrived = true;
+    return;
+  }
+  if (const std::string why = objection(); !why.empty()) server_.violate(why);
+  reply_ = server_.send(request);
+}
+
+bool SimTransport::poll(std::chrono::milliseconds timeout, HttpAnswer& answer) {
+  if (wait_until) {
+    const std::int64_t most_ms = time_.now_ms + timeout.count();
+    wait_until(reply_ ? std::min(most_ms, std::max(time_.now_ms, reply_->answer_ms)) : most_ms);
+  }
+  if (!reply_) return false;
+  server_.receive();
+  if (time_.now_ms < reply_->answer_ms || !reply_->arrived) return false;
+  answer = std::move(reply_->answer);
+  reply_.reset();
+  if (process_ == nullptr || !process_->alive()) return true;
+  std::int64_t rest_ms = 0;
+  for (const HttpHeader& one : answer.headers) {
+    if (one.name == "retry-after" && (answer.status == 429 || answer.status == 503))
+      rest_ms = std::atoll(one.value.c_str()) * 1000;
+  }
+  if (answer.status == 200) server_.left_in_peace_until_ms = 0;
+  if (rest_ms > 0) {
+    server_.peace_asked_ms = time_.now_ms;
+    server_.left_in_peace_until_ms = time_.now_ms + rest_ms;
+  }
   return true;
 }
 

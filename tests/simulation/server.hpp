@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,8 +19,8 @@ enum class Weather {
   fine,
   down,        // no connection
   failing,     // 500, 502, 503, 504
-  throttling,  // 429 and 408, some with Retry-After
-  losing,      // stores, and the answer is lost
+  throttling,  // 429, 408 and 503, some with Retry-After
+  losing,      // stores, and the answer is lost or cut
   small,       // 413 above a size
   strict,      // bare 400 while a poison sentence is inside
   naming,      // 400 or 422 that names the poison sentences
@@ -26,19 +28,35 @@ enum class Weather {
   portal,      // somebody else answers
   refusing,    // 401, 403, 404
   busy,        // 409 and 425
+  mixed,       // each answer is another row of the contract's table
 };
-constexpr int weather_count = 12;
+constexpr int weather_count = 13;
 const char* weather_name(Weather weather);
+
+// What became of a request that was sent.
+struct Reply {
+  bool arrived = false;
+  std::int64_t answer_ms = 0;
+  HttpAnswer answer;
+};
 
 class Server {
  public:
   Server(VirtualTime& time, Chance& chance) : time_(time), chance_(chance) {}
 
-  // status 0 with an empty error means that the answer was lost after the request was dealt with.
-  HttpAnswer handle(const HttpRequest& request);
+  // The request arrives after a while, whoever still waits for its answer then.
+  std::shared_ptr<Reply> send(const HttpRequest& request);
+  // Deals with all that arrived by now.
+  void receive();
+  // The content ids of what is still on its way.
+  std::set<std::string> on_its_way() const;
 
   Weather weather = Weather::fine;
-  std::size_t body_bytes_max = 0;  // for `small`: of the lines
+  std::size_t body_bytes_max = 0;         // for `small`: of the lines
+  std::set<std::string> keyids = {"k1"};  // the others are unknown
+  bool expects_peace = true;
+  std::int64_t peace_asked_ms = 0;
+  std::int64_t left_in_peace_until_ms = 0;  // what Retry-After asked for
 
   struct Stored {
     std::string id;
@@ -49,23 +67,40 @@ class Server {
   std::map<std::string, std::string> content_of;  // sentence id -> content id, of all that ever came
   std::uint64_t ledger_lines = 0;
   std::uint64_t requests = 0;
-  std::map<int, std::uint64_t> answers;
-  std::vector<std::string> violations;
+  std::map<std::string, std::uint64_t> rows;  // of the contract's table: how often each was answered
+  std::function<void(const std::string& what)> violate;
+  // A line is about to be stored; says what is wrong with that, or nothing.
+  std::function<std::string(const std::string& content, const std::string& line)> check;
+  // Whether this sentence may come under a second key.
+  std::function<bool(const std::string& content)> may_come_twice;
 
  private:
   struct Entry {
     bool split = false;
     bool done = false;
+    std::int64_t busy_until_ms = 0;
     std::string answer;
     std::map<std::string, std::string> rejected;  // sentence id -> reason
     std::string body;                             // as it came first
   };
-  HttpAnswer answer(int status, const std::string& body = "");
+  struct Mail {
+    std::int64_t arrives_ms;
+    std::vector<HttpHeader> headers;
+    std::string body;
+    std::shared_ptr<Reply> reply;
+  };
+  HttpAnswer answer(const char* row, int status, const std::string& body = "");
+  HttpAnswer nothing(const char* row);
+  HttpAnswer handle(const Mail& mail);
+  HttpAnswer any_row();
   HttpAnswer judge(const std::string& key, const std::string& body, const std::vector<std::string>& lines);
+  HttpAnswer honest(const Mail& mail);
+  bool busy(const std::string& key) const;
 
   VirtualTime& time_;
   Chance& chance_;
   std::map<std::string, Entry> keys_;  // uuid, or uuid.path
+  std::vector<Mail> mail_;
 };
 
 // One request at a time, answered after a while.
@@ -77,19 +112,22 @@ class SimTransport final : public HttpTransport {
   void start(const HttpRequest& request) override;
   bool poll(std::chrono::milliseconds timeout, HttpAnswer& answer) override;
   void wake() override {}
-  void cancel() override { running_ = false; }
+  void cancel() override { reply_.reset(); }
 
-  bool running() const noexcept { return running_; }
-  std::int64_t answer_ms() const noexcept { return answer_ms_; }
+  // Set while the caller waits in flush() or close(): lets time pass.
+  std::function<void(std::int64_t until_ms)> wait_until;
+  // Asked whether a request may be sent now; tells why not.
+  std::function<std::string()> objection;
+
+  bool running() const noexcept { return reply_ != nullptr; }
+  std::int64_t answer_ms() const noexcept { return reply_->answer_ms; }
 
  private:
   Server& server_;
   VirtualTime& time_;
   Chance& chance_;
   const Process*& process_;
-  bool running_ = false;
-  std::int64_t answer_ms_ = 0;
-  HttpAnswer answer_;
+  std::shared_ptr<Reply> reply_;
 };
 
 }  // namespace yukha::simulation

@@ -48,53 +48,58 @@ void tear(Inode& inode, Chance& chance) {
 class SimFile final : public system::File {
  public:
   SimFile(Process& process, std::shared_ptr<Inode> inode, bool reserves)
-      : process_(process), inode_(std::move(inode)), reserves_(reserves) {}
+      : process_(process), handle_(process, std::move(inode)), reserves_(reserves) {}
 
   system::Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {
     process_.operation();
     got = 0;
-    if (offset >= inode_->bytes.size()) return 0;
-    got = std::min(size, inode_->bytes.size() - static_cast<std::size_t>(offset));
-    std::memcpy(into, inode_->bytes.data() + offset, got);
+    if (process_.fails(Fault::read_error)) return EIO;
+    const auto& bytes = handle_.inode->bytes;
+    if (offset >= bytes.size()) return 0;
+    got = std::min(size, bytes.size() - static_cast<std::size_t>(offset));
+    std::memcpy(into, bytes.data() + offset, got);
     return 0;
   }
   system::Error write(std::uint64_t offset, const void* from, std::size_t size) noexcept override {
     process_.operation();
-    if (process_.write_fault()) return EIO;
-    if (!process_.fits(*inode_, offset + size)) return ENOSPC;
-    Process::write_to(*inode_, offset, from, size);
-    return 0;
+    if (process_.fails(Fault::write_error)) return EIO;
+    const bool cut = process_.fails(Fault::short_write);
+    if (!process_.fits(*handle_.inode, offset + size)) return ENOSPC;
+    Process::write_to(*handle_.inode, offset, from, cut ? process_.cut_short(size) : size);
+    return cut ? ENOSPC : 0;
   }
   system::Error sync() noexcept override {
     process_.operation();
-    process_.sync(*inode_);
+    if (process_.fails(Fault::sync_error)) return EIO;
+    process_.sync(*handle_.inode);
     return 0;
   }
   system::Error size(std::uint64_t& bytes) noexcept override {
-    bytes = inode_->bytes.size();
+    bytes = handle_.inode->bytes.size();
     return 0;
   }
   system::Error resize(std::uint64_t bytes) noexcept override {
     process_.operation();
-    inode_->bytes.resize(static_cast<std::size_t>(bytes));
+    handle_.inode->bytes.resize(static_cast<std::size_t>(bytes));
     return 0;
   }
   system::Error reserve(std::uint64_t bytes) noexcept override {
     process_.operation();
+    Inode& inode = *handle_.inode;
     if (!reserves_) return EOPNOTSUPP;
-    if (!process_.fits(*inode_, bytes)) return ENOSPC;
-    if (inode_->bytes.size() < bytes) inode_->bytes.resize(static_cast<std::size_t>(bytes));
+    if (!process_.fits(inode, bytes)) return ENOSPC;
+    if (inode.bytes.size() < bytes) inode.bytes.resize(static_cast<std::size_t>(bytes));
     return 0;
   }
   char* map(std::size_t size) noexcept override {
-    if (inode_->bytes.size() < size) return nullptr;
-    inode_->mapped = true;
-    return inode_->bytes.data();
+    if (handle_.inode->bytes.size() < size) return nullptr;
+    handle_.inode->mapped = true;
+    return handle_.inode->bytes.data();
   }
 
  private:
   Process& process_;
-  std::shared_ptr<Inode> inode_;
+  Handle handle_;
   bool reserves_;
 };
 
@@ -102,10 +107,12 @@ class SimFile final : public system::File {
 
 struct VfsFile {
   sqlite3_file base;
-  Process* process;
-  std::shared_ptr<Inode>* inode;
+  Handle* handle;
   int lock;
   char* path_to_delete;
+
+  Process& process() const { return handle->process; }
+  Inode& inode() const { return *handle->inode; }
 };
 
 VfsFile& of(sqlite3_file* file) {
@@ -117,19 +124,19 @@ Process& process_of(sqlite3_vfs* vfs) {
 
 int vfs_close(sqlite3_file* file) {
   VfsFile& self = of(file);
-  (*self.inode)->locks.erase(&self);
-  delete self.inode;
   if (self.path_to_delete != nullptr) {
-    self.process->remove(self.path_to_delete);
+    self.process().remove(self.path_to_delete);
     sqlite3_free(self.path_to_delete);
   }
+  delete self.handle;
   return SQLITE_OK;
 }
 
 int vfs_read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
   VfsFile& self = of(file);
-  self.process->operation();
-  const auto& bytes = (*self.inode)->bytes;
+  self.process().operation();
+  if (self.process().fails(Fault::read_error)) return SQLITE_IOERR_READ;
+  const auto& bytes = self.inode().bytes;
   const auto begin = static_cast<std::size_t>(offset);
   const std::size_t got = begin >= bytes.size() ? 0 : std::min(static_cast<std::size_t>(size), bytes.size() - begin);
   if (got > 0) std::memcpy(into, bytes.data() + begin, got);
@@ -140,46 +147,49 @@ int vfs_read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
 
 int vfs_write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
   VfsFile& self = of(file);
-  self.process->operation();
-  if (self.process->write_fault()) return SQLITE_IOERR_WRITE;
+  self.process().operation();
+  if (self.process().fails(Fault::write_error)) return SQLITE_IOERR_WRITE;
   const auto begin = static_cast<std::uint64_t>(offset);
   const auto count = static_cast<std::size_t>(size);
-  if (!self.process->fits(**self.inode, begin + count)) return SQLITE_FULL;
-  Process::write_to(**self.inode, begin, from, count);
-  return SQLITE_OK;
+  const bool cut = self.process().fails(Fault::short_write);
+  if (!self.process().fits(self.inode(), begin + count)) return SQLITE_FULL;
+  Process::write_to(self.inode(), begin, from, cut ? self.process().cut_short(count) : count);
+  return cut ? SQLITE_FULL : SQLITE_OK;
 }
 
 int vfs_truncate(sqlite3_file* file, sqlite3_int64 size) {
   VfsFile& self = of(file);
-  self.process->operation();
-  (*self.inode)->bytes.resize(static_cast<std::size_t>(size));
+  self.process().operation();
+  if (self.process().fails(Fault::write_error)) return SQLITE_IOERR_TRUNCATE;
+  self.inode().bytes.resize(static_cast<std::size_t>(size));
   return SQLITE_OK;
 }
 
 int vfs_sync(sqlite3_file* file, int) {
   VfsFile& self = of(file);
-  self.process->operation();
-  self.process->sync(**self.inode);
+  self.process().operation();
+  if (self.process().fails(Fault::sync_error)) return SQLITE_IOERR_FSYNC;
+  self.process().sync(self.inode());
   return SQLITE_OK;
 }
 
 int vfs_file_size(sqlite3_file* file, sqlite3_int64* size) {
-  *size = static_cast<sqlite3_int64>((*of(file).inode)->bytes.size());
+  *size = static_cast<sqlite3_int64>(of(file).inode().bytes.size());
   return SQLITE_OK;
 }
 
 int vfs_lock(sqlite3_file* file, int level) {
   VfsFile& self = of(file);
-  auto& locks = (*self.inode)->locks;
+  auto& locks = self.inode().locks;
   for (const auto& [owner, held] : locks) {
-    if (owner == &self) continue;
+    if (owner == self.handle) continue;
     if (level == SQLITE_LOCK_SHARED && held >= SQLITE_LOCK_PENDING) return SQLITE_BUSY;
     if (level == SQLITE_LOCK_RESERVED && held >= SQLITE_LOCK_RESERVED) return SQLITE_BUSY;
     if (level >= SQLITE_LOCK_PENDING && held >= SQLITE_LOCK_SHARED) return SQLITE_BUSY;
   }
   if (level > self.lock) {
     self.lock = level;
-    locks[&self] = level;
+    locks[self.handle] = level;
   }
   return SQLITE_OK;
 }
@@ -187,18 +197,18 @@ int vfs_lock(sqlite3_file* file, int level) {
 int vfs_unlock(sqlite3_file* file, int level) {
   VfsFile& self = of(file);
   self.lock = level;
-  auto& locks = (*self.inode)->locks;
+  auto& locks = self.inode().locks;
   if (level == SQLITE_LOCK_NONE) {
-    locks.erase(&self);
+    locks.erase(self.handle);
   } else {
-    locks[&self] = level;
+    locks[self.handle] = level;
   }
   return SQLITE_OK;
 }
 
 int vfs_check_reserved(sqlite3_file* file, int* reserved) {
   *reserved = 0;
-  for (const auto& [owner, held] : (*of(file).inode)->locks) {
+  for (const auto& [owner, held] : of(file).inode().locks) {
     if (held >= SQLITE_LOCK_RESERVED) *reserved = 1;
   }
   return SQLITE_OK;
@@ -238,16 +248,16 @@ int vfs_open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int fl
   process.operation();
   VfsFile& self = of(file);
   self.base.pMethods = nullptr;
-  self.process = &process;
   self.lock = 0;
   self.path_to_delete = nullptr;
   const std::string path = name != nullptr ? name : "/tmp/" + std::to_string(process.chance()());
+  if (process.fails(Fault::open_error)) return SQLITE_CANTOPEN;
   std::shared_ptr<Inode> inode = process.find(path);
   if (!inode) {
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
     inode = process.create(path);
   }
-  self.inode = new std::shared_ptr<Inode>(inode);
+  self.handle = new Handle(process, inode);
   if ((flags & SQLITE_OPEN_DELETEONCLOSE) != 0) self.path_to_delete = sqlite3_mprintf("%s", path.c_str());
   self.base.pMethods = &methods;
   if (out_flags != nullptr) *out_flags = flags;
@@ -293,29 +303,40 @@ int vfs_last_error(sqlite3_vfs*, int, char*) {
 
 }  // namespace
 
+const char* fault_name(Fault fault) {
+  static const char* const names[] = {"full", "write", "short_write", "read", "sync", "open"};
+  return names[static_cast<int>(fault)];
+}
+
 std::uint64_t Disk::used() const {
   std::uint64_t bytes = 0;
   for (const auto& [name, inode] : names) bytes += inode->bytes.size();
   return bytes;
 }
 
-void Disk::cut_loose() {
-  // Hard links are not used, so each name has an inode of its own.
-  std::map<const Inode*, std::shared_ptr<Inode>> copies;
-  const auto copy_of = [&copies](const std::shared_ptr<Inode>& inode) {
-    auto& copy = copies[inode.get()];
-    if (!copy) {
-      copy = std::make_shared<Inode>(*inode);
-      copy->locks.clear();
-    }
-    return copy;
-  };
-  for (auto& [name, inode] : names) inode = copy_of(inode);
-  for (auto& [name, inode] : durable_names) inode = copy_of(inode);
+Disk Disk::copy() const {
+  Disk other;
+  other.next_number = next_number;
+  other.reserves = reserves;
+  other.faults = faults;
+  for (const auto& [name, inode] : names) {
+    auto one = std::make_shared<Inode>();
+    one->bytes = one->durable = inode->bytes;
+    one->number = other.next_number++;
+    other.names[name] = other.durable_names[name] = one;
+  }
+  return other;
+}
+
+void Disk::write_back() {
+  for (auto& [name, inode] : names) {
+    inode->durable = inode->bytes;
+    inode->dirty.clear();
+  }
+  durable_names = names;
 }
 
 void Disk::lose_power(Chance& chance) {
-  cut_loose();
   // A name that was made, moved or removed without a sync of its directory may be back as it was.
   std::map<std::string, std::shared_ptr<Inode>> after = durable_names;
   for (const auto& [name, inode] : names) {
@@ -363,16 +384,50 @@ Process::~Process() {
 void Process::kill() {
   if (!alive_) return;
   alive_ = false;
-  disk_.cut_loose();
+  died_ms_ = time_.now_ms;
+  // What the dead go on doing reaches nobody. A mapping cannot be moved: there the world gets the copy, elsewhere the
+  // dead do.
+  std::map<const Inode*, std::shared_ptr<Inode>> copies;
+  for (Handle* handle : handles_) {
+    const std::shared_ptr<Inode> old = handle->inode;
+    std::shared_ptr<Inode>& copy = copies[old.get()];
+    if (!copy) {
+      copy = std::make_shared<Inode>(*old);
+      copy->locks.clear();
+    }
+    const auto lock = old->locks.find(handle);
+    const int level = lock == old->locks.end() ? 0 : lock->second;
+    if (old->mapped) {
+      for (auto* names : {&disk_.names, &disk_.durable_names}) {
+        for (auto& [name, inode] : *names) {
+          if (inode == old) inode = copy;
+        }
+      }
+      copy->mapped = true;
+      continue;
+    }
+    old->locks.erase(handle);
+    handle->inode = copy;
+    if (level != 0) copy->locks[handle] = level;
+  }
 }
 
 void Process::operation() {
-  ++disk_.operations;
   if (kill_in_ != 0 && --kill_in_ == 0) kill();
+  if (!alive_ || inside_ || !meanwhile) return;
+  inside_ = true;
+  meanwhile();
+  inside_ = false;
 }
 
-bool Process::write_fault() {
-  return alive_ && fault_one_in != 0 && one_in(chance_, fault_one_in);
+bool Process::fails(Fault fault) {
+  if (!alive_ || disk_.fault_one_in == 0 || disk_.fault != fault || !one_in(chance_, disk_.fault_one_in)) return false;
+  if (disk_.faults != nullptr) ++disk_.faults[static_cast<int>(fault)];
+  return true;
+}
+
+std::size_t Process::cut_short(std::size_t size) {
+  return static_cast<std::size_t>(throw_up_to(chance_, size - 1));
 }
 
 std::shared_ptr<Inode> Process::find(const std::string& path) const {
@@ -388,13 +443,16 @@ std::shared_ptr<Inode> Process::create(const std::string& path) {
   return inode;
 }
 
-bool Process::fits(const Inode& inode, std::uint64_t end) const {
-  if (!alive_ || end <= inode.bytes.size()) return true;
-  return disk_.used() + (end - inode.bytes.size()) <= disk_.bytes_max;
+bool Process::fits(const Inode& inode, std::uint64_t end) {
+  if (!alive_ || end <= inode.bytes.size() || disk_.bytes_max == UINT64_MAX) return true;
+  if (disk_.used() + (end - inode.bytes.size()) <= disk_.bytes_max) return true;
+  if (disk_.faults != nullptr) ++disk_.faults[static_cast<int>(Fault::full)];
+  return false;
 }
 
 void Process::write_to(Inode& inode, std::uint64_t offset, const void* from, std::size_t size) {
   const auto begin = static_cast<std::size_t>(offset);
+  if (size == 0) return;
   if (inode.bytes.size() < begin + size) inode.bytes.resize(begin + size);
   std::memcpy(inode.bytes.data() + begin, from, size);
   for (std::size_t page = begin / sim_page; page <= (begin + size - 1) / sim_page; ++page) inode.dirty.insert(page);
@@ -402,7 +460,6 @@ void Process::write_to(Inode& inode, std::uint64_t offset, const void* from, std
 
 void Process::sync(Inode& inode) {
   if (!alive_) return;
-  ++disk_.syncs;
   if (inode.mapped || inode.durable.size() != inode.bytes.size()) {
     inode.durable = inode.bytes;
   } else {
@@ -423,6 +480,7 @@ void Process::sync(Inode& inode) {
 system::Error Process::open(const std::string& path, system::OpenMode mode,
                             std::unique_ptr<system::File>& file) noexcept {
   operation();
+  if (fails(Fault::open_error)) return EMFILE;
   std::shared_ptr<Inode> inode = find(path);
   if (!inode) {
     if (mode == system::OpenMode::existing) return ENOENT;

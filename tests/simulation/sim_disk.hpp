@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -27,36 +28,41 @@ inline bool one_in(Chance& chance, std::uint64_t n) {
 constexpr std::size_t sim_page = 4096;
 constexpr std::size_t sim_sector = 512;
 
+struct Handle;
+
 // A file's bytes as a running system sees them, and as they are on the platter.
 struct Inode {
   std::vector<char> bytes;
   std::vector<char> durable;
   std::set<std::size_t> dirty;  // pages written since the last sync; unused once mapped
   bool mapped = false;
-  bool name_durable = false;
   std::uint64_t number = 0;
-
-  // SQLite's locks: which handle holds what.
-  std::map<const void*, int> locks;
+  std::map<const Handle*, int> locks;  // SQLite's: which handle holds what
 };
+
+// What can go wrong with an operation, apart from being the last one.
+enum class Fault { full, write_error, short_write, read_error, sync_error, open_error };
+constexpr int fault_count = 6;
+const char* fault_name(Fault fault);
 
 class Disk {
  public:
-  // Everything unsynced may be there, be missing or be torn at a sector; what was synced is there.
+  // Everything unsynced may be there, be missing or be torn at a sector; what was synced is there. No process lives.
   void lose_power(Chance& chance);
-  // A killed process: the bytes stay as they are, but nothing the old handles do reaches them any more.
-  void cut_loose();
+  // The system writes back what the dead left behind.
+  void write_back();
+  // As a backup or a clone has it: the same names and bytes, other files.
+  Disk copy() const;
+  std::uint64_t used() const;
 
   std::map<std::string, std::shared_ptr<Inode>> names;
   std::map<std::string, std::shared_ptr<Inode>> durable_names;
   std::uint64_t next_number = 1;
   std::uint64_t bytes_max = UINT64_MAX;  // a full disk
   bool reserves = true;                  // whether mapped rings are possible
-  std::uint64_t used() const;
-
-  // Counted for the report.
-  std::uint64_t syncs = 0;
-  std::uint64_t operations = 0;
+  std::uint64_t fault_one_in = 0;        // of the operations that could have the present fault; 0 for none
+  Fault fault = Fault::write_error;
+  std::uint64_t* faults = nullptr;  // counted by kind, for the report
 };
 
 // One process's way to the disk. After kill() it works on a ghost of the disk, which nobody sees.
@@ -69,13 +75,17 @@ class Process final : public system::Files {
 
   bool alive() const noexcept { return alive_; }
   void kill();
+  std::int64_t died_ms() const noexcept { return died_ms_; }
   // Killed when so many more operations were asked for; 0 for never.
   void kill_after(std::uint64_t operations) { kill_in_ = operations; }
   // Called at the beginning of every operation.
   void operation();
-  // The next write answers this errno.
-  bool write_fault();
-  std::uint64_t fault_one_in = 0;
+  // Runs inside of operations, for what else goes on in the world meanwhile.
+  std::function<void()> meanwhile;
+  // Whether this operation has this fault.
+  bool fails(Fault fault);
+  // How many of the bytes a failing write leaves behind.
+  std::size_t cut_short(std::size_t size);
 
   system::Error open(const std::string& path, system::OpenMode mode,
                      std::unique_ptr<system::File>& file) noexcept override;
@@ -90,20 +100,38 @@ class Process final : public system::Files {
 
   std::shared_ptr<Inode> find(const std::string& path) const;
   std::shared_ptr<Inode> create(const std::string& path);
-  bool fits(const Inode& inode, std::uint64_t end) const;
+  bool fits(const Inode& inode, std::uint64_t end);
   static void write_to(Inode& inode, std::uint64_t offset, const void* from, std::size_t size);
   void sync(Inode& inode);
   Chance& chance() noexcept { return chance_; }
   VirtualTime& time() noexcept { return time_; }
+  std::set<Handle*>& handles() noexcept { return handles_; }
 
  private:
   Disk& disk_;
   Chance& chance_;
   VirtualTime& time_;
   bool alive_ = true;
+  std::int64_t died_ms_ = 0;
+  bool inside_ = false;
   std::uint64_t kill_in_ = 0;
+  std::set<Handle*> handles_;
   std::string vfs_name_;
   std::unique_ptr<sqlite3_vfs> vfs_;
+};
+
+// An open file of a process.
+struct Handle {
+  Handle(Process& of, std::shared_ptr<Inode> at) : process(of), inode(std::move(at)) { process.handles().insert(this); }
+  ~Handle() {
+    inode->locks.erase(this);
+    process.handles().erase(this);
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  Process& process;
+  std::shared_ptr<Inode> inode;
 };
 
 }  // namespace yukha::simulation

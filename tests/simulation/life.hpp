@@ -1,0 +1,161 @@
+// One seed's life of a device: apps track, the world does its worst, and a model that shares nothing with the library
+// knows what must have become of every sentence.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core.hpp"
+#include "server.hpp"
+#include "sim_disk.hpp"
+#include "virtual_time.hpp"
+
+namespace yukha::simulation {
+
+struct Totals {
+  std::uint64_t lives = 0;
+  std::uint64_t sentences = 0;
+  std::uint64_t kept = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t lost_to_power = 0;
+  std::int64_t oldest_lost_ms = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t violations = 0;
+  std::uint64_t faults[fault_count] = {};
+  std::map<std::string, std::uint64_t> rows;    // of the verdict table
+  std::map<std::string, std::uint64_t> events;  // what happened to the devices, and what became of sentences
+};
+
+class Life {
+ public:
+  Life(std::uint64_t seed, bool story, Totals& totals);
+  // Returns how many promises were broken.
+  std::uint64_t live();
+
+ private:
+  static constexpr std::int64_t sync_ms = 1'000;
+  static constexpr std::int64_t write_back_ms = 30'000;  // as Linux does with what nobody synced
+
+  enum class Answer { kept, in_memory, unknown, refused };
+
+  struct Tracked {
+    Answer answer = Answer::unknown;
+    std::int64_t at_ms = 0;
+    std::size_t run = 0;                // which process
+    std::uint64_t seq = 0;              // 0: not known
+    std::string time;                   // as the line must have it
+    std::string user;                   // empty: anonymous
+    std::int64_t at_risk_until_ms = 0;  // its process died before it was synced
+    std::int64_t unsynced_ms = 0;       // and it was that old
+    bool erased = false;                // it must not arrive any more
+    bool may_be_gone = false;           // an erase or a restored backup may have taken it
+    bool power_lost = false;            // power went while it was not synced
+    bool may_come_twice = false;
+    bool stored_at_backup = false;
+  };
+
+  // What this life has besides tracking, kills, power losses and weather.
+  struct Traits {
+    bool several = false;  // processes at once
+    bool clocks = false;   // the wall clock is set
+    bool faults = false;   // the disk fails, or is full
+    bool erases = false;
+    bool consents = false;
+    bool backups = false;
+    bool short_age = false;   // sentences are given up after an hour
+    bool fat = false;         // a small queue and large sentences
+    bool quarantine = false;  // it is sent again and erased
+    bool rotation = false;    // keys change at the endpoint
+  };
+
+  // A process on the device.
+  struct App {
+    std::unique_ptr<Process> process;
+    const Process* seen_by_transport = nullptr;
+    std::shared_ptr<SimTransport> transport;
+    std::unique_ptr<detail::Core> core;
+    std::int64_t next_work_ms = 0;
+    std::size_t run = 0;
+    std::uint64_t next_seq = 1;  // 0: an append was cut off, so nobody knows
+    std::string user;
+    std::uint64_t epoch_seen = 0;
+    bool in_memory = false;
+    bool closed = false;
+    bool busy = false;  // inside of one of its calls
+    Stats last;         // as it told when it lived
+    std::uint64_t unknown = 0;
+  };
+
+  void tell(const char* form, ...) __attribute__((format(printf, 2, 3)));
+  void violate(const std::string& what);
+  void count(const char* event, std::uint64_t times = 1) { totals_.events[event] += times; }
+  bool chance(std::uint64_t n) { return one_in(chance_, n); }
+  bool disk_is_well() const { return disk_.fault_one_in == 0 && disk_.bytes_max == UINT64_MAX; }
+  bool precise() const;
+
+  Config config_for(App& app);
+  std::unique_ptr<App> open(bool safe);
+  void work(App& app);
+  void pass(std::int64_t until_ms);
+  void meanwhile(const App& inside);
+  void track(App& app);
+  void die_in_append(App& app, const std::map<std::string, std::vector<char>>& before);
+  void end(App& app, const char* how);
+  void bury_the_dead();
+  void lose_power();
+  void change_weather();
+  void change_disk();
+  void change_clock();
+  void change_consent(App& app);
+  void erase(App& app);
+  void erased_by(App& app, const Status& status);
+  void flush(App& app);
+  void look_into_quarantine(App& app);
+  void back_up_or_restore();
+  void something_happens(App& app);
+  void check_stats(App& app);
+  void look_at_limits();
+  void finish();
+  void drain(const char* where);
+  void judge();
+  std::string check_line(const std::string& content, const std::string& line);
+
+  std::uint64_t seed_;
+  bool story_;
+  Totals& totals_;
+  Chance chance_;
+  VirtualTime time_;
+  SeededDice dice_;
+  Disk disk_;
+  Server server_;
+  Traits traits_;
+  std::vector<std::unique_ptr<App>> apps_;
+  std::map<std::string, Tracked> tracked_;
+  std::map<std::string, std::size_t> run_of_text_;  // device.run -> which process
+  std::size_t runs_ = 0;
+  std::uint64_t epoch_ = 0;  // erases so far
+  Consent consent_ = Consent::granted;
+  bool consent_known_ = true;
+  bool finishing_ = false;
+  bool power_goes_ = false;  // at the next death
+  bool lost_power_ = false;
+  bool restored_ = false;
+  bool disk_failed_ = false;  // ever
+  std::int64_t disk_failing_since_ms_ = -1;
+  std::int64_t disk_well_since_ms_ = 0;
+  std::int64_t write_back_at_ms_ = INT64_MAX;
+  std::optional<Disk> backup_;
+  std::int64_t outage_since_ms_ = -1;  // nothing but "no answer" since then
+  std::uint64_t outage_requests_ = 0;
+  std::uint64_t outage_excuses_ = 0;  // restarts and flushes meanwhile
+  std::uint64_t steps_ = 0;
+  Stats sum_;  // of all lanes, at the end
+  std::uint64_t violations_ = 0;
+};
+
+}  // namespace yukha::simulation

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Does the simulation see? Bugs are planted in a copy of the sources, one at a time, and each must be caught.
+
+    tests/simulation/planted_bugs.py [--only TEXT] [--lives N]
+
+The copy is built in build/planted with the tests' own options. A bug whose place is not found is an error, so the list
+keeps pace with the code. Exit 1 when a bug lived through all lives.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TREE = ROOT / "build/planted/tree"
+BUILD = ROOT / "build/planted/build"
+SIMULATION = BUILD / "tests/yukha_simulation"
+
+# Name, file below src/, and pairs of what stands there and what stands there instead. Left out is what the simulation
+# cannot see, because it stores an append's words in an order of its own: the order of stores in Ring::publish() and the
+# locks between threads are the business of tests/crash and of the thread sanitizer.
+BUGS = [
+    ("a batch leaves without a sync", "send/worker.cpp",
+     ("if (!from->queue().make_durable()) {", "if (false) {")),
+    ("a split leaves without a sync", "hold/queue.cpp",
+     ("  sealed_at_sync_ = database_.syncs();\n  for (const std::int64_t id : ids) forget_batch(id);",
+      "  for (const std::int64_t id : ids) forget_batch(id);")),
+    ("a batch is deleted before the answer", "send/worker.cpp",
+     ("    flight_ = std::move(flight);\n    fly();\n",
+      "    flight_ = std::move(flight);\n    static_cast<void>(flight_->lane->queue().settle(flight_->batch.id, {}));\n"
+      "    fly();\n")),
+    ("the ring's position is moved before the commit", "send/worker.cpp",
+     ("    if (!queue.take_over(drained, last_seq, unix_ms)) {",
+      "    ring.release(drained.mark.position);\n    if (!queue.take_over(drained, last_seq, unix_ms)) {")),
+    ("sentences are taken over without a sync", "hold/queue.cpp",
+     ("  Transaction transaction(database_, Durable::yes);\n  for (const Priority priority : {Priority::normal,",
+      "  Transaction transaction(database_, Durable::no);\n  for (const Priority priority : {Priority::normal,")),
+    ("a retry has a new key", "send/worker.cpp",
+     ("  facts.idempotency_key = flight.batch.key +",
+      "  flight.batch.key.back() = static_cast<char>('0' + dice_.up_to(9));\n"
+      "  facts.idempotency_key = flight.batch.key +")),
+    ("the last line of a split is dropped", "send/worker.cpp",
+     ('parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size()));',
+      'parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size() - (lines.size() > 2 ? 1 : 0)));')),
+    ("track() ends the back-off", "send/worker.cpp",
+     ("  if (ring_seen_ms_ < 0) ring_seen_ms_ = now_;\n",
+      "  if (ring_seen_ms_ < 0) progress_.rest_until_ms = ring_seen_ms_ = now_;\n")),
+    ("the age is counted by the device's clock", "send/worker.cpp",
+     ("if (const auto true_ms = offset_.true_unix_ms(now_); true_ms && age_clock_trusted_) {",
+      "if (const std::optional<std::int64_t> true_ms = clock_.unix_ms()) {")),
+    ("a record of an earlier lap is taken for a new one", "hold/ring.cpp",
+     ("return candidate.line.position < from || candidate.line.ordinal <= mark.accepted;", "return false;"),
+     ("  std::uint64_t position = from;\n  std::uint64_t ordinal = mark.accepted;",
+      "  std::uint64_t position = 0;\n  std::uint64_t ordinal = 0;")),
+    ("an erase of another process is not seen", "send/worker.cpp",
+     ("if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {", "if (false) {")),
+    ("an erase leaves the ring", "hold/lane.cpp",
+     ('for (const char* ending : {".ring", ".queue-wal"', 'for (const char* ending : {".queue-wal"')),
+    ("the ledger is not carried over an erase", "hold/lane.cpp",
+     ("  if (directory_.carried(name_, carried, carried_for)) {\n    if (!queue_.restore",
+      "  if (false) {\n    if (!queue_.restore")),
+    ("a restored copy is taken for the original", "send/worker.cpp",
+     ("      seal_all_first_(directory_.copied()),", "      seal_all_first_(false),")),
+    ("delivered ones are not counted on the disk", "hold/queue.cpp",
+     ("  save_ledger(ledger);\n  if (!transaction.commit()) return false;\n  ledger_ = ledger;\n  forget_batch(id);",
+      "  if (!transaction.commit()) return false;\n  ledger_ = ledger;\n  forget_batch(id);")),
+    ("Retry-After is forgotten", "send/retry.hpp",
+     ("const std::int64_t asked = retry_after_ms.value_or(0);",
+      "const std::int64_t asked = 0 * retry_after_ms.value_or(0);")),
+    ("sentences are sent while consent is pending", "send/worker.cpp",
+     ("directory_.state().consent == Consent::granted;", "directory_.state().consent != Consent::denied;")),
+    ("what is being sent is evicted", "send/worker.cpp",
+     ("const std::int64_t in_flight = flight_ && flight_->lane == &lane_ ? flight_->batch.id : 0;",
+      "const std::int64_t in_flight = 0;")),
+    ("an unnamed 400 quarantines at once", "send/worker.cpp",
+     ("  if (last_was_accepted_) {\n    std::vector<std::string> lines;",
+      "  if (true) {\n    std::vector<std::string> lines;")),
+    ("a portal's 200 is a delivery", "send/verdict.cpp",
+     ("      if (!kept) {", "      if (!kept && json.is_object()) {")),
+]
+
+
+def run(*command, **more):
+    return subprocess.run(command, text=True, capture_output=True, **more)
+
+
+def copy_tree():
+    """The sources as they are now. Files keep their times, so that only what a bug touches is built again."""
+    TREE.mkdir(parents=True, exist_ok=True)
+    for name in ["CMakeLists.txt", "CMakePresets.json", "bindings", "examples", "include", "src", "tests"]:
+        source, target = ROOT / name, TREE / name
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, target)
+
+
+def build():
+    result = run("cmake", "--build", str(BUILD), "--target", "yukha_simulation")
+    if result.returncode != 0:
+        sys.exit(f"the copy does not build:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="bugs whose name holds this text")
+    parser.add_argument("--lives", type=int, default=2000, help="that a bug may live through")
+    options = parser.parse_args()
+    copy_tree()
+    run("cmake", "-S", str(TREE), "-B", str(BUILD), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DYUKHA_WERROR=OFF",
+        check=True)
+    build()
+    clean = run(str(SIMULATION), "--lives", "20")
+    if clean.returncode != 0:
+        sys.exit(f"the copy without a bug fails already:\n{clean.stdout}")
+    alive = 0
+    for name, where, *changes in BUGS:
+        if options.only not in name:
+            continue
+        path = TREE / "src" / where
+        text = path.read_text()
+        planted = text
+        for old, new in changes:
+            if text.count(old) != 1:
+                sys.exit(f"{name}: its place stands {text.count(old)} times in src/{where}")
+            planted = planted.replace(old, new)
+        began = time.monotonic()
+        path.write_text(planted)
+        try:
+            build()
+            result = run(str(SIMULATION), "--lives", str(options.lives), "--first")
+        finally:
+            path.write_text(text)
+        lives = int(re.search(r"^lives (\d+)", result.stdout, re.M)[1]) if result.returncode in (0, 1) else 0
+        broken = re.search(r"^seed .*", result.stdout, re.M)
+        how = f"in life {lives}: {broken[0][:110]}" if broken else f"NOT in {lives} lives"
+        if result.returncode not in (0, 1):
+            how = f"by its end with {result.returncode}"
+        elif not broken:
+            alive += 1
+        print(f"{name:<62} {how}   ({time.monotonic() - began:.0f} s)", flush=True)
+    sys.exit(1 if alive else 0)
+
+
+if __name__ == "__main__":
+    main()
