@@ -128,6 +128,7 @@ all() {
   leg "address and undefined behaviour sanitizers" sanitize asan
   leg "thread sanitizer" sanitize tsan
   leg "bindings under sanitizers" sanitize_bindings
+  leg "fuzzers, 60 s each" tests/fuzz/run.sh 60
   leg "the quickstart, twice" quickstart_twice
   say "What was run, in $((SECONDS / 60)) minutes"
   printf '%s\n' "${legs[@]}"
