@@ -74,6 +74,11 @@ Status Directory::open_once(const std::string& platform_id) {
   // loss, and would then undo what came after it.
   database_.run("PRAGMA journal_mode=TRUNCATE");
   if (database_.number("PRAGMA user_version") > format_version) return {Code::newer_format, path_};
+  if (database_.number("PRAGMA user_version") == format_version &&
+      database_.number("SELECT count(*) FROM directory WHERE length(install_id) = 36"
+                       " AND epoch BETWEEN 1 AND 1099511627776") != 1) {
+    database_.distrust("there is no install id or no epoch");
+  }
   {
     Transaction transaction(database_, Durable::yes);
     if (database_.number("PRAGMA user_version") == 0) {
@@ -86,7 +91,7 @@ Status Directory::open_once(const std::string& platform_id) {
       Consent consent = Consent::granted;
       std::uint64_t epoch = 1;
       static_cast<void>(read_copy(*files_, directory_, consent, epoch));
-      Statement(database_, "INSERT OR IGNORE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, 0, ?)")
+      Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, 0, ?)")
           .bind(system::random_uuid(*dice_))
           .bind(static_cast<std::int64_t>(epoch))
           .bind(static_cast<std::int64_t>(consent))

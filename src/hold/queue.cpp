@@ -26,6 +26,18 @@ bool is_sane(const Batch& batch) noexcept {
          batch.bisect <= Bisect::rest && batch.root_size <= batch.path.size();
 }
 
+// Counters that do not add up would be carried on for ever.
+bool adds_up(const Ledger& ledger) noexcept {
+  constexpr std::uint64_t count_max = 1ULL << 62;
+  if (ledger.accepted > count_max) return false;
+  std::uint64_t left = ledger.accepted;
+  for (const std::uint64_t part : {ledger.delivered, ledger.quarantined, ledger.evicted, ledger.erased, ledger.lost}) {
+    if (part > left) return false;
+    left -= part;
+  }
+  return true;
+}
+
 Priority priority_of(std::int64_t value) noexcept {
   return value == 1 ? Priority::critical : Priority::normal;
 }
@@ -175,9 +187,20 @@ bool Queue::load(RunMark* previous_run) {
     run.closed = state.number(15) != 0;
     ledger_sent = state.number(16);
   }
+  if (!adds_up(ledger)) {
+    database_.distrust("counters that do not add up");
+    return false;
+  }
+  std::uint64_t waiting = 0;
   {
-    Statement chunks(database_, "SELECT id, priority, lines, bytes FROM chunk ORDER BY id");
+    Statement chunks(database_, "SELECT id, priority, lines, bytes, own_lines, length(body) FROM chunk ORDER BY id");
     while (chunks.row()) {
+      if (chunks.number(2) < 1 || chunks.number(2) > 500 || chunks.number(3) < 1 || chunks.number(3) > 1'000'000 ||
+          chunks.number(4) < 0 || chunks.number(4) > chunks.number(2) || chunks.number(5) != chunks.number(3)) {
+        database_.distrust("a chunk that this library did not write");
+        return false;
+      }
+      waiting += static_cast<std::uint64_t>(chunks.number(2) - chunks.number(4));
       open[index_of(priority_of(chunks.number(1)))].push_back(
           {chunks.number(0), static_cast<std::size_t>(chunks.number(2)), static_cast<std::size_t>(chunks.number(3))});
     }
@@ -203,7 +226,12 @@ bool Queue::load(RunMark* previous_run) {
       database_.distrust("a batch that this library did not write");
       return false;
     }
+    waiting += batch.lines - batch.own_lines;
     batches.push_back(batch);
+  }
+  const auto quarantined = static_cast<std::uint64_t>(database_.number("SELECT count(*) FROM quarantine"));
+  if (database_.fault() == Fault::none && (waiting != ledger.waiting() || quarantined != ledger.quarantined)) {
+    database_.distrust("sentences that are not as many as the ledger says");
   }
   if (database_.fault() != Fault::none) return false;
   if (previous_run != nullptr) *previous_run = run;
@@ -401,6 +429,12 @@ bool Queue::next_unsealed(Priority priority, bool partial, Unsealed& unsealed) {
     unsealed.lines += static_cast<std::size_t>(statement.number(0));
     unsealed.own_lines += static_cast<std::size_t>(statement.number(1));
     unsealed.lines_text += statement.blob(4);
+  }
+  if (database_.fault() == Fault::none &&
+      (unsealed.lines_text.empty() || unsealed.lines_text.back() != '\n' ||
+       static_cast<std::size_t>(std::count(unsealed.lines_text.begin(), unsealed.lines_text.end(), '\n')) !=
+           unsealed.lines)) {
+    database_.distrust("a chunk whose lines are not as many as it says");
   }
   return database_.fault() == Fault::none;
 }
@@ -701,7 +735,7 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   Ledger ledger = ledger_;
   Transaction transaction(database_, Durable::no);
   for (const std::int64_t id : refused) remove_row("quarantine", id);
-  ledger.quarantined -= refused.size();
+  ledger.quarantined -= std::min<std::uint64_t>(refused.size(), ledger.quarantined);
   ledger.evicted += refused.size();
   const auto remove = [&](const char* table, std::int64_t id) {
     const std::string sql = std::string("SELECT lines - own_lines FROM ") + table + " WHERE id = ?";
@@ -760,6 +794,7 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
       run.closed = rows.number(11) != 0;
     }
   }
+  if (!adds_up(ledger)) ledger = {};
   // Rows of an unknown epoch may be from before an erase: then they are not brought back.
   const bool trusted = epoch != 0 || epoch_ == 1;
   if (epoch == 0) epoch = epoch_;

@@ -14,6 +14,7 @@ constexpr std::uint64_t magic = 0x31676E6972616B79;  // "ykaring1", little endia
 constexpr std::uint64_t format_version = 1;
 constexpr std::size_t record_head = 24;
 constexpr std::uint64_t alignment = 8;
+constexpr std::uint64_t count_max = 1ULL << 62;  // no device gets there; what says more was not written by us
 
 // Offsets in the header; every field is one 64-bit little endian word.
 constexpr std::size_t at_magic = 0;
@@ -209,8 +210,9 @@ void Ring::begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark
 
 bool Ring::valid_at(std::size_t offset, RingLine& line, std::size_t& size) const noexcept {
   const std::uint64_t position = load(memory_ + header_bytes + offset);
-  if (position < capacity_ || position % capacity_ != offset) return false;
+  if (position < capacity_ || position % capacity_ != offset || position > count_max) return false;
   const std::uint64_t ordinal = load_word(position + 8);
+  if (ordinal > count_max) return false;
   const std::uint64_t last = load_word(position + 16);
   const auto length_word = static_cast<std::uint32_t>(last);
   size = length_word & 0xFFFFFF;
@@ -239,7 +241,8 @@ void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) 
     candidates.push_back(candidate);
   }
   // The database says how far it came; a lap before the newest record nothing can be whole any more.
-  const std::uint64_t committed = mark.ring_id == id_ ? mark.position : 0;
+  const bool committed_here = mark.ring_id == id_ && mark.position % alignment == 0 && mark.position <= count_max;
+  const std::uint64_t committed = committed_here ? mark.position : 0;
   std::uint64_t from =
       std::max<std::uint64_t>({committed, capacity_, newest_end < capacity_ ? 0 : newest_end - capacity_});
   // The ring's own note is written after the commit it speaks of. It counts where the database does not know this ring,

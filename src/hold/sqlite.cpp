@@ -20,6 +20,11 @@ Fault fault_of(int result) noexcept {
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
     case SQLITE_SCHEMA:
+    // Our statements are right: where one is refused, tables or rows are not as we make them.
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
       return Fault::corrupt;
     case SQLITE_READONLY:
     case SQLITE_PERM:
