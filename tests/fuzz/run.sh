@@ -38,7 +38,7 @@ mkdir -p "$logs" "$findings"
 # run_one NAME
 run_one() {
   mkdir -p "build/fuzz/corpus/$1" "$findings/$1"
-  build/fuzz/tests/yukha_fuzz_"$1" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=10 -max_len=4096 \
+  build/fuzz/tests/yukha_fuzz_"$1" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=30 -max_len=4096 \
     -len_control=10 -print_final_stats=1 -artifact_prefix="$findings/$1/" "build/fuzz/corpus/$1" \
     "tests/fuzz/corpus/$1" >"$logs/$1.log" 2>&1 || touch "$logs/$1.failed"
 }

@@ -7,6 +7,8 @@ The copy is built in build/planted with the tests' own options. A bug whose plac
 keeps pace with the code. Exit 1 when a bug lived through all lives.
 """
 import argparse
+import filecmp
+import os
 import pathlib
 import re
 import shutil
@@ -88,14 +90,18 @@ def run(*command, **more):
 
 
 def copy_tree():
-    """The sources as they are now. Files keep their times, so that only what a bug touches is built again."""
+    """The sources as they are now; what did not change is left alone, so that it is not built again."""
+    def copy(source, target):
+        if not os.path.exists(target) or not filecmp.cmp(source, target, shallow=False):
+            shutil.copyfile(source, target)
+
     TREE.mkdir(parents=True, exist_ok=True)
     for name in ["CMakeLists.txt", "CMakePresets.json", "bindings", "examples", "include", "src", "tests"]:
         source, target = ROOT / name, TREE / name
         if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
+            shutil.copytree(source, target, dirs_exist_ok=True, copy_function=copy)
         else:
-            shutil.copy2(source, target)
+            copy(source, target)
 
 
 def build():

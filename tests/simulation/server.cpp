@@ -318,7 +318,7 @@ std::shared_ptr<Reply> Server::send(const HttpRequest& request) {
   }
   auto reply = std::make_shared<Reply>();
   // Rarely it stays on the way for long, and whoever sent it may be dead by then.
-  const std::uint64_t way_ms = one_in(chance_, 20) ? 20'000 : 200;
+  const std::uint64_t way_ms = one_in(chance_, 20) ? 5'000 : 200;
   mail_.push_back({time_.now_ms + static_cast<std::int64_t>(throw_up_to(chance_, way_ms)), request.headers,
                    std::string(request.body), reply});
   reply->answer_ms = mail_.back().arrives_ms + 5 + static_cast<std::int64_t>(throw_up_to(chance_, 200));
@@ -336,7 +336,7 @@ void Server::receive() {
     mail.reply->answer = handle(mail);
     mail.reply->arrived = true;
     if (mail.reply->answer.status == 0 && one_in(chance_, 4))
-      mail.reply->answer_ms += 60'000;  // not refused: timed out
+      mail.reply->answer_ms += 5'000;  // not refused: timed out
   }
 }
 
