@@ -8,10 +8,13 @@ not answer, one that drips, and one whose name cannot be looked up. Afterwards a
 """
 import argparse
 import os
+import pathlib
 import statistics
 import subprocess
+import sys
 
-from support import Collector, Server, expect, keep_promises, promise, read_request
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support import Collector, Server, expect, keep_promises, promise, read_request  # noqa: E402
 
 TRACKERS = 200
 SENTENCES = 5

@@ -8,11 +8,14 @@ the same port leads to a good collector. All at once, because two of them wait f
 """
 import argparse
 import gzip
+import pathlib
 import socket
 import struct
+import sys
 import time
 
-from support import Collector, Driver, Relay, expect, keep_promises, promise, read_request
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support import Collector, Driver, Relay, expect, keep_promises, promise, read_request  # noqa: E402
 
 HOSTILE_S = 8
 REQUESTS_MAX = 12      # back-off doubles from one second: about five

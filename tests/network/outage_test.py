@@ -9,11 +9,14 @@ import argparse
 import datetime
 import json
 import os
+import pathlib
 import shutil
 import subprocess
+import sys
 import time
 
-from support import SECRET, Driver, Missing, expect, keep_promises, promise, relayed_collector, wait_until
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support import SECRET, Driver, Missing, expect, keep_promises, promise, relayed_collector, wait_until  # noqa: E402
 
 
 def track_evenly(driver, ids, for_s, every_s):

@@ -5,9 +5,12 @@
 """
 import argparse
 import os
+import pathlib
 import subprocess
+import sys
 
-from support import Collector, expect, keep_promises, promise
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support import Collector, expect, keep_promises, promise  # noqa: E402
 
 TIMES = 200
 GROWTH_KIB_MAX = 256  # over the second half of the times; a leak of a tracker's buffers would be a hundred times that

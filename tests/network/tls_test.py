@@ -9,17 +9,20 @@ import argparse
 import base64
 import contextlib
 import hashlib
+import pathlib
 import shutil
 import signal
 import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from support import (PATIENCE_S, SECRET, Collector, Driver, Missing, Relay, Server, expect, keep_promises, promise,
-                     wait_until, word)
+                     wait_until, word)  # noqa: E402
 
 NAMES = "DNS:localhost,DNS:collect.example.com,IP:127.0.0.1,IP:::1"
 CA_CONFIG = """

@@ -1,4 +1,4 @@
-"""What the tests of this folder stand on: the collector, a driver, a relay, a server of raw sockets. All on loopback."""
+"""What tests of real processes stand on: the collector, a driver, a relay, a server of raw sockets. All on loopback."""
 import collections
 import concurrent.futures
 import contextlib
@@ -46,7 +46,7 @@ def keep(text, function):
     """Keeps a promise in a folder of its own. Returns the exit code it asks for."""
     begin = time.monotonic()
     code, told = 0, "ok  "
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="yukha-network-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="yukha-test-"))
     try:
         figures = function(folder) or ""
     except Missing as tool:
