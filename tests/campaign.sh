@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/campaign.sh [simulation | kill | fuzz] [--minutes N]: the long runs, in slices, for as long as it is let (an hour).
+# tests/campaign.sh [simulation | kill | crash] [--minutes N]: the long runs, in slices, for as long as it is let (60 minutes).
 #
 # It goes on where it stopped, also after a kill: build/campaign/NAME.next holds the next seed, and NAME.log a line for
 # each slice: when, commit, first seed, count, outcome, seconds. What a failed slice said is kept beside them.
@@ -9,26 +9,23 @@ set -euo pipefail
 cd "$YUKHA_CHECKOUT"
 export YUKHA_DATA=${YUKHA_DATA:-$YUKHA_CHECKOUT/../shared/data}
 
-names=(simulation kill fuzz)
+names=(simulation kill crash)
 minutes=60
 while [ $# -gt 0 ]; do
   case $1 in
-  simulation | kill | fuzz) names=("$1") ;;
+  simulation | kill | crash) names=("$1") ;;
   --minutes)
     minutes=${2:?--minutes wants a number}
     shift
     ;;
-  *) fail "usage: tests/campaign.sh [simulation | kill | fuzz] [--minutes N]" ;;
+  *) fail "usage: tests/campaign.sh [simulation | kill | crash] [--minutes N]" ;;
   esac
   shift
 done
 
 programs=build/release/examples
 # slice NAME SEED: prints what it did; its exit code is the verdict. slice_size is how many seeds it uses up.
-# A slice of fuzz is two fuzzers for 15 minutes, which go on with what they found so far; six slices are all of them.
-declare -A slice_size=([simulation]=1000 [kill]=2 [fuzz]=2)
-fuzzers=(tests/fuzz/corpus/*/)
-fuzzer() { basename "${fuzzers[($1 - 1) % ${#fuzzers[@]}]}"; }
+declare -A slice_size=([simulation]=1000 [kill]=2 [crash]=5)
 slice() {
   case $1 in
   simulation) build/release/tests/yukha_simulation --lives "${slice_size[simulation]}" --seed "$2" ;;
@@ -38,7 +35,13 @@ slice() {
       python3 tests/replay/kill_test.py --collector $programs/yukha-collector --replay $programs/yukha-replay \
         --seeds 1 --first-seed $(($2 + 1)) --kill-collector
     ;;
-  fuzz) tests/fuzz/run.sh 900 "$(fuzzer "$2")" "$(fuzzer $(($2 + 1)))" ;;
+  crash)
+    local seed
+    for ((seed = $2; seed < $2 + slice_size[crash]; ++seed)); do
+      python3 tests/crash/kill_test.py --collector $programs/yukha-collector \
+        --tracker build/release/tests/yukha_tracker --kills 100 --seed "$seed" || return 1
+    done
+    ;;
   esac
 }
 

@@ -1,4 +1,5 @@
-"""What tests of real processes stand on: the collector, a driver, a relay, a server of raw sockets. All on loopback."""
+"""What tests of real processes stand on: the collector, a driver, a tracker to be killed, a relay, a server of raw
+sockets. All on loopback."""
 import collections
 import concurrent.futures
 import contextlib
@@ -12,6 +13,7 @@ import selectors
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -119,6 +121,13 @@ class Collector:
                 self.process.kill()
                 self.process.wait()
 
+    def expect_sane(self):
+        """No sentence under two keys, no key with two bodies, no line that is not a sentence."""
+        counts = self.counts()
+        for name in ("duplicate_id_under_other_key", "bytes_differ_under_same_key", "bad"):
+            expect(counts[name] == 0, name, "is", counts[name], counts)
+        return counts
+
     def lines(self):
         """The app's lines in the lake, after the collector's end."""
         self.stop()
@@ -136,6 +145,45 @@ class Collector:
         strange = sorted(set(times) - wanted)
         expect(not lost and not twice and not strange, "of", len(wanted), "lost", len(lost), lost[:5], "twice",
                len(twice), twice[:5], "strange", strange[:5])
+
+
+class LastingCollector(Collector):
+    """One that is started again, on its port and lake, whenever a fault of its own killed it."""
+
+    def __init__(self, program, folder, *arguments, **more):
+        self.stopping = threading.Event()
+        self.deaths = 0
+        self.faults = ""
+        self.again = (program, folder, *arguments), more
+        super().__init__(program, folder, *arguments, **more)
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.watcher.start()
+
+    def watch(self):
+        (program, folder, *arguments), more = self.again
+        while not self.stopping.wait(0.02):
+            if self.process.poll() == -signal.SIGKILL:
+                self.deaths += 1
+                # Another seed each time: with the same dice it would die at the same request again and again.
+                faults = [half for fault in self.faults.splitlines() for half in ("--fault", fault)]
+                Collector.__init__(self, program, folder, "--seed", str(self.deaths), *faults, *arguments,
+                                   **{**more, "port": self.port})
+
+    def fault(self, text):
+        self.faults = text
+        wait_until(self.is_told, PATIENCE_S, "the collector heard of its faults:")
+
+    def is_told(self):
+        try:
+            super().fault(self.faults)
+        except OSError:
+            return False  # it died just now
+        return True
+
+    def stop(self):
+        self.stopping.set()
+        self.watcher.join(PATIENCE_S)
+        super().stop()
 
 
 def word(text):
@@ -198,10 +246,214 @@ class Driver:
         return answer
 
     def kilobytes(self, name="RssAnon"):
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(name + ":"):
-                return int(line.split()[1])
-        raise AssertionError(f"/proc/…/status has no {name}")
+        return kilobytes(self.process.pid, name)
+
+
+class Account:
+    """What a tracker of tests/crash/tracker.cpp was told of its sentences, over all of its lives."""
+
+    def __init__(self):
+        self.kept = set()     # must arrive once
+        self.perhaps = set()  # may arrive once: in memory at a kill, or killed between the answer and its note
+        self.refused = 0
+
+    def expect_in(self, lines, lost=0):
+        """Each kept sentence is among these lines of a lake once and whole, but for `lost` ones; nothing else is."""
+        times = collections.Counter()
+        for line in lines:
+            content = line["content"]
+            times[content["id"]] += 1
+            number = int(content["id"].rsplit("-", 1)[1])
+            size = 9000 if number % 97 == 96 else number * 7919 % 600
+            expect(content.get("text", "") == "x" * size, content["id"], "has another text than it was given")
+        missing = sorted(self.kept - set(times))
+        twice = sorted(one for one, count in times.items() if count > 1)
+        strange = sorted(set(times) - self.kept - self.perhaps)
+        expect(len(missing) <= lost and not twice and not strange, "of", len(self.kept), "kept", len(missing),
+               "are missing", missing[:5], "twice", twice[:5], "strange", strange[:5])
+        return len(times)
+
+
+class Tracker:
+    """tests/crash/tracker.cpp in a process of its own. Nothing but its answers may be printed."""
+
+    def __init__(self, program, account, before=(), environment=None):
+        self.account = account
+        self.printed = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([*before, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.printed, env={**os.environ, **(environment or {})})
+        self.answers = queue.Queue()
+        self.notes = []
+        self.id = None
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.process.poll() is None and kind is None:
+            self.end()
+        elif self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def read(self):
+        for line in self.process.stdout:
+            if line[:1] == b"=":
+                self.answers.put(line[1:].decode().rstrip("\n"))
+            else:
+                self.notes.append(line)
+        self.answers.put("the tracker ended")
+
+    def tell(self, *words):
+        self.process.stdin.write("\t".join(map(str, words)).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def answer(self, seconds=PATIENCE_S):
+        return self.answers.get(timeout=seconds)
+
+    def ask(self, *words, seconds=PATIENCE_S):
+        try:
+            self.tell(*words)
+        except BrokenPipeError:
+            pass
+        answer = self.answer(seconds)
+        expect(answer != "the tracker ended", "the tracker ended with", self.process.poll(), "at", words[0], self.said())
+        return answer
+
+    def said(self):
+        self.printed.seek(0)
+        return self.printed.read().decode(errors="replace")
+
+    def settings(self, folder, endpoint, **settings):
+        settings = {"app_id": "crash", "queue_dir": folder / "queue", "key_id": "key", "key_secret": SECRET,
+                    "no_device_facts": "1", **({"endpoint": endpoint} if endpoint else {}), **settings}
+        return [half for name, value in settings.items() for half in (name, word(value))]
+
+    def open(self, folder, endpoint, wanted="0 ok", **settings):
+        """The message, when the answer is one of the wanted."""
+        code, name, message = self.ask("open", *self.settings(folder, endpoint, **settings)).split()
+        expect(f"{code} {name}" in wanted, "open answered", code, name, bytes.fromhex(message))
+        return "" if message == "-" else bytes.fromhex(message).decode()
+
+    def run(self, name, threads=4, per_second=0, count=1 << 40, notes=True):
+        self.id = name
+        expect(self.ask("run", name, threads, per_second, count, int(notes)) == "0 ok")
+
+    def finish_run(self, how="wait", seconds=PATIENCE_S):
+        """Ends the run: (kept, kept in memory, refused, the first refusal's name)."""
+        kept, in_memory, refused, why = self.ask(how, seconds=seconds).split()
+        self.settle(killed=False)
+        return int(kept), int(in_memory), int(refused), why
+
+    def settle(self, killed):
+        """The notes go into the account."""
+        last = {}
+        for note in self.notes:
+            name = note[1:-1].decode()
+            thread, number = name.split("-")
+            last[thread] = int(number)
+            if note[:1] == b"+":
+                self.account.kept.add(f"{self.id}-{name}")
+            elif note[:1] == b"~":
+                (self.account.perhaps if killed else self.account.kept).add(f"{self.id}-{name}")
+            else:
+                self.account.refused += 1
+        self.notes.clear()
+        if killed and self.id:
+            for thread in range(16):
+                self.account.perhaps.add(f"{self.id}-{thread}-{last.get(str(thread), -1) + 1}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(PATIENCE_S)
+        self.settle(killed=True)
+        expect(self.said() == "", "it printed", self.said()[:500])
+
+    def flush(self, seconds=PATIENCE_S, wanted="0 ok"):
+        code, name, message = self.ask("flush", int(seconds * 1000), seconds=seconds + PATIENCE_S).split()
+        expect(f"{code} {name}" in wanted, "flush answered", code, name, "" if message == "-" else bytes.fromhex(message),
+               self.stats())
+
+    def stats(self):
+        names = ["accepted", "delivered", "waiting", "quarantined", "evicted", "erased", "lost", "refused", "requests",
+                 "failures"]
+        return dict(zip(names, map(int, self.ask("stats").split())))
+
+    def close(self, wanted="0 ok"):
+        answer = self.ask("close", 2000)
+        expect(answer in wanted, "close answered", answer)
+
+    def end(self):
+        """The end of input: exit() with the tracker as it is. It must end in good order."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("the tracker does not end") from None
+        self.reader.join(PATIENCE_S)
+        expect(self.process.returncode == 0, "the tracker ended with", self.process.returncode, self.said()[:2000])
+        expect(self.said() == "", "it printed", self.said()[:500])
+
+    def kilobytes(self, name="RssAnon"):
+        return kilobytes(self.process.pid, name)
+
+
+def expect_balanced(stats):
+    settled = sum(stats[name] for name in ("delivered", "waiting", "quarantined", "evicted", "erased", "lost"))
+    expect(stats["accepted"] == settled, "the ledger does not balance:", stats)
+
+
+def kilobytes(pid, name):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1])
+    raise AssertionError(f"/proc/…/status has no {name}")
+
+
+# --- the ring's bytes, as src/hold/FORMAT.md has them -----------------------------------------------------------------
+
+RING_HEADER = 4096
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def records(ring):
+    """(offset in the file, ordinal, length) of each record from `consumed` on; the first one's checksum is checked."""
+    if len(ring) < RING_HEADER or ring[:8] != b"ykaring1":
+        return []
+    ring_id, _, capacity = struct.unpack_from("<QQQ", ring, 16)
+    position, = struct.unpack_from("<Q", ring, 64)
+    found = []
+    while True:
+        at = RING_HEADER + position % capacity
+        # A word is never split, but the second or third may lie at the data's beginning.
+        stored, ordinal, last = (struct.unpack_from("<Q", ring, RING_HEADER + (position + word) % capacity)[0]
+                                 for word in (0, 8, 16))
+        if stored != position:
+            return found
+        size = last & 0xFFFFFF
+        if not found:
+            begin = (position + 24) % capacity
+            data = ring[RING_HEADER:RING_HEADER + capacity]
+            payload = data[begin:begin + size]
+            payload += data[:size - len(payload)]
+            crc = crc32c(struct.pack("<QQQI", ring_id, position, ordinal, last & 0xFFFFFFFF) + payload)
+            if crc != last >> 32:
+                return found
+        found.append((at, ordinal, size))
+        position += 24 + size + 7 & ~7
 
 
 # --- the network in between ------------------------------------------------------------------------------------------
