@@ -7,6 +7,7 @@
 //   wait, stop                        for the threads; "kept kept_in_memory refused", and the first refusal's name
 //   track ID                          one sentence from this thread; "code name"
 //   fork                              what a forked child is told by each call, and how it ended
+//   leave_child MS                    forks a child that does nothing for so long; its process id
 //   flush MS, close MS, stats
 //
 // Sentence N of thread T has the content id ID-T-N. With NOTES 1 each answer is noted on standard output when it is
@@ -102,6 +103,13 @@ class Process {
     if (command == "wait" || command == "stop") return end_run(command == "stop");
     if (command == "track") return named(track(words[1], 0));
     if (command == "fork") return fork_a_child();
+    if (command == "leave_child") {
+      const pid_t child = fork();
+      if (child != 0) return std::to_string(child);
+      close(STDOUT_FILENO);
+      std::this_thread::sleep_for(milliseconds(given.number(1)));
+      _exit(0);
+    }
     if (command == "flush") {
       const yukha::Status status = tracker_.flush(milliseconds(given.number(1)));
       return named(status) + " " + yukha::test::in_hex(status.message());
