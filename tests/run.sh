@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/run.sh            the short run: unit, contract, simulation and a short crash, a few minutes on two cores
+# tests/run.sh            the short run: unit, contract, simulation, short crash and disk, a few minutes on two cores
 # tests/run.sh all        everything, with sanitizers, clang, format and lint; skips nothing
 # tests/run.sh LABEL…     every test with one of these labels, in build/release; tests/README.md lists the labels
 #
@@ -139,7 +139,7 @@ case ${1-} in
 "")
   install_packages "${packages_to_build[@]}"
   build release
-  run_tests release -L "$(one_of unit contract simulation crash)" -LE '^long$'
+  run_tests release -L "$(one_of unit contract simulation crash disk)" -LE '^long$'
   ;;
 all) all ;;
 -*) fail "usage: tests/run.sh [all | LABEL…]" ;;

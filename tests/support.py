@@ -319,7 +319,8 @@ class Tracker:
         except BrokenPipeError:
             pass
         answer = self.answer(seconds)
-        expect(answer != "the tracker ended", "the tracker ended with", self.process.poll(), "at", words[0], self.said())
+        expect(answer != "the tracker ended", "the tracker ended with", self.process.poll(), "at", words[0],
+               self.said())
         return answer
 
     def said(self):
@@ -374,7 +375,7 @@ class Tracker:
 
     def flush(self, seconds=PATIENCE_S, wanted="0 ok"):
         code, name, message = self.ask("flush", int(seconds * 1000), seconds=seconds + PATIENCE_S).split()
-        expect(f"{code} {name}" in wanted, "flush answered", code, name, "" if message == "-" else bytes.fromhex(message),
+        expect(f"{code} {name}" in wanted, "flush answered", code, name, message != "-" and bytes.fromhex(message),
                self.stats())
 
     def stats(self):
