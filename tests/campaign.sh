@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# tests/campaign.sh [simulation | kill | crash] [--minutes N]: the long runs, in slices, for as long as it is let (60 minutes).
+# tests/campaign.sh [simulation | kill | crash | disk] [--minutes N]: the long runs, in slices, for as long as it is let
+# (60 minutes).
 #
 # It goes on where it stopped, also after a kill: build/campaign/NAME.next holds the next seed, and NAME.log a line for
 # each slice: when, commit, first seed, count, outcome, seconds. What a failed slice said is kept beside them.
@@ -9,23 +10,24 @@ set -euo pipefail
 cd "$YUKHA_CHECKOUT"
 export YUKHA_DATA=${YUKHA_DATA:-$YUKHA_CHECKOUT/../shared/data}
 
-names=(simulation kill crash)
+names=(simulation kill crash disk)
 minutes=60
 while [ $# -gt 0 ]; do
   case $1 in
-  simulation | kill | crash) names=("$1") ;;
+  simulation | kill | crash | disk) names=("$1") ;;
   --minutes)
     minutes=${2:?--minutes wants a number}
     shift
     ;;
-  *) fail "usage: tests/campaign.sh [simulation | kill | crash] [--minutes N]" ;;
+  *) fail "usage: tests/campaign.sh [simulation | kill | crash | disk] [--minutes N]" ;;
   esac
   shift
 done
 
 programs=build/release/examples
 # slice NAME SEED: prints what it did; its exit code is the verdict. slice_size is how many seeds it uses up.
-declare -A slice_size=([simulation]=1000 [kill]=2 [crash]=5)
+declare -A slice_size=([simulation]=1000 [kill]=2 [crash]=5 [disk]=1)
+tracker=(--collector $programs/yukha-collector --tracker build/release/tests/yukha_tracker)
 slice() {
   case $1 in
   simulation) build/release/tests/yukha_simulation --lives "${slice_size[simulation]}" --seed "$2" ;;
@@ -38,9 +40,13 @@ slice() {
   crash)
     local seed
     for ((seed = $2; seed < $2 + slice_size[crash]; ++seed)); do
-      python3 tests/crash/kill_test.py --collector $programs/yukha-collector \
-        --tracker build/release/tests/yukha_tracker --kills 100 --seed "$seed" || return 1
+      python3 tests/crash/kill_test.py "${tracker[@]}" --kills 100 --seed "$seed" || return 1
     done
+    python3 tests/crash/together_test.py "${tracker[@]}" --seed "$2" --seconds 60 --stopped 60
+    ;;
+  disk)
+    python3 tests/disk/disk_test.py "${tracker[@]}" &&
+      python3 tests/disk/limits_test.py "${tracker[@]}" --million 10000000
     ;;
   esac
 }

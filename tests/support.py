@@ -338,9 +338,10 @@ class Tracker:
         expect(f"{code} {name}" in wanted, "open answered", code, name, bytes.fromhex(message))
         return "" if message == "-" else bytes.fromhex(message).decode()
 
-    def run(self, name, threads=4, per_second=0, count=1 << 40, notes=True):
+    def run(self, name, threads=4, per_second=0, count=1 << 40, notes="notes"):
+        """Sentences of many lengths, each noted. `short`: without notes; `critical`: short ones, all critical."""
         self.id = name
-        expect(self.ask("run", name, threads, per_second, count, int(notes)) == "0 ok")
+        expect(self.ask("run", name, threads, per_second, count, notes) == "0 ok")
 
     def finish_run(self, how="wait", seconds=PATIENCE_S):
         """Ends the run: (kept, kept in memory, refused, the first refusal's name)."""

@@ -3,16 +3,17 @@
 //
 //   open NAME VALUE …                 a tracker with these settings; "code name", then the message in hex
 //   deny CALL ERRNO                   from now on this system call fails, in every thread (Linux); before open
-//   run ID THREADS PER_SECOND COUNT NOTES   each thread tracks COUNT sentences at that pace (0: as fast as it can)
+//   run ID THREADS PER_SECOND COUNT KIND   each thread tracks COUNT sentences at that pace (0: as fast as it can)
 //   wait, stop                        for the threads; "kept kept_in_memory refused", and the first refusal's name
 //   track ID                          one sentence from this thread; "code name"
 //   fork                              what a forked child is told by each call, and how it ended
 //   leave_child MS                    forks a child that does nothing for so long; its process id
 //   flush MS, close MS, stats
 //
-// Sentence N of thread T has the content id ID-T-N. With NOTES 1 each answer is noted on standard output when it is
-// there and not before: `+T-N` kept, `~T-N` kept in memory, `!T-N` refused. A note is one write, so a kill loses at
-// most the last of each thread.
+// Sentence N of thread T has the content id ID-T-N. KIND `short`: without a text of their own; `critical`: these, all
+// of them critical; `notes`: texts of many lengths, and each answer is noted on standard output when it is there and
+// not before: `+T-N` kept, `~T-N` kept in memory, `!T-N` refused. A note is one write, so a kill loses at most the last
+// of each thread.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,12 +97,11 @@ class Process {
     }
     if (command == "deny") return deny(words[1], static_cast<unsigned>(given.number(2))) ? "0 ok" : "unknown";
     if (command == "run") {
-      begin_run(words[1], given.number(2), given.number(3), static_cast<std::uint64_t>(given.number(4)),
-                given.number(5) != 0);
+      begin_run(words[1], given.number(2), given.number(3), static_cast<std::uint64_t>(given.number(4)), words[5]);
       return "0 ok";
     }
     if (command == "wait" || command == "stop") return end_run(command == "stop");
-    if (command == "track") return named(track(words[1], 0));
+    if (command == "track") return named(track(words[1], 0, "short"));
     if (command == "fork") return fork_a_child();
     if (command == "leave_child") {
       const pid_t child = fork();
@@ -120,30 +120,30 @@ class Process {
   }
 
  private:
-  yukha::Status track(const std::string& id, std::uint64_t number) {
+  yukha::Status track(const std::string& id, std::uint64_t number, const std::string& kind) {
     static const std::string text(9000, 'x');
     yukha::Event event = tracker_.event();
     event.location("FEED", {{"y", "3"}})
-        .content(id, {{"text", std::string_view(text).substr(0, text_size(number))}})
+        .content(id, {{"text", std::string_view(text).substr(0, kind == "notes" ? text_size(number) : 0)}})
         .referral("CLICK")
         .action("READ", milliseconds(12));
-    if (is_critical(number)) event.critical();
+    if (is_critical(number) || kind == "critical") event.critical();
     return event.track();
   }
 
   void begin_run(const std::string& id, std::int64_t threads, std::int64_t per_second, std::uint64_t count,
-                 bool notes) {
+                 const std::string& kind) {
     end_run(true);
     stopping_ = false;
     kept_ = in_memory_ = refused_ = 0;
     first_refusal_ = "none";
     for (std::int64_t thread = 0; thread < threads; ++thread) {
-      threads_.emplace_back([=] { track_on(id, std::to_string(thread), per_second, count, notes); });
+      threads_.emplace_back([=] { track_on(id, std::to_string(thread), per_second, count, kind); });
     }
   }
 
   void track_on(const std::string& id, const std::string& thread, std::int64_t per_second, std::uint64_t count,
-                bool notes) {
+                const std::string& kind) {
     const auto begin = std::chrono::steady_clock::now();
     for (std::uint64_t number = 0; number < count && !stopping_; ++number) {
       if (per_second > 0) {
@@ -152,7 +152,7 @@ class Process {
         std::this_thread::sleep_until(begin + due);
       }
       const std::string name = thread + "-" + std::to_string(number);
-      const yukha::Status status = track(id + "-" + name, number);
+      const yukha::Status status = track(id + "-" + name, number, kind);
       if (status == yukha::Code::ok) {
         ++kept_;
       } else if (status == yukha::Code::kept_in_memory) {
@@ -161,7 +161,7 @@ class Process {
         const std::lock_guard<std::mutex> lock(first_refusal_mutex_);
         first_refusal_ = yukha::code_name(status.code());
       }
-      if (notes) say((status.kept() ? "+" : status.good() ? "~" : "!") + name);
+      if (kind == "notes") say((status.kept() ? "+" : status.good() ? "~" : "!") + name);
     }
   }
 
@@ -180,7 +180,7 @@ class Process {
     if (pipe(ends) != 0) return "no pipe";
     const pid_t child = fork();
     if (child == 0) {
-      std::string told = named(track("child-of-a-fork", 0));
+      std::string told = named(track("child-of-a-fork", 0, "short"));
       told += "," + named(tracker_.identify("child"));
       told += "," + named(tracker_.flush(milliseconds(100)));
       told += "," + named(tracker_.erase());
