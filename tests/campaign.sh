@@ -46,7 +46,7 @@ slice() {
     ;;
   disk)
     python3 tests/disk/disk_test.py "${tracker[@]}" &&
-      python3 tests/disk/limits_test.py "${tracker[@]}" --million 10000000
+      python3 tests/disk/limits_test.py "${tracker[@]}" --only "one tracker" --million 10000000
     ;;
   esac
 }

@@ -86,6 +86,15 @@ check_thread_safety() {
   run_tests clang -L "$(one_of unit)" -LE '^long$'
 }
 
+# Reads of what nobody wrote, which the sanitizers do not look for, and leaks of the system's libraries too. Left out:
+# three cases that go through thousands of files or hours of virtual time and would take valgrind a quarter of an hour, and a
+# forked child, which leaves all memory to its parent.
+check_memory() {
+  valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+    build/release/tests/yukha_unit_test --minimal \
+    "-tce=an hour of any*,every answer of the vectors*,a file cut at any byte*,in a forked child*"
+}
+
 quickstart_twice() {
   examples/quickstart.sh
   examples/quickstart.sh
@@ -127,6 +136,7 @@ all() {
   leg "clang-tidy" check_lint
   leg "address and undefined behaviour sanitizers" sanitize asan
   leg "thread sanitizer" sanitize tsan
+  leg "valgrind: unit tests" check_memory
   leg "bindings under sanitizers" sanitize_bindings
   leg "fuzzers, 60 s each" tests/fuzz/run.sh 60
   leg "the quickstart, twice" quickstart_twice

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whatever a disk does ends in a clear status, and costs no sentence that was answered `kept`.
 
-    disk_test.py --tracker PATH --collector PATH [--turns N] [--only TEXT]
+    disk_test.py --tracker PATH --collector PATH [--turns N] [--at-once N] [--only TEXT]
 
 A real process tracks from four threads while its disk is full, fails, or loses files, or finds at its beginning what a
 killed one left after we damaged it. It must not crash or print, and must end in good order; each sentence it kept
@@ -480,6 +480,7 @@ parser.add_argument("--tracker", required=True)
 parser.add_argument("--collector", required=True)
 parser.add_argument("--turns", type=int, default=1000, help="of a call, at most")
 parser.add_argument("--only", default="")
+parser.add_argument("--at-once", type=int, default=1, help="promises")
 parser.add_argument("--damage", default="", help="kinds of damage with this in their name")
 options = parser.parse_args()
-keep_promises(options.only)
+keep_promises(options.only, options.at_once)
