@@ -12,7 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Account, LastingCollector, Tracker, expect, expect_balanced, keep_promises, promise  # noqa: E402
+from support import (Account, LastingCollector, Tracker, expect, expect_balanced, keep_promises, promise,  # noqa: E402
+                     wait_until)
 
 PROCESSES = 6
 REFUSED = ",".join(["-5 forked_child"] * 6) + ",0,exit 0"
@@ -74,7 +75,9 @@ def _(folder):
             expect(rounds <= 2 * len(left) + 4, "still not adopted:", ledgers(folder))
             adopters = [Tracker(options.tracker, account) for _ in range(3)]
             for number, adopter in enumerate(adopters):
-                adopter.open(folder, collector.url, lane=f"adopter-{number}")
+                # One that looks for dead lanes holds this one for a moment, to see that it is empty.
+                settings = adopter.settings(folder, collector.url, lane=f"adopter-{number}")
+                wait_until(lambda: adopter.ask("open", *settings).startswith("0 "), 60, "the adopter's lane is free:")
             before = -1
             until = time.monotonic() + 60
             while (good := collector.counts()["good"]) != before and time.monotonic() < until:
