@@ -321,19 +321,22 @@ class Remains:
         return happened, message
 
     def open(self, folder, spoil):
+        """What is missing from the lake and nobody knows why, the stats, and the message of open()."""
         shutil.copytree(self.folder / "queue", folder / "queue")
         spoil(folder / "queue")
         with Collector(options.collector, folder) as collector:
             stats, message = drain(folder, collector.url, Account())
             again, _ = drain(folder, collector.url, Account())
-            collector.expect_sane()
-            lines = collector.lines()
-        arrived = {line["content"]["id"] for line in lines}
-        missing = len(self.account.kept - arrived)
-        self.account.expect_in(lines, lost=missing)
+            counts = collector.counts()
+            expect(counts["duplicate_id_under_other_key"] == counts["bytes_differ_under_same_key"] == 0, counts)
+            times = collections.Counter(line["content"].get("id") for line in collector.lines())
+        expect(max(times.values(), default=1) == 1, "some arrived twice:", times.most_common(3))
         expect(stats["waiting"] == again["waiting"] == 0, stats, again)
         expect(again["lost"] == stats["lost"] and again["delivered"] == stats["delivered"], stats, again)
-        return missing, stats, message
+        # A byte of a line in the database may be another without anybody's noticing: no checksum covers it there. The
+        # line then arrives under another id, or is refused by the endpoint.
+        changed = len(set(times) - self.account.kept)
+        return len(self.account.kept - set(times)) - changed - stats["quarantined"], stats, message
 
 
 def put(name, at, data):
