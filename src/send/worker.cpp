@@ -383,8 +383,8 @@ void Worker::send_next() {
       let_go_of_adopted();
       return;
     }
-    if (now_ < disk_retry_ms_) {
-      next_send_ms_ = disk_retry_ms_;
+    if (now_ < send_retry_ms_) {
+      next_send_ms_ = send_retry_ms_;
       return;
     }
     if (!within_cap(*from, batch)) continue;
@@ -394,14 +394,14 @@ void Worker::send_next() {
     flight.endpoint = settings_.endpoint;
     flight.first_key = key_in_use_;
     if (!from->queue().make_durable()) {
-      disk_trouble(*from, "syncing a batch");
-      next_send_ms_ = disk_retry_ms_;
+      send_trouble(*from, "syncing a batch");
+      next_send_ms_ = send_retry_ms_;
       return;
     }
     if (!from->queue().body(batch.id, flight.body) || flight.body.empty()) {
       from->queue().to_the_back(batch.id);
-      disk_trouble(*from, "reading a batch");
-      next_send_ms_ = disk_retry_ms_;
+      send_trouble(*from, "reading a batch");
+      next_send_ms_ = send_retry_ms_;
       return;
     }
     flight_ = std::move(flight);
@@ -420,7 +420,9 @@ std::int64_t Worker::next_wake(const Orders& orders) const {
     at = std::min(at, std::max(due, disk_retry_ms_));
   }
   // What a fault put off is looked at again, also when nothing else would wake the worker.
-  if (disk_retry_ms_ > now_) at = std::min(at, disk_retry_ms_);
+  for (const std::int64_t retry : {disk_retry_ms_, send_retry_ms_}) {
+    if (retry > now_) at = std::min(at, retry);
+  }
   if (at == INT64_MAX) return -1;
   return std::max<std::int64_t>(at - now_, 0);
 }
@@ -487,8 +489,8 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Pri
 bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
   if (batch.bytes <= bytes_cap_ || batch.lines == 1 || batch.path.size() >= path_letters_max) return true;
   if (split_waiting(lane, batch, false)) return false;
-  next_send_ms_ = disk_retry_ms_;
-  return now_ >= disk_retry_ms_;
+  next_send_ms_ = send_retry_ms_;
+  return now_ >= send_retry_ms_;
 }
 
 void Worker::fly() {
@@ -710,7 +712,7 @@ bool Worker::deliver(const Judgement& judgement) {
   }
   if (!lane.queue().settle(batch.id, rejected)) {
     // It comes again under the same key, which the endpoint answers as before.
-    disk_trouble(lane, "settling a batch");
+    send_trouble(lane, "settling a batch");
     return true;
   }
   held_back_until_.erase({&lane, batch.id});
@@ -749,7 +751,7 @@ void Worker::quarantine_named(const Judgement& judgement) {
     parts.back().facts.bisect = batch.bisect;
     parts.back().facts.root_size = batch.root_size;
   }
-  if (!lane.queue().replace({batch.id}, parts, rejected)) disk_trouble(lane, "setting sentences aside");
+  if (!lane.queue().replace({batch.id}, parts, rejected)) send_trouble(lane, "setting sentences aside");
 }
 
 void Worker::refused(const Judgement& judgement) {
@@ -792,7 +794,7 @@ void Worker::refused_alone(const Judgement& judgement) {
     if (read_lines(flight_->body, lines) && lines.size() == 1) {
       const hold::Rejected rejected{id_in(lines[0]), judgement.words + ", refused alone", lines[0], is_own(lines[0])};
       if (!lane.queue().replace({batch.id}, none, {rejected})) {
-        disk_trouble(lane, "setting a sentence aside");
+        send_trouble(lane, "setting a sentence aside");
         return;
       }
       join_rest(lane, batch);
@@ -800,7 +802,7 @@ void Worker::refused_alone(const Judgement& judgement) {
     }
   }
   if (batch.bisect != hold::Bisect::suspect && !lane.queue().set_bisect(batch.id, hold::Bisect::suspect)) {
-    disk_trouble(lane, "marking a batch");
+    send_trouble(lane, "marking a batch");
   }
   lane.queue().to_the_back(batch.id);
   join_rest(lane, batch);
@@ -838,7 +840,7 @@ void Worker::join_rest(hold::Lane& lane, const hold::Batch& member) {
   if (ids.empty()) return;
   std::vector<hold::NewBatch> parts;
   parts.push_back(part_of(rest.front(), path, lines, 0, lines.size()));
-  if (!lane.queue().replace(ids, parts, {})) disk_trouble(lane, "joining a batch");
+  if (!lane.queue().replace(ids, parts, {})) send_trouble(lane, "joining a batch");
 }
 
 // The left half went through, so what the endpoint refused is in the right one; that is not sent whole.
@@ -852,7 +854,7 @@ void Worker::go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted) {
     if (one.key != accepted.key || one.path != sibling_path || one.bisect != hold::Bisect::rest) continue;
     const hold::Batch sibling = one;
     if (sibling.lines == 1 || sibling.path.size() >= path_letters_max) {
-      if (!lane.queue().set_bisect(sibling.id, hold::Bisect::suspect)) disk_trouble(lane, "marking a batch");
+      if (!lane.queue().set_bisect(sibling.id, hold::Bisect::suspect)) send_trouble(lane, "marking a batch");
     } else {
       static_cast<void>(split_waiting(lane, sibling, true));
     }
@@ -864,7 +866,7 @@ void Worker::go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted) {
 bool Worker::split_waiting(hold::Lane& lane, const hold::Batch& batch, bool for_bisect) {
   std::string body;
   if (!lane.queue().body(batch.id, body)) {
-    disk_trouble(lane, "reading a batch");
+    send_trouble(lane, "reading a batch");
     return false;
   }
   return split(lane, batch, body, for_bisect);
@@ -894,7 +896,7 @@ bool Worker::split(hold::Lane& lane, const hold::Batch& batch, const std::string
     if (part.body.empty()) return false;
   }
   if (!lane.queue().replace({batch.id}, parts, {})) {
-    disk_trouble(lane, "splitting a batch");
+    send_trouble(lane, "splitting a batch");
     return false;
   }
   return true;
@@ -988,6 +990,14 @@ void Worker::disk_trouble(hold::Lane& lane, const char* doing) {
   progress_.trouble = std::string(doing) + ": " + (status ? Status(Code::out_of_memory).message() : status.message());
   host_.log(LogLevel::error, progress_.trouble);
   repair_wanted_ = repair_wanted_ || (&lane == &lane_ && lane.queue().damaged());
+}
+
+// Apart from the way in: on a full disk nothing more comes in, for as long as nothing goes out.
+void Worker::send_trouble(hold::Lane& lane, const char* doing) {
+  const std::int64_t retry_ms = disk_retry_ms_;
+  disk_trouble(lane, doing);
+  send_retry_ms_ = disk_retry_ms_;
+  disk_retry_ms_ = retry_ms;
 }
 
 // A page that cannot be read stops every sentence behind it; what can be read goes on without it.

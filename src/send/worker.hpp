@@ -159,6 +159,7 @@ class Worker {
   bool collect_rejected(const Judgement& judgement, const std::vector<std::string>& lines,
                         std::vector<hold::Rejected>& rejected, std::vector<bool>& gone) const;
   void disk_trouble(hold::Lane& lane, const char* doing);
+  void send_trouble(hold::Lane& lane, const char* doing);
   std::uint64_t rest_key() const;
 
   WorkerSettings settings_;
@@ -189,7 +190,8 @@ class Worker {
   std::int64_t opened_ms_ = 0;
   std::int64_t ring_seen_ms_ = -1;       // when the ring was first seen holding something
   std::int64_t unsealed_since_ms_ = -1;  // when the oldest unsealed chunk was taken over
-  std::int64_t disk_retry_ms_ = 0;       // no disk work before this, after a fault
+  std::int64_t disk_retry_ms_ = 0;       // nothing is taken over or sealed before this, after a fault
+  std::int64_t send_retry_ms_ = 0;       // nothing is sent before this, after a fault of settling
   std::int64_t hurried_ms_ = INT64_MIN / 2;
   std::int64_t adopted_look_ms_ = INT64_MIN / 2;
   std::int64_t room_look_ms_ = INT64_MIN / 2;
