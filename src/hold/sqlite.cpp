@@ -55,8 +55,12 @@ void Database::note(int result) noexcept {
 }
 
 void Database::distrust(const char* why) {
+  set_fault(Fault::corrupt, why);
+}
+
+void Database::set_fault(Fault fault, const char* why) {
   if (fault_ != Fault::none) return;
-  fault_ = Fault::corrupt;
+  fault_ = fault;
   fault_text_ = why;
 }
 
@@ -88,6 +92,11 @@ bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep);
   // Before anything that reads the file: a log opened under an exclusive lock needs no shared-memory file.
   if (exclusive) run("PRAGMA locking_mode=EXCLUSIVE");
+  // The file grows in steps, and each has its blocks before a page of it is committed; see reserve_pages().
+  int chunk_bytes = 64 * 1024;
+  if (exclusive) sqlite3_file_control(handle_, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk_bytes);
+  exclusive_ = exclusive;
+  bytes_reserved_ = 0;
   // Said, not left to how this SQLite was built: some make NORMAL the default for a write-ahead log.
   run("PRAGMA synchronous=FULL");
   durable_ = true;
@@ -126,8 +135,25 @@ bool Database::begin(Durable durable) {
   return run("BEGIN IMMEDIATE");
 }
 
+bool Database::reserve_pages() {
+  if (!exclusive_) return true;
+  sqlite3_int64 bytes = number("PRAGMA page_count") * 4096;
+  if (fault_ != Fault::none || bytes <= bytes_reserved_) return fault_ == Fault::none;
+  const sqlite3_int64 wanted = bytes;
+  const int result = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_SIZE_HINT, &bytes);
+  if (result != SQLITE_OK && result != SQLITE_NOTFOUND) {
+    // SQLite calls it an I/O error; what it tried was to have blocks.
+    set_fault(Fault::full, sqlite3_errstr(SQLITE_FULL));
+    return false;
+  }
+  bytes_reserved_ = wanted;
+  return true;
+}
+
 bool Database::commit() {
-  if (!run("COMMIT")) return false;
+  // A checkpoint that finds no block for a page keeps the log from being begun anew, and on a full disk nothing could
+  // be settled any more: what is committed has its blocks.
+  if (!reserve_pages() || !run("COMMIT")) return false;
   if (durable_) ++syncs_;
   return true;
 }

@@ -55,6 +55,11 @@ class Database {
   sqlite3* handle_ = nullptr;
   Fault fault_ = Fault::none;
   std::string fault_text_;
+  void set_fault(Fault fault, const char* why);
+  bool reserve_pages();
+
+  bool exclusive_ = false;
+  std::int64_t bytes_reserved_ = 0;  // of the file's, by this connection
   bool durable_ = true;
   std::uint64_t syncs_ = 0;
 };
