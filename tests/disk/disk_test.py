@@ -250,9 +250,14 @@ def lose(folder, names):
             expect_balanced(after.stats())
             after.close()
         account.kept |= tracker_after.kept
-        collector.expect_sane()
-        arrived = account.expect_in(collector.lines())
-    return f"{arrived} arrived once, {refused} refused ({why})"
+        if names == ["lane-00.queue-wal"]:
+            # The database without its log is an earlier one: what was sent since then comes again, and is not lost.
+            arrived = len(ids := {line["content"]["id"] for line in collector.lines()})
+            expect(ids == account.kept, "of", len(account.kept), "kept", len(account.kept - ids), "are missing")
+        else:
+            collector.expect_sane()
+            arrived = account.expect_in(collector.lines())
+    return f"{arrived} arrived, {refused} refused ({why})"
 
 
 for gone in (["lane-00.ring"], ["lane-00.queue"], ["lane-00.queue-wal"], ["lane-00.queue", "lane-00.queue-wal"],
