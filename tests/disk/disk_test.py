@@ -450,8 +450,7 @@ def _(folder):
             expect(missing <= most, missing, "are missing, at most", most, "may be;", stats, message)
             # How many the ring had, nothing but its file knows.
             known = name not in ("the ring is gone", "the ring is cut to 0", "the ring is cut to 1")
-            expect(stats["lost"] >= missing or not known, missing, "are missing,", stats["lost"], "counted lost;", stats,
-                   message)
+            expect(stats["lost"] >= missing or not known, missing, "are missing;", stats, message)
             told["with nothing missing" if missing == 0 else "with some missing"] += 1
             if options.damage:
                 print(f"    {name}: {missing} missing, {stats} {message}")

@@ -137,8 +137,9 @@ def _(folder):
     expect_balanced(stats)
     expect(min(times) == max(times) == 1, times.count(0), "are missing of", len(times))
     expect(stats["delivered"] == stats["accepted"] == len(times), stats)
-    figures = (f"{len(times)} tracked in {tracking:.1f} s, {held} KiB RssAnon while held; opened in {opening * 1000:.0f} ms "
-               f"with {opened - empty} KiB more; sent in {sending:.1f} s, {sent - empty} KiB more at its end")
+    figures = (f"{len(times)} tracked in {tracking:.1f} s, {held} KiB RssAnon while held; opened in "
+               f"{opening * 1000:.0f} ms with {opened - empty} KiB more; sent in {sending:.1f} s, "
+               f"{sent - empty} KiB more at its end")
     expect(opened - empty <= 16384 and sent - empty <= 32768, figures)
     return figures
 
