@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/campaign.sh [simulation | kill | crash | disk] [--minutes N]: the long runs, in slices, for as long as it is let
-# (60 minutes).
+# tests/campaign.sh [NAME] [--minutes N]: the long runs, in slices, for as long as it is let (60 minutes). The names are
+# simulation, bugs, kill, crash, disk and fuzz; without one they take turns.
 #
 # It goes on where it stopped, also after a kill: build/campaign/NAME.next holds the next seed, and NAME.log a line for
 # each slice: when, commit, first seed, count, outcome, seconds. What a failed slice said is kept beside them.
@@ -10,27 +10,31 @@ set -euo pipefail
 cd "$YUKHA_CHECKOUT"
 export YUKHA_DATA=${YUKHA_DATA:-$YUKHA_CHECKOUT/../shared/data}
 
-names=(simulation kill crash disk)
+names=(simulation bugs kill crash disk fuzz)
 minutes=60
 while [ $# -gt 0 ]; do
   case $1 in
-  simulation | kill | crash | disk) names=("$1") ;;
+  simulation | bugs | kill | crash | disk | fuzz) names=("$1") ;;
   --minutes)
     minutes=${2:?--minutes wants a number}
     shift
     ;;
-  *) fail "usage: tests/campaign.sh [simulation | kill | crash | disk] [--minutes N]" ;;
+  *) fail "usage: tests/campaign.sh [simulation | bugs | kill | crash | disk | fuzz] [--minutes N]" ;;
   esac
   shift
 done
 
 programs=build/release/examples
 # slice NAME SEED: prints what it did; its exit code is the verdict. slice_size is how many seeds it uses up.
-declare -A slice_size=([simulation]=1000 [kill]=2 [crash]=5 [disk]=1)
+declare -A slice_size=([simulation]=1000 [bugs]=1 [kill]=2 [crash]=5 [disk]=1 [fuzz]=2)
+# A slice of fuzz is two fuzzers for 15 minutes, which go on with what they found so far; six slices are all of them.
+fuzzers=(tests/fuzz/corpus/*/)
+fuzzer() { basename "${fuzzers[($1 - 1) % ${#fuzzers[@]}]}"; }
 tracker=(--collector $programs/yukha-collector --tracker build/release/tests/yukha_tracker)
 slice() {
   case $1 in
   simulation) build/release/tests/yukha_simulation --lives "${slice_size[simulation]}" --seed "$2" ;;
+  bugs) tests/simulation/planted_bugs.py ;;
   kill)
     python3 tests/replay/kill_test.py --collector $programs/yukha-collector --replay $programs/yukha-replay \
       --seeds 1 --first-seed "$2" &&
@@ -48,6 +52,7 @@ slice() {
     python3 tests/disk/disk_test.py "${tracker[@]}" &&
       python3 tests/disk/limits_test.py "${tracker[@]}" --only "one tracker" --million 10000000
     ;;
+  fuzz) tests/fuzz/run.sh 900 "$(fuzzer "$2")" "$(fuzzer $(($2 + 1)))" ;;
   esac
 }
 
