@@ -421,10 +421,9 @@ bool Queue::next_unsealed(Priority priority, bool partial, Unsealed& unsealed) {
     const Chunk& chunk = open_[index_of(priority)][i];
     statement.again();
     if (!statement.bind(chunk.id).row()) return false;
-    if (i == 0) {
-      unsealed.opening = statement.number(2);
-      unsealed.held_ms = statement.number(3);
-    }
+    // The batch is as old as its youngest sentence: none is given up before its time.
+    unsealed.opening = statement.number(2);
+    unsealed.held_ms = statement.number(3);
     unsealed.chunks.push_back(chunk.id);
     unsealed.lines += static_cast<std::size_t>(statement.number(0));
     unsealed.own_lines += static_cast<std::size_t>(statement.number(1));

@@ -117,7 +117,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     promise(opened.epoch >= 3, "a damaged database does not bring erased sentences back");
   }
   Ledger ledger;
-  static_cast<void>(directory.carried("lane-00", ledger));
+  std::uint64_t carried_for = 0;
+  static_cast<void>(directory.carried("lane-00", ledger, carried_for));
 
   // From here on it is an ordinary directory.
   const std::uint64_t epoch = directory.state().epoch;
@@ -129,7 +130,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   ledger.accepted = 12;
   Ledger again;
   if (directory.carry("lane-01", ledger)) {
-    promise(directory.carried("lane-01", again) && again.accepted == 12, "a carried ledger arrives");
+    promise(directory.carried("lane-01", again, carried_for) && again.accepted == 12 &&
+                carried_for == directory.state().epoch,
+            "a carried ledger arrives");
   }
   if (!directory.set_consent(Consent::denied)) return 0;
   promise(directory.refresh().consent == Consent::denied, "a denial is read back");

@@ -146,10 +146,10 @@ void Life::check_stats(App& app) {
     const auto& handles = app.process->handles();
     if (is_queue(name) && std::any_of(handles.begin(), handles.end(), has)) lane = name;
   }
-  tell("%zu opened %s: accepted %llu delivered %llu waiting %llu quarantined %llu lost %llu", app.run, lane.c_str(),
-       static_cast<unsigned long long>(stats.accepted), static_cast<unsigned long long>(stats.delivered),
+  tell("%zu opened %s: accepted %llu delivered %llu waiting %llu quarantined %llu evicted %llu lost %llu", app.run,
+       lane.c_str(), static_cast<unsigned long long>(stats.accepted), static_cast<unsigned long long>(stats.delivered),
        static_cast<unsigned long long>(stats.waiting), static_cast<unsigned long long>(stats.quarantined),
-       static_cast<unsigned long long>(stats.lost));
+       static_cast<unsigned long long>(stats.evicted), static_cast<unsigned long long>(stats.lost));
   if (!precise()) return;
   std::uint64_t kept = 0;
   std::uint64_t unknown = 0;
@@ -609,6 +609,11 @@ std::uint64_t Life::live() {
     traits_.faults = chance(4);
   }
   server_.expects_peace = !traits_.faults;  // where nobody can write down what an endpoint asked, others do not know
+  tell(
+      "several %d, clocks %d, faults %d, erases %d, consents %d, backups %d, short age %d, fat %d, quarantine %d, "
+      "rotation %d",
+      traits_.several, traits_.clocks, traits_.faults, traits_.erases, traits_.consents, traits_.backups,
+      traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation);
   if (chance(5)) time_.device_off_ms = static_cast<std::int64_t>(throw_up_to(chance_, 2 * hour_ms)) - hour_ms;
   const std::uint64_t turns = 200 + throw_up_to(chance_, 1200);
   std::int64_t pace_ms = 200;
