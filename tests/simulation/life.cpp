@@ -541,6 +541,7 @@ void Life::back_up_or_restore() {
     for (auto& [name, inode] : disk_.names) inode->number = disk_.next_number++;
     disk_.durable_names = disk_.names;
     restored_ = true;
+    consent_known_ = false;
     server_.left_in_peace_until_ms = 0;
     for (auto& [name, tracked] : tracked_) {
       tracked.may_be_gone = tracked.may_be_gone || !tracked.may_come_twice || tracked.erased;
@@ -765,10 +766,13 @@ void Life::judge() {
   const std::uint64_t stored = server_.stored.size();
   const std::uint64_t unheard = sum_.erased + sum_.evicted + (lost_power_ ? sum_.lost : 0);
   std::uint64_t stored_on_disk = 0;
-  for (const auto& [name, one] : server_.stored) stored_on_disk += tracked_[name].answer != Answer::in_memory;
+  for (const auto& [name, one] : server_.stored) {
+    // A request that came late may have stored what its repeat was refused: then it is told quarantined.
+    stored_on_disk += tracked_[name].answer != Answer::in_memory && refused.count(name) == 0;
+  }
   differ("delivered", sum_.delivered, stored_on_disk > unheard ? stored_on_disk - unheard : 0, stored);
-  if (!lost_power_ && !traits_.erases && !traits_.consents && !traits_.quarantine)
-    differ("quarantined", sum_.quarantined, quarantined, quarantined + unknown);
+  if (!lost_power_ && !traits_.erases && !traits_.consents && !traits_.quarantine && !traits_.fat && !traits_.short_age)
+    differ("quarantined", sum_.quarantined, quarantined, quarantined + unknown + stored - stored_on_disk);
   if (!lost_power_) differ("evicted", sum_.evicted, given_up, traits_.fat || traits_.short_age ? UINT64_MAX : 0);
 }
 

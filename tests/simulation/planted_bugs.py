@@ -65,7 +65,7 @@ BUGS = [
      ("  if (directory_.carried(name_, carried, carried_for)) {\n    if (!queue_.restore",
       "  if (false) {\n    if (!queue_.restore")),
     ("a restored copy is taken for the original", "send/worker.cpp",
-     ("      seal_all_first_(directory_.copied()),", "      seal_all_first_(false),")),
+     ("      seal_all_first_(directory.copied()),", "      seal_all_first_(false),")),
     ("delivered ones are not counted on the disk", "hold/queue.cpp",
      ("  save_ledger(ledger);\n  if (!transaction.commit()) return false;\n  ledger_ = ledger;\n  forget_batch(id);",
       "  if (!transaction.commit()) return false;\n  ledger_ = ledger;\n  forget_batch(id);")),

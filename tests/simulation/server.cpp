@@ -335,8 +335,7 @@ void Server::receive() {
     mail_.erase(mail_.begin() + static_cast<std::ptrdiff_t>(i));
     mail.reply->answer = handle(mail);
     mail.reply->arrived = true;
-    if (mail.reply->answer.status == 0 && one_in(chance_, 4))
-      mail.reply->answer_ms += 5'000;  // not refused: timed out
+    if (mail.reply->answer.status == 0 && one_in(chance_, 4)) mail.reply->answer_ms += 5'000;  // not refused: timed out
   }
 }
 
