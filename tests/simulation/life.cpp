@@ -353,9 +353,8 @@ void Life::bury_the_dead() {
       // The window: until the worker first saw the line, a sync interval, and the look that follows it. A disk that
       // fails keeps it open.
       const bool in_window = died_ms - tracked.at_ms <= sync_ms + 50;
-      const bool disk_failed =
-          (disk_failing_since_ms_ >= 0 && tracked.at_ms >= disk_failing_since_ms_ - sync_ms - 50) ||
-          (traits_.faults && died_ms - disk_well_since_ms_ <= 5'000);
+      const bool disk_failed = disk_failing_since_ms_ >= 0 && tracked.at_ms >= disk_failing_since_ms_ - sync_ms - 50 &&
+                               (!disk_is_well() || died_ms - disk_well_since_ms_ <= recovery_ms);
       if (!in_window && !disk_failed) continue;
       tracked.at_risk_until_ms = time_.now_ms + write_back_ms;
       if (in_window) tracked.unsynced_ms = died_ms - tracked.at_ms;
@@ -433,14 +432,13 @@ void Life::change_disk() {
     } else {
       disk_.fault_one_in = 1 + throw_up_to(chance_, chance(2) ? 2 : 30);
     }
-    disk_failed_ = true;
-    if (was_well) disk_failing_since_ms_ = time_.now_ms;
+    if (was_well && (disk_failing_since_ms_ < 0 || time_.now_ms - disk_well_since_ms_ > recovery_ms))
+      disk_failing_since_ms_ = time_.now_ms;
     count("disk troubles");
     tell("the disk fails: %s, one in %llu", fault_name(disk_.fault),
          static_cast<unsigned long long>(disk_.fault_one_in));
   } else if (!was_well) {
     disk_well_since_ms_ = time_.now_ms;
-    disk_failing_since_ms_ = -1;
     tell("the disk is well");
   }
 }

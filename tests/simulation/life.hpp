@@ -39,6 +39,7 @@ class Life {
 
  private:
   static constexpr std::int64_t sync_ms = 1'000;
+  static constexpr std::int64_t recovery_ms = 5'000;     // until a disk that is well again was tried
   static constexpr std::int64_t write_back_ms = 30'000;  // as Linux does with what nobody synced
 
   enum class Answer { kept, in_memory, unknown, refused };
@@ -145,7 +146,6 @@ class Life {
   bool power_goes_ = false;  // at the next death
   bool lost_power_ = false;
   bool restored_ = false;
-  bool disk_failed_ = false;  // ever
   std::int64_t disk_failing_since_ms_ = -1;
   std::int64_t disk_well_since_ms_ = 0;
   std::int64_t write_back_at_ms_ = INT64_MAX;

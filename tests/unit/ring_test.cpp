@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -113,6 +114,34 @@ void check_no_wrong_line(const Left& left, const RingFound& found) {
 }
 
 }  // namespace
+
+TEST_CASE("a ring's bytes are those of the worked example in FORMAT.md") {
+  std::string expected(header_bytes + small, '\0');
+  std::istringstream page(test::read_file(YUKHA_SOURCE_DIR "/src/hold/FORMAT.md"));
+  std::size_t rows = 0;
+  for (std::string row; std::getline(page, row);) {
+    if (row.size() < 10 || row.find_first_not_of("0123456789abcdef") != 8 || row.compare(8, 2, "  ") != 0) continue;
+    const std::size_t offset = std::stoul(row.substr(0, 8), nullptr, 16);
+    REQUIRE(offset + 16 <= expected.size());
+    std::istringstream bytes(row.substr(10, 47));
+    std::size_t count = 0;
+    for (std::string byte; bytes >> byte; ++count) {
+      expected[offset + count] = static_cast<char>(std::stoul(byte, nullptr, 16));
+    }
+    ++rows;
+  }
+  CHECK(rows == 10);
+
+  TempDirectory directory;
+  {
+    Opened opened = open(system::system_files(), directory / "ring", small, {}, 3);
+    REQUIRE(opened.error == 0);
+    CHECK(opened.ring->append(R"({"id":"a"})", Priority::critical) == Ring::Append::done);
+    opened.ring->refuse(Refusal::ring_full);
+    opened.ring->refuse(Refusal::ring_full);
+  }
+  CHECK(test::read_file(directory / "ring") == expected);
+}
 
 TEST_CASE("crc32c gives the values of RFC 3720 B.4, in one piece and in two") {
   std::string zeros(32, '\0');
