@@ -23,9 +23,9 @@ one_of() {
   printf '^(%s)$' "$*"
 }
 
-# run_tests PRESET CTEST ARGUMENT…
+# run_tests PRESET CTEST ARGUMENT… One more than there are cores: many tests wait for a deadline most of their time.
 run_tests() {
-  ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$(nproc)" "${@:2}"
+  ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j $(($(nproc) + 1)) "${@:2}"
 }
 
 # ctest is content when a label names no test. We are not: a misspelt label would prove nothing for ever.
@@ -87,8 +87,8 @@ check_thread_safety() {
 }
 
 # Reads of what nobody wrote, which the sanitizers do not look for, and leaks of the system's libraries too. Left out:
-# three cases that go through thousands of files or hours of virtual time and would take valgrind a quarter of an hour, and a
-# forked child, which leaves all memory to its parent.
+# three cases that go through thousands of files or hours of virtual time and would take valgrind a quarter of an hour,
+# and a forked child, which leaves all memory to its parent.
 check_memory() {
   valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
     build/release/tests/yukha_unit_test --minimal \
