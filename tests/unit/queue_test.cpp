@@ -380,6 +380,22 @@ TEST_CASE("age evicts nothing before true time is known") {
   check_balance(path);
 }
 
+TEST_CASE("a batch is as old as its youngest sentence: none is given up before its time") {
+  const TempDirectory directory;
+  Queue queue;
+  REQUIRE(open(queue, directory / "lane.queue"));
+  REQUIRE(queue.begin_opening("run"));
+  Intake intake;
+  REQUIRE(intake.drain(queue, 3));
+  REQUIRE(intake.drain(queue, 2, Priority::normal, {}, 60'000));
+  REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+  REQUIRE(queue.learn_true_time(1'090'000, 90'000));
+  REQUIRE(queue.evict_older_than(1'060'000, 0));
+  CHECK(queue.ledger().evicted == 0);
+  REQUIRE(queue.evict_older_than(1'060'001, 0));
+  CHECK(queue.ledger().evicted == 5);
+}
+
 TEST_CASE("age never evicts a batch in flight, and counts from now where a life never learnt the time") {
   const TempDirectory directory;
   const std::string path = directory / "lane.queue";

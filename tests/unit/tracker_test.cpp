@@ -15,6 +15,7 @@
 #include <yukha/yukha.hpp>
 
 #include "core.hpp"
+#include "hold/lane.hpp"
 #include "send/base64.hpp"
 #include "support.hpp"
 
@@ -569,6 +570,51 @@ TEST_CASE("the ledger goes on over an erase and a restart") {
     CHECK(tracker.stats().refused_invalid == 1);
     check_balance(tracker.stats());
   }
+}
+
+TEST_CASE("counters that an erase carried are found, whatever other erases came before the lane began anew") {
+  const TempDirectory place;
+  hold::LaneSettings settings;
+  settings.directory = place.path();
+  settings.ring_bytes = 64 << 10;
+  for (int erases : {1, 2}) {
+    CAPTURE(erases);
+    const std::string name = "lane-0" + std::to_string(erases);
+    hold::Directory directory;
+    REQUIRE(directory.open(system::system_files(), place.path(), system::system_dice(), "phone"));
+    // Killed after the old files were unlinked, before there were new ones.
+    hold::Ledger ledger;
+    ledger.accepted = ledger.erased = 7;
+    REQUIRE(directory.begin_new_epoch());
+    REQUIRE(directory.carry(name, ledger));
+    for (int i = 1; i < erases; ++i) REQUIRE(directory.begin_new_epoch());
+
+    hold::Lane lane(system::system_files(), system::system_dice(), directory, settings);
+    REQUIRE(lane.open(name, "run"));
+    CHECK(lane.queue().ledger().accepted == 7);
+    CHECK(lane.queue().ledger().erased == 7);
+    CHECK(lane.ring().accepted() == 7);
+  }
+}
+
+TEST_CASE("a directory that is damaged behind its first page is set aside with its journal") {
+  const TempDirectory place;
+  const std::string path = place / "directory.db";
+  hold::Directory directory;
+  const auto open = [&] {
+    return directory.open(system::system_files(), place.path(), system::system_dice(), "phone");
+  };
+  REQUIRE(open());
+  REQUIRE(directory.set_consent(Consent::denied));
+  directory.close();
+  std::string bytes = test::read_file(path);
+  REQUIRE(bytes.size() >= 8192);
+  for (std::size_t at = 4096; at < bytes.size(); at += 7) bytes[at] = static_cast<char>(~bytes[at]);
+  test::write_file(path, bytes);
+  REQUIRE(open());
+  CHECK(directory.state().consent == Consent::denied);
+  CHECK(directory.state().install_id.size() == 36);
+  CHECK(std::filesystem::exists(path + ".damaged"));
 }
 
 TEST_CASE("an erase reaches the lane that another tracker holds, before it sends anything") {
