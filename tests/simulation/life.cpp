@@ -598,7 +598,7 @@ std::uint64_t Life::live() {
     traits_.faults = chance(3);
     traits_.erases = chance(4);
     traits_.consents = chance(5);
-    traits_.backups = chance(6);
+    traits_.backups = chance(4);
     traits_.short_age = chance(6);
     traits_.quarantine = chance(4);
     traits_.rotation = chance(4);
