@@ -104,7 +104,7 @@ std::unique_ptr<Life::App> Life::open(bool safe) {
   auto app = std::make_unique<App>();
   app->process = std::make_unique<Process>(disk_, chance_, time_);
   app->seen_by_transport = app->process.get();
-  app->transport = std::make_shared<SimTransport>(server_, time_, chance_, app->seen_by_transport);
+  app->transport = std::make_shared<SimTransport>(server_, time_, app->seen_by_transport);
   app->transport->objection = [this, one = app.get()]() -> std::string {
     // Between a request and its answer is where a promise is most easily broken.
     if (!finishing_ && chance(40)) {
@@ -258,8 +258,8 @@ void Life::track(App& app) {
   tracked.run = app.run;
   tracked.time = time_text(time_.unix_ms());
   tracked.user = app.user;
-  // An erase that this process has not heard of yet takes it, too.
-  tracked.may_be_gone = app.epoch_seen != epoch_;
+  // An erase that this process has not heard of yet takes it, too; its step may have found the directory busy.
+  tracked.may_be_gone = app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000);
   tell("%zu track %s: %s%s", app.run, name.c_str(), code_name(status.code()),
        app.process->alive() ? "" : " (a ghost's answer)");
   if (app.process->alive() && !before.empty() && status) die_in_append(app, before);
@@ -471,6 +471,7 @@ void Life::erased_by(App& app, const Status& status) {
     }
   }
   ++epoch_;
+  erased_ms_ = time_.now_ms;
   app.epoch_seen = epoch_;
   server_.left_in_peace_until_ms = 0;
   ++outage_excuses_;
@@ -660,7 +661,7 @@ void Life::finish() {
   power_goes_ = false;
   finishing_ = true;
   for (const auto& app : apps_) app->process->kill_after(0);
-  drain("the device");
+  drain(false);
   judge();
   if (!backup_) return;
   for (auto& [name, tracked] : tracked_) tracked.erased = false;  // here, not in the backup
@@ -672,13 +673,14 @@ void Life::finish() {
     disk_ = backup_->copy();
     disk_.next_number = 1'000'000 + static_cast<std::uint64_t>(i) * 1'000;
     for (auto& [name, inode] : disk_.names) inode->number = disk_.next_number++;
-    drain("a clone");
+    server_.clones = true;
+    drain(true);
     count("clones");
   }
 }
 
 // Every lane gets a process, which sends what is in it.
-void Life::drain(const char* where) {
+void Life::drain(bool clone) {
   for (const auto& app : apps_) end(*app, "close");
   bury_the_dead();
   std::size_t lanes = 0;
@@ -690,6 +692,9 @@ void Life::drain(const char* where) {
   apps_[0]->busy = false;
   consent_ = Consent::granted;
   consent_known_ = true;
+  // What a copy tracks itself must not get among what it was copied with.
+  const std::uint64_t own = clone ? throw_up_to(chance_, 20) : 0;
+  for (std::uint64_t i = 0; i < own; ++i) track(*apps_[0]);
   const std::int64_t until = time_.now_ms + 6 * hour_ms;
   std::uint64_t waiting = 0;
   while (true) {
@@ -717,7 +722,9 @@ void Life::drain(const char* where) {
         stats.delivered + stats.quarantined + stats.evicted + stats.erased + stats.lost + stats.waiting)
       violate("the ledger does not balance");
   }
-  if (waiting != 0) violate(std::to_string(waiting) + " still wait on " + where + " under a clear sky: " + trouble);
+  if (waiting != 0)
+    violate(std::to_string(waiting) + " still wait on " + (clone ? "a clone" : "the device") +
+            " under a clear sky: " + trouble);
 }
 
 void Life::judge() {

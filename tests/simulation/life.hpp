@@ -122,7 +122,7 @@ class Life {
   void check_stats(App& app);
   void look_at_limits();
   void finish();
-  void drain(const char* where);
+  void drain(bool clone);
   void judge();
   std::string check_line(const std::string& content, const std::string& line);
 
@@ -140,6 +140,7 @@ class Life {
   std::map<std::string, std::size_t> run_of_text_;  // device.run -> which process
   std::size_t runs_ = 0;
   std::uint64_t epoch_ = 0;  // erases so far
+  std::int64_t erased_ms_ = INT64_MIN / 2;
   Consent consent_ = Consent::granted;
   bool consent_known_ = true;
   bool finishing_ = false;

@@ -168,12 +168,16 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
     }
     const std::string content = json["content"]["id"].get<std::string>();
     if (const std::string wrong = check(content, line); !wrong.empty()) violate(content + " " + wrong);
-    const auto [place, is_new] = stored.insert({content, {id_of(line), key}});
+    const auto [place, is_new] = stored.insert({content, {id_of(line), key, ""}});
     if (is_new) continue;
-    if (place->second.id != id_of(line)) violate(content + " came with two ids");
+    Stored& before = place->second;
+    if (before.id != id_of(line)) violate(content + " came with two ids");
     if (!may_come_twice(content)) {
-      violate(content + " was stored twice, under " + place->second.key + " and " + key);
+      violate(content + " was stored twice, under " + before.key + " and " + key);
+    } else if (clones && !before.clones_key.empty() && before.clones_key != key.substr(0, 36)) {
+      violate(content + " came from clones under " + before.clones_key + " and " + key);
     }
+    if (clones) before.clones_key = key.substr(0, 36);
   }
   Entry& done = keys_[key];
   done.done = true;

@@ -54,6 +54,7 @@ class Server {
   Weather weather = Weather::fine;
   std::size_t body_bytes_max = 0;         // for `small`: of the lines
   std::set<std::string> keyids = {"k1"};  // the others are unknown
+  bool clones = false;                    // copies of one backup speak now, one after the other
   bool expects_peace = true;
   std::int64_t peace_asked_ms = 0;
   std::int64_t left_in_peace_until_ms = 0;  // what Retry-After asked for
@@ -61,6 +62,7 @@ class Server {
   struct Stored {
     std::string id;
     std::string key;
+    std::string clones_key;  // without the path: a clone that finds a batch split halves it in its own way
   };
   std::map<std::string, Stored> stored;           // content id -> what arrived
   std::set<std::string> rejected;                 // sentence ids refused by name, or alone
@@ -106,8 +108,8 @@ class Server {
 // One request at a time, answered after a while.
 class SimTransport final : public HttpTransport {
  public:
-  SimTransport(Server& server, VirtualTime& time, Chance& chance, const Process*& process)
-      : server_(server), time_(time), chance_(chance), process_(process) {}
+  SimTransport(Server& server, VirtualTime& time, const Process*& process)
+      : server_(server), time_(time), process_(process) {}
 
   void start(const HttpRequest& request) override;
   bool poll(std::chrono::milliseconds timeout, HttpAnswer& answer) override;
@@ -125,7 +127,6 @@ class SimTransport final : public HttpTransport {
  private:
   Server& server_;
   VirtualTime& time_;
-  Chance& chance_;
   const Process*& process_;
   std::shared_ptr<Reply> reply_;
 };
