@@ -685,7 +685,11 @@ void Life::drain(bool clone) {
   bury_the_dead();
   std::size_t lanes = 0;
   for (const auto& [name, inode] : disk_.names) lanes += is_queue(name);
-  while (apps_.size() < std::max<std::size_t>(lanes, 1)) apps_.push_back(open(true));
+  // An erase that was cut off may have left a lane without files, whose counters wait for whoever begins it anew.
+  if (traits_.erases || traits_.consents) lanes += apps_max;
+  while (apps_.size() < std::min<std::size_t>(std::max<std::size_t>(lanes, 1), hold::lanes_max)) {
+    apps_.push_back(open(true));
+  }
   // Also a restored copy has to be asked again.
   apps_[0]->busy = true;
   if (Status status = apps_[0]->core->set_consent(Consent::granted); !status) violate(status.message());
