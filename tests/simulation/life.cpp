@@ -673,7 +673,8 @@ void Life::finish() {
     disk_ = backup_->copy();
     disk_.next_number = 1'000'000 + static_cast<std::uint64_t>(i) * 1'000;
     for (auto& [name, inode] : disk_.names) inode->number = disk_.next_number++;
-    server_.clones = true;
+    // Not with several lanes yet: only the first that is opened knows that it is a copy.
+    server_.clones = !traits_.several;
     drain(true);
     count("clones");
   }
