@@ -32,6 +32,10 @@ class Missing(Exception):
     """The name of a tool that is not on this machine."""
 
 
+class Forbidden(Exception):
+    """What this machine does not let anybody do, whatever is installed. Such a promise is skipped by name everywhere."""
+
+
 def promise(text):
     def keep(function):
         PROMISES.append((text, function))
@@ -53,6 +57,8 @@ def keep(text, function):
         figures = function(folder) or ""
     except Missing as tool:
         code, told, figures = 77, "SKIP", f"{tool} is missing"
+    except Forbidden as what:
+        code, told, figures = 78, "SKIP", f"{what} is not given here"
     except Exception as fault:
         code, told, figures = 1, "FAIL", f"{type(fault).__name__}: {fault}"
         if not isinstance(fault, AssertionError):
@@ -64,11 +70,11 @@ def keep(text, function):
 
 
 def keep_promises(only="", at_once=1):
-    """Exit code 1 when a promise failed, 77 when only a tool is missing."""
+    """Exit code 1 when a promise failed, 77 when one was only skipped."""
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         codes = list(pool.map(lambda one: keep(*one), [one for one in PROMISES if only in one[0]]))
     strict = os.environ.get("YUKHA_STRICT") == "1"
-    sys.exit(1 if 1 in codes or (77 in codes and strict) else max(codes))
+    sys.exit(1 if 1 in codes or (77 in codes and strict) else 77 if any(codes) else 0)
 
 
 def wait_until(done, seconds, what):

@@ -23,8 +23,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import (RING_HEADER, Account, Collector, Missing, Tracker, expect, expect_balanced,  # noqa: E402
-                     keep_promises, promise, records, wait_until)
+from support import (RING_HEADER, Account, Collector, Forbidden, Missing, Tracker, expect,  # noqa: E402
+                     expect_balanced, keep_promises, promise, records, wait_until)
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 GOOD = ["0 ok", "1 kept_in_memory"]
@@ -44,7 +44,7 @@ def small_disk(folder, size):
     done = subprocess.run([tool("mount"), "-t", "tmpfs", "-o", f"size={size}", "none", str(disk)], check=False,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if done.returncode != 0:
-        raise Missing("the right to mount")
+        raise Forbidden("the right to mount")
     try:
         yield disk
     finally:
