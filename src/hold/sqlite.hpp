@@ -51,13 +51,13 @@ class Database {
  private:
   friend class Statement;
   void note(int result) noexcept;
+  void set_fault(Fault fault, const char* why);
+  // Has blocks for every page of the file as it is in this transaction.
+  bool reserve_pages();
 
   sqlite3* handle_ = nullptr;
   Fault fault_ = Fault::none;
   std::string fault_text_;
-  void set_fault(Fault fault, const char* why);
-  bool reserve_pages();
-
   bool exclusive_ = false;
   std::int64_t bytes_reserved_ = 0;  // of the file's, by this connection
   bool durable_ = true;

@@ -11,7 +11,6 @@
 #endif
 #define YUKHA_GUARDED_BY(x) YUKHA_THREAD_ATTRIBUTE(guarded_by(x))
 #define YUKHA_REQUIRES(...) YUKHA_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
-#define YUKHA_EXCLUDES(...) YUKHA_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 
 namespace yukha::system {
 

@@ -174,7 +174,6 @@ void Life::check_stats(App& app) {
 }
 
 void Life::work(App& app) {
-  ++steps_;
   app.busy = true;
   const std::int64_t wait = app.core->work(std::chrono::milliseconds(1)).count();
   app.busy = false;

@@ -57,7 +57,6 @@ class Life {
     bool may_be_gone = false;           // an erase or a restored backup may have taken it
     bool power_lost = false;            // power went while it was not synced
     bool may_come_twice = false;
-    bool stored_at_backup = false;
   };
 
   // What this life has besides tracking, kills, power losses and weather.
@@ -88,8 +87,6 @@ class Life {
     bool in_memory = false;
     bool closed = false;
     bool busy = false;  // inside of one of its calls
-    Stats last;         // as it told when it lived
-    std::uint64_t unknown = 0;
   };
 
   void tell(const char* form, ...) __attribute__((format(printf, 2, 3)));
@@ -154,8 +151,7 @@ class Life {
   std::int64_t outage_since_ms_ = -1;  // nothing but "no answer" since then
   std::uint64_t outage_requests_ = 0;
   std::uint64_t outage_excuses_ = 0;  // restarts and flushes meanwhile
-  std::uint64_t steps_ = 0;
-  Stats sum_;  // of all lanes, at the end
+  Stats sum_;                         // of all lanes, at the end
   std::uint64_t violations_ = 0;
 };
 
