@@ -1,5 +1,7 @@
 #include "hold/sqlite.hpp"
 
+#include <memory>
+
 #include <sqlite3.h>
 
 namespace yukha::hold {
@@ -40,11 +42,19 @@ Fault fault_of(int result) noexcept {
   }
 }
 
+// Whether more memory can be had than a sound queue ever asks for.
+bool memory_is_left() noexcept {
+  const std::unique_ptr<void, decltype(&sqlite3_free)> probe(sqlite3_malloc(8 << 20), &sqlite3_free);
+  return probe != nullptr;
+}
+
 }  // namespace
 
 void Database::note(int result) noexcept {
   if (fault_ != Fault::none) return;
   fault_ = fault_of(result);
+  // A damaged row may claim to have gibibytes, which SQLite reports in the same way.
+  if (fault_ == Fault::out_of_memory && memory_is_left()) fault_ = Fault::corrupt;
   if (fault_ == Fault::none) return;
   try {
     fault_text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
