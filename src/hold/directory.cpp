@@ -85,13 +85,12 @@ Status Directory::open_once(const std::string& platform_id) {
       database_.run(
           "CREATE TABLE IF NOT EXISTS directory(one INTEGER PRIMARY KEY CHECK(one = 1), install_id TEXT NOT NULL,"
           " epoch INTEGER NOT NULL, consent INTEGER NOT NULL, failures INTEGER NOT NULL, rest_until INTEGER NOT NULL,"
-          " rest_key INTEGER NOT NULL,"
-          " place INTEGER NOT NULL, platform TEXT NOT NULL)");
+          " rest_key INTEGER NOT NULL, platform TEXT NOT NULL)");
       database_.run("CREATE TABLE IF NOT EXISTS carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID");
       Consent consent = Consent::granted;
       std::uint64_t epoch = 1;
       static_cast<void>(read_copy(*files_, directory_, consent, epoch));
-      Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, 0, ?)")
+      Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
           .bind(system::random_uuid(*dice_))
           .bind(static_cast<std::int64_t>(epoch))
           .bind(static_cast<std::int64_t>(consent))
@@ -105,28 +104,16 @@ Status Directory::open_once(const std::string& platform_id) {
   static_assert(application_id == 2037738344, "the number in the PRAGMA above");
   if (database_.fault() != Fault::none) return fault_of_opening();
 
-  std::uint64_t place = 0;
-  static_cast<void>(files_->identity(path_, place));
-  std::int64_t known_place = 0;
-  std::string known_platform;
-  {
-    Statement statement(database_, "SELECT place, platform FROM directory");
-    if (statement.row()) {
-      known_place = statement.number(0);
-      known_platform = statement.text(1);
-    }
-  }
-  const bool other_device = known_platform != platform_id;
-  copied_ = known_place != 0 && (static_cast<std::uint64_t>(known_place) != place || other_device);
-  if (known_place == 0 || copied_) {
+  const bool other_device = [this, &platform_id] {
+    Statement statement(database_, "SELECT platform FROM directory");
+    return statement.row() && statement.text(0) != platform_id;
+  }();
+  if (other_device) {
     Transaction transaction(database_, Durable::yes);
-    Statement(database_, "UPDATE directory SET place = ?, platform = ?")
-        .bind(static_cast<std::int64_t>(place))
+    Statement(database_, "UPDATE directory SET platform = ?, install_id = ?")
         .bind(platform_id)
+        .bind(system::random_uuid(*dice_))
         .run();
-    if (copied_ && other_device) {
-      Statement(database_, "UPDATE directory SET install_id = ?").bind(system::random_uuid(*dice_)).run();
-    }
     transaction.commit();
   }
   refresh();

@@ -37,14 +37,13 @@ struct DirectoryState {
 // Threads: one at a time.
 class Directory {
  public:
-  // Opens or makes it. `copied` tells that the directory came from a backup, a clone or another device.
+  // Opens or makes it. One that came from another device gets a new install id.
   // Blocks: for the disk, up to a second for another process.
   Status open(system::Files& files, const std::string& directory, system::Dice& dice, const std::string& platform_id);
   // Where the directory cannot be written. What it says about consent counts all the same.
   void open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice);
   void close() noexcept { database_.close(); }
 
-  bool copied() const noexcept { return copied_; }
   // As it is on the disk now; unchanged when it cannot be read.
   const DirectoryState& refresh();
   const DirectoryState& state() const noexcept { return state_; }
@@ -76,7 +75,6 @@ class Directory {
   system::Dice* dice_ = nullptr;
   std::string directory_;
   std::string path_;
-  bool copied_ = false;
   bool damaged_ = false;  // found out while opening
 };
 

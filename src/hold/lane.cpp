@@ -164,10 +164,21 @@ Status Lane::open_ring(const std::string& run) {
     if (found.damaged)
       notice_ =
           "the ring " + path(".ring") + " was damaged; sentences found in it: " + std::to_string(found.lines.size());
-    if (!found.begin_anew) return {};
+    if (!found.begin_anew) return settle_in();
     static_cast<void>(files_.remove(path(".ring")));
   }
   return {};
+}
+
+// After what the ring held is in the database, before anything can be tracked.
+Status Lane::settle_in() {
+  std::uint64_t identity = 0;
+  if (files_.identity(path(".queue"), identity) != 0) return {};
+  // Another device may give its files the same numbers, but not the same install id.
+  if (queue_.settle_in(std::to_string(identity) + " " + directory_.state().install_id)) return {};
+  Status status = queue_.status();
+  // What a full disk cannot note is found out again by the next open().
+  return status.code() == Code::disk_full ? Status() : status;
 }
 
 Status Lane::open_any(const std::string& run) {

@@ -64,6 +64,7 @@ class Lane {
   std::string path(const char* ending) const { return settings_.directory + "/" + name_ + ending; }
   Status open_queue();
   Status open_ring(const std::string& run);
+  Status settle_in();
   Status salvage();
   void finish_salvage();
   Status unlink_files();

@@ -69,7 +69,8 @@ bool Queue::create(std::uint64_t epoch) {
       " accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, quarantined INTEGER NOT NULL, evicted INTEGER NOT NULL,"
       " erased INTEGER NOT NULL, lost INTEGER NOT NULL, refused_ring_full INTEGER NOT NULL,"
       " refused_consent INTEGER NOT NULL, refused_invalid INTEGER NOT NULL, refused_closed INTEGER NOT NULL,"
-      " run TEXT NOT NULL, last_seq INTEGER NOT NULL, closed INTEGER NOT NULL, ledger_sent INTEGER NOT NULL)");
+      " run TEXT NOT NULL, last_seq INTEGER NOT NULL, closed INTEGER NOT NULL, ledger_sent INTEGER NOT NULL,"
+      " place TEXT NOT NULL, copied_until INTEGER NOT NULL)");
   database_.run("CREATE TABLE opening(id INTEGER PRIMARY KEY, true_start INTEGER)");
   database_.run(
       "CREATE TABLE chunk(id INTEGER PRIMARY KEY, priority INTEGER NOT NULL, lines INTEGER NOT NULL,"
@@ -84,7 +85,7 @@ bool Queue::create(std::uint64_t epoch) {
       " opening INTEGER NOT NULL, held INTEGER NOT NULL, line BLOB NOT NULL)");
   database_.run("CREATE TABLE reserve(body BLOB NOT NULL)");
   Statement(database_, "INSERT INTO reserve VALUES(zeroblob(?))").bind(reserve_bytes).run();
-  Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0)")
+  Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0, '', 0)")
       .bind(static_cast<std::int64_t>(epoch))
       .run();
   database_.run("PRAGMA application_id=2037738344");
@@ -160,13 +161,15 @@ bool Queue::load(RunMark* previous_run) {
   RunMark run;
   std::uint64_t epoch = 0;
   std::int64_t ledger_sent = 0;
+  std::string place;
+  std::int64_t copied_until = 0;
   std::deque<Chunk> open[priority_count];
   std::deque<Batch> batches;
   {
     Statement state(database_,
                     "SELECT epoch, ring_id, ring_position, accepted, delivered, quarantined, evicted, erased, lost,"
                     " refused_ring_full, refused_consent, refused_invalid, refused_closed, run, last_seq, closed,"
-                    " ledger_sent FROM state");
+                    " ledger_sent, place, copied_until FROM state");
     if (!state.row()) {
       database_.distrust("there is no state");
       return false;
@@ -186,6 +189,8 @@ bool Queue::load(RunMark* previous_run) {
     run.last_seq = number(14);
     run.closed = state.number(15) != 0;
     ledger_sent = state.number(16);
+    place = state.text(17);
+    copied_until = state.number(18);
   }
   if (!adds_up(ledger)) {
     database_.distrust("counters that do not add up");
@@ -193,7 +198,8 @@ bool Queue::load(RunMark* previous_run) {
   }
   std::uint64_t waiting = 0;
   {
-    Statement chunks(database_, "SELECT id, priority, lines, bytes, own_lines, length(body) FROM chunk ORDER BY id");
+    Statement chunks(database_,
+                     "SELECT id, priority, lines, bytes, own_lines, length(body), opening FROM chunk ORDER BY id");
     while (chunks.row()) {
       if (chunks.number(2) < 1 || chunks.number(2) > 500 || chunks.number(3) < 1 || chunks.number(3) > 1'000'000 ||
           chunks.number(4) < 0 || chunks.number(4) > chunks.number(2) || chunks.number(5) != chunks.number(3)) {
@@ -202,7 +208,8 @@ bool Queue::load(RunMark* previous_run) {
       }
       waiting += static_cast<std::uint64_t>(chunks.number(2) - chunks.number(4));
       open[index_of(priority_of(chunks.number(1)))].push_back(
-          {chunks.number(0), static_cast<std::size_t>(chunks.number(2)), static_cast<std::size_t>(chunks.number(3))});
+          {chunks.number(0), static_cast<std::size_t>(chunks.number(2)), static_cast<std::size_t>(chunks.number(3)),
+           chunks.number(6) <= copied_until});
     }
   }
   Statement rows(database_,
@@ -239,6 +246,8 @@ bool Queue::load(RunMark* previous_run) {
   ledger_ = ledger;
   mark_ = mark;
   ledger_sent_unix_ms_ = ledger_sent;
+  place_ = place;
+  copied_until_ = copied_until;
   batches_.swap(batches);
   for (const Priority priority : {Priority::normal, Priority::critical}) {
     open_[index_of(priority)].swap(open[index_of(priority)]);
@@ -288,6 +297,29 @@ bool Queue::begin_opening(const std::string& run) {
   return true;
 }
 
+bool Queue::settle_in(const std::string& place) {
+  if (place == place_) return true;
+  Transaction transaction(database_, Durable::yes);
+  Statement(database_, "UPDATE state SET place = ?").bind(place).run();
+  const bool copied = !place_.empty();
+  if (copied) {
+    // What is tracked from now on belongs to another opening than what came with the copy.
+    Statement(database_, "UPDATE state SET copied_until = ?").bind(opening_).run();
+    Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
+  }
+  const std::int64_t opening = copied ? database_.last_insert_id() : opening_;
+  if (!transaction.commit()) return false;
+  place_ = place;
+  if (!copied) return true;
+  copied_until_ = opening_;
+  opening_ = opening;
+  for (const Priority priority : {Priority::normal, Priority::critical}) {
+    for (Chunk& chunk : open_[index_of(priority)]) chunk.copied = true;
+    recount_fill(priority);
+  }
+  return true;
+}
+
 bool Queue::end_run(std::uint64_t last_seq) {
   Transaction transaction(database_, Durable::no);
   Statement(database_, "UPDATE state SET last_seq = ?, closed = 1").bind(static_cast<std::int64_t>(last_seq)).run();
@@ -319,7 +351,7 @@ bool Queue::insert_chunk(Priority priority, std::string_view text, std::size_t l
       .bind(held_ms)
       .bind_blob(text)
       .run();
-  made.push_back({database_.last_insert_id(), lines, text.size()});
+  made.push_back({database_.last_insert_id(), lines, text.size(), false});
   return database_.fault() == Fault::none;
 }
 
@@ -382,10 +414,13 @@ std::size_t Queue::count_of_first_fill(Priority priority, bool& full) const noex
   std::size_t count = 0;
   full = false;
   for (const Chunk& chunk : open_[index_of(priority)]) {
-    if (count > 0 && (fill.lines + chunk.lines > limits_.lines_max || fill.bytes + chunk.bytes > limits_.bytes_max)) {
+    const bool fits = fill.lines + chunk.lines <= limits_.lines_max && fill.bytes + chunk.bytes <= limits_.bytes_max;
+    if (count > 0 && (!fits || chunk.copied != open_[index_of(priority)].front().copied)) {
       full = true;
       break;
     }
+    // Nothing will be added to what came with a copy.
+    if (chunk.copied) full = true;
     fill.lines += chunk.lines;
     fill.bytes += chunk.bytes;
     ++count;
@@ -397,6 +432,7 @@ std::size_t Queue::count_of_first_fill(Priority priority, bool& full) const noex
 void Queue::recount_fill(Priority priority) {
   Fill fill;
   for (const Chunk& chunk : open_[index_of(priority)]) {
+    if (chunk.copied) continue;
     if (fill.lines + chunk.lines > limits_.lines_max || fill.bytes + chunk.bytes > limits_.bytes_max) fill = {};
     fill.lines += chunk.lines;
     fill.bytes += chunk.bytes;

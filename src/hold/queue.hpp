@@ -109,6 +109,10 @@ class Queue {
   bool restore(const Ledger& ledger);
   // Begins a life of the lane; an empty `run` leaves the name of the last one.
   bool begin_opening(const std::string& run);
+  // `place` says where the lane lies. When it lay elsewhere, it came from a backup or a clone: what it brought is
+  // sealed without anything that is tracked here, so that all its copies make the same keys. Synced when it returns
+  // true.
+  bool settle_in(const std::string& place);
   // The run before this one came further than its last drain told.
   void previous_run_went_on(std::uint64_t sentences) noexcept { previous_run_.last_seq += sentences; }
   // Remembers how far the run came and that it ended in good order.
@@ -173,6 +177,7 @@ class Queue {
     std::int64_t id;
     std::size_t lines;
     std::size_t bytes;
+    bool copied;  // it came with a copy of the directory: sealed apart
   };
   struct Fill {  // of the batch that the newest chunks are going to be
     std::size_t lines = 0;
@@ -205,6 +210,8 @@ class Queue {
   RingMark mark_;
   RunMark previous_run_;
   std::int64_t opening_ = 0;
+  std::int64_t copied_until_ = 0;  // the last opening whose chunks came with a copy
+  std::string place_;
   std::int64_t ledger_sent_unix_ms_ = 0;
   bool true_time_known_ = false;
   bool reserve_spent_ = false;

@@ -63,7 +63,6 @@ Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold:
       entropy_(dice),
       dice_(dice),
       host_(host),
-      seal_all_first_(directory.copied()),
       opened_ms_(clock.monotonic_ms()),
       bytes_cap_(settings.batches.bytes_max),
       bytes_cap_before_(settings.batches.bytes_max) {
@@ -86,7 +85,6 @@ std::int64_t Worker::step(const Orders& orders) {
   next_send_ms_ = INT64_MAX;
   look_at_directory();
   if (orders.flush != flush_) begin_flush(orders.flush);
-  if (seal_all_first_) seal_all_first_ = !seal_all(lane_);
   take_over_if_due(orders);
   settle_answer();
   make_room();

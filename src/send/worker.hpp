@@ -182,7 +182,6 @@ class Worker {
   std::uint64_t flush_ = 0;           // the one under way
   bool flush_sealed_ = false;
   std::uint64_t flush_head_ = 0;  // the ring's head when it was ordered
-  bool seal_all_first_ = false;   // the directory is a copy: what waits is sealed by itself
 
   std::int64_t now_ = 0;
   std::int64_t next_seal_ms_ = INT64_MAX;

@@ -672,8 +672,7 @@ void Life::finish() {
     disk_ = backup_->copy();
     disk_.next_number = 1'000'000 + static_cast<std::uint64_t>(i) * 1'000;
     for (auto& [name, inode] : disk_.names) inode->number = disk_.next_number++;
-    // Not with several lanes yet: only the first that is opened knows that it is a copy.
-    server_.clones = !traits_.several;
+    server_.clones = true;
     drain(true);
     count("clones");
   }
@@ -687,18 +686,25 @@ void Life::drain(bool clone) {
   for (const auto& [name, inode] : disk_.names) lanes += is_queue(name);
   // An erase that was cut off may have left a lane without files, whose counters wait for whoever begins it anew.
   if (traits_.erases || traits_.consents) lanes += apps_max;
-  while (apps_.size() < std::min<std::size_t>(std::max<std::size_t>(lanes, 1), hold::lanes_max)) {
-    apps_.push_back(open(true));
-  }
+  lanes = std::min<std::size_t>(std::max<std::size_t>(lanes, 1), hold::lanes_max);
+  const auto open_lanes = [this, lanes] {
+    while (apps_.size() < lanes) apps_.push_back(open(true));
+  };
+  open_lanes();
   // Also a restored copy has to be asked again.
   apps_[0]->busy = true;
   if (Status status = apps_[0]->core->set_consent(Consent::granted); !status) violate(status.message());
   apps_[0]->busy = false;
   consent_ = Consent::granted;
   consent_known_ = true;
-  // What a copy tracks itself must not get among what it was copied with.
+  // What a copy tracks itself must not get among what it was copied with, nor must a life that ends before it did more.
   const std::uint64_t own = clone ? throw_up_to(chance_, 20) : 0;
-  for (std::uint64_t i = 0; i < own; ++i) track(*apps_[0]);
+  for (std::uint64_t i = 0; i < own; ++i) track(*apps_[throw_up_to(chance_, apps_.size() - 1)]);
+  if (clone && chance(2)) {
+    for (const auto& app : apps_) end(*app, "kill");
+    bury_the_dead();
+    open_lanes();
+  }
   const std::int64_t until = time_.now_ms + 6 * hour_ms;
   std::uint64_t waiting = 0;
   while (true) {

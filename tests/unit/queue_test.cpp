@@ -442,6 +442,37 @@ TEST_CASE("the run before this one is still known after an eviction") {
   CHECK(queue.previous_run().closed);
 }
 
+TEST_CASE("what came with a copy is sealed apart, also when the copy's first life ends at once") {
+  const TempDirectory directory;
+  const std::string path = directory / "lane.queue";
+  Intake intake;
+  const auto live = [&](const std::string& place, std::size_t sentences) {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    REQUIRE(queue.begin_opening("run"));
+    REQUIRE(queue.settle_in(place));
+    REQUIRE(intake.drain(queue, sentences));
+    CHECK(queue.has_full(Priority::normal) == (place == "there"));
+    Unsealed unsealed;
+    REQUIRE(queue.next_unsealed(Priority::normal, true, unsealed));
+    return unsealed.lines;
+  };
+  CHECK(live("here", 3) == 3);
+  CHECK(live("here", 2) == 5);
+  CHECK(live("there", 4) == 5);
+  // Nothing of it was sealed before that life ended.
+  CHECK(live("there", 1) == 5);
+  Queue queue;
+  REQUIRE(open(queue, path));
+  REQUIRE(queue.begin_opening("run"));
+  REQUIRE(queue.settle_in("there"));
+  REQUIRE(seal_next(queue, Priority::normal, false, "came with the copy"));
+  CHECK_FALSE(queue.has_full(Priority::normal));
+  REQUIRE(seal_next(queue, Priority::normal, true, "tracked here"));
+  CHECK(queue.batches().back().lines == 5);
+  CHECK_FALSE(queue.has_unsealed(Priority::normal));
+}
+
 TEST_CASE("a second opener is refused, also within one process, and may have it once the first is gone") {
   const TempDirectory directory;
   const std::string path = directory / "lane.queue";
