@@ -76,6 +76,11 @@ HttpAnswer Server::answer(const char* row, int status, const std::string& body) 
   return answer;
 }
 
+HttpAnswer Server::accept(const char* row, const std::string& body) {
+  now_.accepted = true;
+  return answer(row, 200, body);
+}
+
 HttpAnswer Server::nothing(const char* row) {
   ++rows[row];
   HttpAnswer none;
@@ -105,7 +110,7 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
   } else if (entry.body != body) {
     violate("the key " + key + " came with other bytes");
   }
-  if (entry.done) return answer("200 again", 200, entry.answer);
+  if (entry.done) return accept("200 again", entry.answer);
   if (entry.split) return answer("409 split", 409, R"({"error":"split"})");
   if (dot != std::string::npos) {
     // Its ancestors, the whole batch among them.
@@ -122,7 +127,7 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
         }
       }
       const std::size_t refused = rejected_here.size();
-      return answer("200 by the parent's key", 200,
+      return accept("200 by the parent's key",
                     Json{{"accepted", lines.size() - refused}, {"rejected", rejected_here}}.dump());
     }
     for (const std::string& name : ancestors) keys_[name].split = true;
@@ -136,7 +141,7 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
   const bool too_large = weather == Weather::small && body.size() > body_bytes_max;
   const bool disliked = weather == Weather::strict && !named.empty();
   if (too_large || disliked) {
-    if (lines.size() == 1) rejected.insert(id_of(lines[0]));
+    if (lines.size() == 1) now_.refused_alone = id_of(lines[0]);
     if (too_large) return answer(lines.size() == 1 ? "413 to a lone one" : "413", 413);
     return answer(lines.size() == 1 ? "400 to a lone one" : "400", 400);
   }
@@ -183,7 +188,7 @@ HttpAnswer Server::judge(const std::string& key, const std::string& body, const 
   done.done = true;
   done.answer = Json{{"accepted", lines.size() - refused.size()}, {"rejected", named}}.dump();
   done.busy_until_ms = time_.now_ms + static_cast<std::int64_t>(throw_up_to(chance_, 100));
-  return answer(refused.empty() ? "200" : "200 rejecting", 200, done.answer);
+  return accept(refused.empty() ? "200" : "200 rejecting", done.answer);
 }
 
 // Rows that say nothing about the body. None of them stores anything.
@@ -280,6 +285,7 @@ HttpAnswer Server::handle(const Mail& mail) {
   }
   HttpAnswer result = honest(mail);
   if ((weather == Weather::losing && !one_in(chance_, 4)) || (weather == Weather::mixed && one_in(chance_, 4))) {
+    now_ = Reply();
     if (one_in(chance_, 2)) return nothing("no answer after it was dealt with");
     ++rows["half an answer"];
     result.body.resize(result.body.size() / 2);
@@ -338,8 +344,12 @@ void Server::receive() {
     }
     const Mail mail = std::move(mail_[i]);
     mail_.erase(mail_.begin() + static_cast<std::ptrdiff_t>(i));
-    mail.reply->answer = handle(mail);
-    mail.reply->arrived = true;
+    now_ = Reply();
+    HttpAnswer answer = handle(mail);
+    now_.arrived = true;
+    now_.answer_ms = mail.reply->answer_ms;
+    *mail.reply = std::move(now_);
+    mail.reply->answer = std::move(answer);
     if (mail.reply->answer.status == 0 && one_in(chance_, 4)) mail.reply->answer_ms += 5'000;  // not refused: timed out
   }
 }
@@ -372,6 +382,9 @@ bool SimTransport::poll(std::chrono::milliseconds timeout, HttpAnswer& answer) {
   server_.receive();
   if (time_.now_ms < reply_->answer_ms || !reply_->arrived) return false;
   answer = std::move(reply_->answer);
+  // Only directly after an acceptance a refusal says something about the sentence, and not about the endpoint.
+  if (last_was_accepted_ && !reply_->refused_alone.empty()) server_.rejected.insert(reply_->refused_alone);
+  last_was_accepted_ = reply_->accepted;
   reply_.reset();
   if (process_ == nullptr || !process_->alive()) return true;
   std::int64_t rest_ms = 0;

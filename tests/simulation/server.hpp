@@ -38,6 +38,8 @@ struct Reply {
   bool arrived = false;
   std::int64_t answer_ms = 0;
   HttpAnswer answer;
+  bool accepted = false;      // it says that the batch is stored, whole
+  std::string refused_alone;  // the id of a batch's only line, which it refuses without naming it
 };
 
 class Server {
@@ -65,7 +67,7 @@ class Server {
     std::string clones_key;  // without the path: a clone that finds a batch split halves it in its own way
   };
   std::map<std::string, Stored> stored;           // content id -> what arrived
-  std::set<std::string> rejected;                 // sentence ids refused by name, or alone
+  std::set<std::string> rejected;                 // sentence ids refused by name, or alone after an acceptance
   std::map<std::string, std::string> content_of;  // sentence id -> content id, of all that ever came
   std::uint64_t ledger_lines = 0;
   std::uint64_t requests = 0;
@@ -93,6 +95,7 @@ class Server {
   };
   HttpAnswer answer(const char* row, int status, const std::string& body = "");
   HttpAnswer nothing(const char* row);
+  HttpAnswer accept(const char* row, const std::string& body);
   HttpAnswer handle(const Mail& mail);
   HttpAnswer any_row();
   HttpAnswer judge(const std::string& key, const std::string& body, const std::vector<std::string>& lines);
@@ -103,6 +106,7 @@ class Server {
   Chance& chance_;
   std::map<std::string, Entry> keys_;  // uuid, or uuid.path
   std::vector<Mail> mail_;
+  Reply now_;  // what is said of the request that is being dealt with
 };
 
 // One request at a time, answered after a while.
@@ -129,6 +133,7 @@ class SimTransport final : public HttpTransport {
   VirtualTime& time_;
   const Process*& process_;
   std::shared_ptr<Reply> reply_;
+  bool last_was_accepted_ = false;
 };
 
 }  // namespace yukha::simulation
