@@ -216,9 +216,10 @@ void Worker::make_room() {
   room_look_ms_ = now_;
   hold::Queue& queue = lane_.queue();
   const std::int64_t in_flight = flight_ && flight_->lane == &lane_ ? flight_->batch.id : 0;
-  if (const auto true_ms = offset_.true_unix_ms(now_); true_ms && age_clock_trusted_) {
-    if (!queue.learn_true_time(*true_ms, now_ - opened_ms_) ||
-        !queue.evict_older_than(*true_ms - settings_.age_max_ms, in_flight)) {
+  if (true_minus_monotonic_ms_) {
+    const std::int64_t true_ms = *true_minus_monotonic_ms_ + now_;
+    if (!queue.learn_true_time(true_ms, now_ - opened_ms_) ||
+        !queue.evict_older_than(true_ms - settings_.age_max_ms, in_flight)) {
       disk_trouble(lane_, "evicting by age");
     }
   }
@@ -341,9 +342,10 @@ void Worker::settle_answer() {
   const Judgement judgement = judge(answer, flight_->batch.lines, flight_->created_unix_s, clock_.unix_ms());
   if (judgement.server_unix_ms) {
     offset_.learn(*judgement.server_unix_ms, flight_->sent_ms, now_);
-    // Signing may believe any answer. Evicting by age may not: a portal's clock must not empty a queue.
-    if (judgement.verdict == Verdict::delivered && !age_clock_trusted_) {
-      age_clock_trusted_ = true;
+    // Signing may believe any answer. Evicting by age may not: neither a portal's clock nor one that is set must empty
+    // a queue.
+    if (judgement.verdict == Verdict::delivered && !true_minus_monotonic_ms_) {
+      true_minus_monotonic_ms_ = *judgement.server_unix_ms - now_;
       room_look_ms_ = INT64_MIN / 2;
     }
   }

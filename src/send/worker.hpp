@@ -195,12 +195,12 @@ class Worker {
   std::int64_t adopted_look_ms_ = INT64_MIN / 2;
   std::int64_t room_look_ms_ = INT64_MIN / 2;
   std::size_t key_in_use_ = 0;
-  std::size_t bytes_cap_ = 0;         // of a batch's lines, after 413
-  std::size_t bytes_cap_before_ = 0;  // what it was before the present row of refusals
-  int acceptances_ = 0;               // in a row since the cap was set
-  std::int64_t lone_refusals_ = 0;    // of sentences that stood alone, since an acceptance
-  bool age_clock_trusted_ = false;
-  bool directory_read_ = true;  // in this step
+  std::size_t bytes_cap_ = 0;                            // of a batch's lines, after 413
+  std::size_t bytes_cap_before_ = 0;                     // what it was before the present row of refusals
+  int acceptances_ = 0;                                  // in a row since the cap was set
+  std::int64_t lone_refusals_ = 0;                       // of sentences that stood alone, since an acceptance
+  std::optional<std::int64_t> true_minus_monotonic_ms_;  // for ages: as the first acceptance told
+  bool directory_read_ = true;                           // in this step
   bool others_swept_ = false;
   bool repair_wanted_ = false;
   int refusals_ = 0;  // 400 and 413 in a row

@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   promise(status.good() || !status.message().empty(), "a refusal says why");
   // What the app wrote elsewhere, too, is no secret, nor is what has blanks as our own words do.
   std::string elsewhere = config.endpoint + "\n" + config.app_id + "\n" + config.lane;
-  for (const SigningKey& key : config.keys) elsewhere += "\n" + key.id;
+  for (const SigningKey& key : config.keys) elsewhere += "\n" + key.id + ":";
   for (const SigningKey& key : config.keys) {
     const std::string& secret = key.secret_base64;
     const bool tells = secret.size() > 20 && secret.find(' ') == std::string::npos &&

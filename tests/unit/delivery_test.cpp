@@ -269,6 +269,37 @@ TEST_CASE("what the endpoint asks for comes before the jitter, so that a fleet t
   CHECK(send::rest_after(20, dice, send::long_backoff, 3'600'000) == 3'600'000);
 }
 
+TEST_CASE("the date of an answer that accepts nothing evicts nothing, however late it says it is") {
+  Stage stage;
+  const auto core = stage.open();
+  const auto accepts_on = [&](const char* date) {
+    stage.endpoint->answer = [date](const FakeEndpoint::Request& request) {
+      HttpAnswer answer = test::all_accepted(request.lines.size());
+      answer.headers.push_back({"date", date});
+      return answer;
+    };
+  };
+  const auto evicted_after_a_while = [&] {
+    track(*core);
+    stage.pass(*core, 3'600'000);
+    return core->stats().evicted;
+  };
+  accepts_on("Sat, 21 Nov 2026 12:00:00 GMT");
+  CHECK(evicted_after_a_while() == 0);
+  CHECK(core->stats().delivered == 1);
+  stage.endpoint->answer = [](const FakeEndpoint::Request&) {
+    HttpAnswer answer = answered(503);
+    answer.headers.push_back({"date", "Wed, 21 Nov 2096 12:00:00 GMT"});
+    return answer;
+  };
+  CHECK(evicted_after_a_while() == 0);
+  CHECK(evicted_after_a_while() == 0);
+  // Nor does an endpoint whose clock is set while this process lives.
+  accepts_on("Wed, 21 Nov 2096 12:00:00 GMT");
+  CHECK(evicted_after_a_while() == 0);
+  CHECK(core->stats().delivered == 4);
+}
+
 TEST_CASE("a request carries the config's deadlines, and a flush at its deadline says what went wrong") {
   const TempDirectory directory;
   const auto endpoint = std::make_shared<FakeEndpoint>();
