@@ -1,6 +1,7 @@
 #include "hold/queue.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "hold/directory.hpp"
@@ -36,6 +37,19 @@ bool adds_up(const Ledger& ledger) noexcept {
     left -= part;
   }
   return true;
+}
+
+// The lines of a damaged chunk that are still whole: half a sentence would be refused, and counted as one.
+std::string whole_lines(std::string_view text, std::size_t& lines) {
+  std::string whole;
+  lines = 0;
+  for (std::size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
+    const std::string_view line = text.substr(0, end);
+    if (line.empty() || line.front() != '{' || !nlohmann::json::accept(line)) continue;
+    whole += text.substr(0, end + 1);
+    ++lines;
+  }
+  return whole;
 }
 
 Priority priority_of(std::int64_t value) noexcept {
@@ -841,11 +855,11 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   std::vector<Chunk> made[priority_count];
   if (trusted) {
     each("priority, lines, own_lines, body", "chunk", [&](const Statement& rows) {
-      const std::string_view text = rows.blob(3);
-      const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+      std::size_t lines = 0;
+      const std::string text = whole_lines(rows.blob(3), lines);
+      if (lines == 0) return;
       const auto own = std::min(static_cast<std::size_t>(rows.number(2)), lines);
       const Priority priority = priority_of(rows.number(0));
-      if (lines == 0 || text.back() != '\n') return;
       insert_chunk(priority, text, lines, own, 0, made[index_of(priority)]);
       waiting += lines - own;
     });
@@ -872,11 +886,21 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
     });
   }
   old.close();
-  // The counters of a file that lost its state row are rebuilt from what was found.
   ledger.quarantined = quarantined;
-  const std::uint64_t known = ledger.delivered + ledger.evicted + ledger.erased + ledger.lost + quarantined + waiting;
-  if (ledger.accepted < known) ledger.accepted = known;
-  ledger.lost += ledger.accepted - known;
+  if (ledger.accepted == 0) {
+    // The counters of a file that lost its state row are rebuilt from what was found.
+    ledger.accepted = waiting + quarantined;
+  } else {
+    // What was accepted stands, for the ring counts on from there. Of rows that are there once more, as many were not
+    // delivered or given up after all.
+    std::uint64_t room = ledger.accepted - std::min(ledger.accepted, waiting + quarantined);
+    for (std::uint64_t* part : {&ledger.lost, &ledger.erased, &ledger.evicted, &ledger.delivered}) {
+      *part = std::min(*part, room);
+      room -= *part;
+    }
+    ledger.lost += room;
+    ledger.accepted = std::max(ledger.accepted, waiting + quarantined);
+  }
   save_ledger(ledger);
   Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?, epoch = ?, run = ?, last_seq = ?, closed = ?")
       .bind(static_cast<std::int64_t>(mark_.ring_id))
