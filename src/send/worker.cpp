@@ -494,8 +494,9 @@ bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
 }
 
 void Worker::fly() {
-  if (!allowed_to_send()) {
-    // Consent went while an answer asked for the request once more.
+  if (!allowed_to_send() || now_ < progress_.rest_until_ms) {
+    // Consent went, or another process was asked to leave the endpoint in peace, while an answer asked for the request
+    // once more.
     flight_.reset();
     return;
   }
@@ -620,7 +621,7 @@ void Worker::obey(const Judgement& judgement) {
     case Verdict::wrong_clock:
       if (!flight.clock_corrected && offset_.true_unix_ms(now_)) {
         flight.clock_corrected = true;
-        fly();
+        fly_again();
         return;
       }
       [[fallthrough]];
@@ -628,7 +629,7 @@ void Worker::obey(const Judgement& judgement) {
       if (judgement.verdict == Verdict::unknown_key && flight.keys_tried < settings_.keys.size()) {
         ++flight.keys_tried;
         key_in_use_ = (key_in_use_ + 1) % settings_.keys.size();
-        fly();
+        fly_again();
         return;
       }
       if (judgement.verdict == Verdict::unknown_key && settings_.provide_keys && !flight.asked_for_keys) {
@@ -636,7 +637,7 @@ void Worker::obey(const Judgement& judgement) {
         if (ask_for_keys()) {
           flight.keys_tried = 1;
           flight.first_key = 0;
-          fly();
+          fly_again();
           return;
         }
       }
@@ -670,7 +671,7 @@ void Worker::obey(const Judgement& judgement) {
       if (!flight.redirected && same_origin_redirect(flight.endpoint, judgement.location, to)) {
         flight.redirected = true;
         flight.endpoint = to;
-        fly();
+        fly_again();
         return;
       }
       queue.to_the_back(flight.batch.id);
@@ -693,6 +694,12 @@ void Worker::obey(const Judgement& judgement) {
     not_allowed_in_row_ = 0;
   }
   flight_.reset();
+}
+
+// At once, because of what the last answer told: which was no acceptance.
+void Worker::fly_again() {
+  last_was_accepted_ = false;
+  fly();
 }
 
 bool Worker::deliver(const Judgement& judgement) {

@@ -130,6 +130,7 @@ class Worker {
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
   void hurry();
   void fly();
+  void fly_again();
   bool sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers);
   bool ask_for_keys();
   bool seal_one(hold::Lane& lane, hold::Priority priority, bool partial);

@@ -300,6 +300,41 @@ TEST_CASE("the date of an answer that accepts nothing evicts nothing, however la
   CHECK(core->stats().delivered == 4);
 }
 
+TEST_CASE("a second key is not tried while another process was asked to leave the endpoint in peace") {
+  Stage stage;
+  stage.config.keys = {{"old", secret_a}, {"new", secret_b}};
+  const auto throttled = stage.open();
+  const auto polled = std::make_shared<PolledTransport>();
+  stage.config.transport = polled;
+  const auto waiting = stage.open();
+  track(*waiting);
+  static_cast<void>(waiting->flush(0ms));
+  for (int i = 0; i < 10; ++i) static_cast<void>(waiting->work(0ms));
+  const auto request = polled->take(0ms);
+  REQUIRE(request != nullptr);
+  std::int64_t peace_until = 0;
+  stage.endpoint->answer = [&](const FakeEndpoint::Request&) {
+    peace_until = stage.clock.monotonic + 60'000;
+    HttpAnswer answer = answered(429);
+    answer.headers.push_back({"retry-after", "60"});
+    return answer;
+  };
+  track(*throttled);
+  stage.pass(*throttled, 20'000);
+  REQUIRE(stage.endpoint->requests.size() == 1);
+  REQUIRE(polled->answer(*request, 401, {}, R"({"error":"key"})"));
+  std::shared_ptr<PolledRequest> next;
+  while (next == nullptr && stage.clock.monotonic < peace_until + 600'000) {
+    stage.clock.monotonic += 500;
+    static_cast<void>(waiting->work(0ms));
+    next = polled->take(0ms);
+  }
+  REQUIRE(next != nullptr);
+  CHECK(stage.clock.monotonic >= peace_until);
+  // On this clock close() has all the time to wait for an answer.
+  CHECK(polled->answer(*next, 500, {}, ""));
+}
+
 TEST_CASE("a request carries the config's deadlines, and a flush at its deadline says what went wrong") {
   const TempDirectory directory;
   const auto endpoint = std::make_shared<FakeEndpoint>();
