@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t format_version = 1;
 constexpr std::int64_t application_id = 0x79756b68;  // "yukh": what `file` and a curious person see
+constexpr std::uint64_t epoch_max = 1ULL << 40;      // as the SQL below says; more can only come from damage
 
 }  // namespace
 
@@ -197,7 +198,7 @@ bool Directory::read_copy(system::Files& files, const std::string& directory, Co
   if (check == std::string_view::npos ||
       std::sscanf(text, "yukha directory 1\nconsent %d\nepoch %llu\ncheck %u\n", &told_consent, &told_epoch,
                   &told_check) != 3 ||
-      told_check != system::crc32c(0, text, check) || told_epoch == 0 || told_epoch > (1ULL << 40)) {
+      told_check != system::crc32c(0, text, check) || told_epoch == 0 || told_epoch > epoch_max) {
     return false;
   }
   consent = told_consent == 0 ? Consent::granted : told_consent == 2 ? Consent::denied : Consent::pending;
@@ -221,6 +222,7 @@ bool Directory::begin_new_epoch() {
   const std::string install_id = system::random_uuid(*dice_);
   if (database_.is_open()) {
     Transaction transaction(database_, Durable::yes);
+    if (refresh().epoch >= epoch_max) database_.distrust("no epoch is left");
     Statement(database_, "UPDATE directory SET install_id = ?, epoch = epoch + 1").bind(install_id).run();
     if (!transaction.commit()) return false;
     refresh();

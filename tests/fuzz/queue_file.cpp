@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   }
   for (const auto& request : endpoint->requests) {
     for (const std::string& line : request.lines) {
-      const bool ours = test::is_ledger_line(line) || line.find("\"new") != std::string::npos;
+      const bool ours = test::is_ledger_line(line) || line.find(R"("content":{"id":"new)") != std::string::npos;
       if (ours) promise(nlohmann::json::accept(line), "what this life writes is JSON");
     }
   }
