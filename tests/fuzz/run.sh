@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/fuzz/run.sh SECONDS [NAME…]: each fuzzer for so long, two at a time, and a table of what it saw.
+# tests/fuzz/run.sh SECONDS [--seed N] [NAME…]: each fuzzer for so long, two at a time, and a table of what it saw.
 #
 # Each begins with its folder of corpus/ and what earlier runs found, which is kept in build/fuzz/corpus. An input that
 # broke something is kept in build/fuzz/findings/NAME. Exit 1 when there was a crash, a leak, a timeout or too much
@@ -7,10 +7,16 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 cd "$YUKHA_CHECKOUT"
-usage="usage: tests/fuzz/run.sh SECONDS [NAME…]"
+usage="usage: tests/fuzz/run.sh SECONDS [--seed N] [NAME…]"
 [[ ${1-} =~ ^[1-9][0-9]*$ ]] || fail "$usage"
 seconds=$1
 shift
+seed=0 # of libFuzzer's own choice
+if [ "${1-}" = --seed ]; then
+  [[ ${2-} =~ ^[0-9]+$ ]] || fail "$usage"
+  seed=$2
+  shift 2
+fi
 every=()
 for source in tests/fuzz/*.cpp; do
   name=$(basename "$source" .cpp)
@@ -38,8 +44,8 @@ mkdir -p "$logs" "$findings"
 # run_one NAME
 run_one() {
   mkdir -p "build/fuzz/corpus/$1" "$findings/$1"
-  build/fuzz/tests/yukha_fuzz_"$1" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=30 -max_len=4096 \
-    -len_control=10 -print_final_stats=1 -artifact_prefix="$findings/$1/" "build/fuzz/corpus/$1" \
+  build/fuzz/tests/yukha_fuzz_"$1" -seed="$seed" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=30 \
+    -max_len=4096 -len_control=10 -print_final_stats=1 -artifact_prefix="$findings/$1/" "build/fuzz/corpus/$1" \
     "tests/fuzz/corpus/$1" >"$logs/$1.log" 2>&1 || touch "$logs/$1.failed"
 }
 
