@@ -918,13 +918,17 @@ bool Queue::fold_log() {
   return database_.run("PRAGMA journal_mode=DELETE");
 }
 
-std::uint64_t Queue::bytes_used() {
+bool Queue::bytes_used(std::uint64_t& used) {
   const std::int64_t pages = database_.number("PRAGMA page_count") - database_.number("PRAGMA freelist_count");
+  // Nothing is evicted because of a header that cannot be true.
+  if (pages < 0) database_.distrust("more free pages than there are");
+  if (database_.fault() != Fault::none) return false;
   const std::uint64_t bytes = static_cast<std::uint64_t>(pages) * 4096;
   std::uint64_t log = 0;
   if (path_ != ":memory:") static_cast<void>(files_->size(path_ + "-wal", log));
-  return (bytes > database_bytes_empty ? bytes - database_bytes_empty : 0) +
+  used = (bytes > database_bytes_empty ? bytes - database_bytes_empty : 0) +
          (log > log_bytes_kept ? log - log_bytes_kept : 0);
+  return true;
 }
 
 }  // namespace yukha::hold

@@ -167,7 +167,7 @@ class Queue {
   bool fold_log();
 
   // Bytes that sentences take, without what every lane takes even when it is empty.
-  std::uint64_t bytes_used();
+  bool bytes_used(std::uint64_t& used);
   // How much an empty lane's database and log are given.
   static constexpr std::uint64_t database_bytes_empty = 1'200'000;
   static constexpr std::uint64_t log_bytes_kept = 2 << 20;

@@ -245,7 +245,12 @@ void Worker::make_room() {
       others += size - std::min(size, hold::Queue::log_bytes_kept);
     }
   }
-  const std::uint64_t used = queue.bytes_used() + lane_.ring_file_bytes() + others;
+  std::uint64_t used = 0;
+  if (!queue.bytes_used(used)) {
+    disk_trouble(lane_, "measuring the queue");
+    return;
+  }
+  used += lane_.ring_file_bytes() + others;
   if (used > settings_.queue_bytes_max && !set_aside.empty()) {
     // Sentences before the remains of a damaged file.
     for (const std::string& name : set_aside) static_cast<void>(files_.remove(settings_.lanes.directory + "/" + name));

@@ -235,7 +235,8 @@ void use(Lane& lane, fuzz::Input& input) {
     if (!queue.settle(batch.id, refused) && !mend(lane)) return;
     promise_sane(queue);
   }
-  static_cast<void>(queue.bytes_used());
+  std::uint64_t used = 0;
+  static_cast<void>(queue.bytes_used(used));
 }
 
 }  // namespace
