@@ -198,7 +198,7 @@ void Life::pass(std::int64_t until_ms) {
       if (next == nullptr || app->next_work_ms < next->next_work_ms) next = app.get();
     }
     if (next == nullptr || next->next_work_ms > until_ms) break;
-    time_.now_ms = std::max(time_.now_ms, next->next_work_ms);
+    reach(std::max(time_.now_ms, next->next_work_ms));
     at_once = time_.now_ms == before_ms ? at_once + 1 : 0;
     before_ms = time_.now_ms;
     if (at_once > 5'000) {
@@ -208,11 +208,15 @@ void Life::pass(std::int64_t until_ms) {
     }
     work(*next);
   }
-  time_.now_ms = std::max(time_.now_ms, until_ms);
-  if (time_.now_ms >= write_back_at_ms_) {
-    disk_.write_back();
-    write_back_at_ms_ = INT64_MAX;
-  }
+  reach(std::max(time_.now_ms, until_ms));
+}
+
+// It is that time: what the system does by itself is done before anybody else does anything.
+void Life::reach(std::int64_t now_ms) {
+  time_.now_ms = now_ms;
+  if (now_ms < write_back_at_ms_) return;
+  disk_.write_back();
+  write_back_at_ms_ = INT64_MAX;
 }
 
 // Another process goes on in the middle of this one's operation.

@@ -100,6 +100,7 @@ class Life {
   std::unique_ptr<App> open(bool safe);
   void work(App& app);
   void pass(std::int64_t until_ms);
+  void reach(std::int64_t now_ms);
   void meanwhile(const App& inside);
   void track(App& app);
   void die_in_append(App& app, const std::map<std::string, std::vector<char>>& before);
