@@ -14,30 +14,57 @@ namespace detail {
 // Writes entries into an event's store.
 struct Builder {
   // Room for `bytes` more, or nullptr when the sentence becomes too large or there is no memory.
-  static char* room(char*& store, std::uint32_t size, std::uint32_t& capacity, char* inline_store, std::size_t bytes,
-                    Status& problem) noexcept {
-    if (bytes <= capacity - size) return store + size;
-    if (bytes > compose::store_bytes_max - size) {
-      problem = Code::sentence_too_large;
+  static char* room(Event& event, std::size_t bytes) noexcept {
+    if (bytes <= event.capacity_ - event.size_) return event.store_ + event.size_;
+    if (bytes > compose::store_bytes_max - event.size_) {
+      event.problem_ = Code::sentence_too_large;
       return nullptr;
     }
     // Grows once: most sentences never do, and those that do are rare enough for the largest size at once.
     char* larger = new (std::nothrow) char[compose::store_bytes_max];
     if (larger == nullptr) {
-      problem = Code::out_of_memory;
+      event.problem_ = Code::out_of_memory;
       return nullptr;
     }
-    std::memcpy(larger, store, size);
-    if (store != inline_store) delete[] store;
-    store = larger;
-    capacity = static_cast<std::uint32_t>(compose::store_bytes_max);
-    return store + size;
+    std::memcpy(larger, event.store_, event.size_);
+    if (event.store_ != event.inline_) delete[] event.store_;
+    event.store_ = larger;
+    event.capacity_ = static_cast<std::uint32_t>(compose::store_bytes_max);
+    return event.store_ + event.size_;
+  }
+
+  static void add(Event& event, const compose::NewEntry& entry) noexcept {
+    if (!event.problem_) return;
+    const compose::Part part = entry.part();
+    const std::uint64_t bit = compose::name_bit(part, entry.name());
+    if ((event.names_ & bit) != 0 && compose::has_entry(event.store_, event.size_, part, entry.name())) {
+      event.problem_ = compose::about_member(Code::repeated_member, part, entry.name());
+      return;
+    }
+    const bool surely_fits = entry.bound() <= event.capacity_ - event.size_;
+    char* const out = surely_fits ? event.store_ + event.size_ : room(event, entry.size());
+    if (out == nullptr) return;
+    event.names_ |= bit;
+    event.size_ += static_cast<std::uint32_t>(entry.write(out));
+  }
+
+  static void add_members(Event& event, compose::Part part, Members members) noexcept {
+    for (const Member& member : members) {
+      if (!event.problem_) return;
+      if (Status status = compose::check_member(part, member.name); !status) {
+        event.problem_ = std::move(status);
+        return;
+      }
+      add(event, compose::NewEntry::member(part, member.name, member.value));
+    }
   }
 };
 
 }  // namespace detail
 
+using compose::NewEntry;
 using compose::Part;
+using detail::Builder;
 
 Event::Event(detail::Core* core) noexcept : core_(core), store_(inline_) {
   if (core == nullptr) problem_ = Code::not_open;
@@ -48,6 +75,7 @@ Event::Event(Event&& other) noexcept
       store_(other.store_),
       size_(other.size_),
       capacity_(other.capacity_),
+      names_(other.names_),
       at_unix_ms_(other.at_unix_ms_),
       has_time_(other.has_time_),
       critical_(other.critical_),
@@ -66,60 +94,19 @@ Event::~Event() {
   if (store_ != inline_) delete[] store_;
 }
 
-bool Event::add(int part_number, std::string_view name, std::string_view value) noexcept {
-  if (!problem_) return false;
-  const auto part = static_cast<Part>(part_number);
-  if (compose::has_entry(store_, size_, part, name)) {
-    problem_ = compose::about_member(Code::repeated_member, part, name);
-    return false;
-  }
-  const std::size_t bytes =
-      name.empty() ? compose::referral_entry_size(value) : compose::member_entry_size(name, value);
-  char* out = detail::Builder::room(store_, size_, capacity_, inline_, bytes, problem_);
-  if (out == nullptr) return false;
-  if (name.empty()) {
-    compose::write_referral_entry(value, out);
-  } else {
-    compose::write_member_entry(part, name, value, out);
-  }
-  size_ += static_cast<std::uint32_t>(bytes);
-  return true;
-}
-
-void Event::add_members(int part_number, Members members) noexcept {
-  const auto part = static_cast<Part>(part_number);
-  for (const Member& member : members) {
-    if (!problem_) return;
-    if (Status status = compose::check_member(part, member.name); !status) {
-      problem_ = std::move(status);
-      return;
-    }
-    add(part_number, member.name, member.value);
-  }
-}
-
 Event& Event::location(std::string_view screen, Members parameters) & noexcept {
-  if (!problem_) return *this;
-  if (compose::has_entry(store_, size_, Part::location, {})) {
-    problem_ = compose::about_member(Code::repeated_member, Part::location, {});
-    return *this;
-  }
-  const std::size_t bytes = compose::location_entry_size(core_->app_id(), screen, parameters);
-  char* out = detail::Builder::room(store_, size_, capacity_, inline_, bytes, problem_);
-  if (out == nullptr) return *this;
-  compose::write_location_entry(core_->app_id(), screen, parameters, out);
-  size_ += static_cast<std::uint32_t>(bytes);
+  if (core_ != nullptr) Builder::add(*this, NewEntry::location(core_->app_id(), screen, parameters));
   return *this;
 }
 
 Event& Event::content(std::string_view id, Members members) & noexcept {
-  if (!id.empty()) add(static_cast<int>(Part::content), "id", id);
-  add_members(static_cast<int>(Part::content), members);
+  if (!id.empty()) Builder::add(*this, NewEntry::member(Part::content, "id", id));
+  Builder::add_members(*this, Part::content, members);
   return *this;
 }
 
 Event& Event::referral(std::string_view from) & noexcept {
-  add(static_cast<int>(Part::referral), {}, from);
+  Builder::add(*this, NewEntry::referral(from));
   return *this;
 }
 
@@ -129,8 +116,8 @@ Event& Event::action(std::string_view type, Members members) & noexcept {
     problem_ = Code::missing_action;
     return *this;
   }
-  add(static_cast<int>(Part::action), "type", type);
-  add_members(static_cast<int>(Part::action), members);
+  Builder::add(*this, NewEntry::member(Part::action, "type", type));
+  Builder::add_members(*this, Part::action, members);
   return *this;
 }
 
@@ -148,8 +135,9 @@ Event& Event::action(std::string_view type, std::chrono::milliseconds duration, 
     *--at = static_cast<char>('0' + left % 10);
     left /= 10;
   } while (left != 0);
-  add(static_cast<int>(Part::action), "duration_ms", {at, static_cast<std::size_t>(digits + sizeof digits - at)});
-  add_members(static_cast<int>(Part::action), members);
+  const std::string_view text(at, static_cast<std::size_t>(digits + sizeof digits - at));
+  Builder::add(*this, NewEntry::member(Part::action, "duration_ms", text));
+  Builder::add_members(*this, Part::action, members);
   return *this;
 }
 
@@ -159,12 +147,12 @@ Event& Event::user(Members members) & noexcept {
     if (problem_ && member.name == "id" && member.value.empty())
       problem_ = compose::about_member(Code::bad_argument, Part::user, "id");
   }
-  add_members(static_cast<int>(Part::user), members);
+  Builder::add_members(*this, Part::user, members);
   return *this;
 }
 
 Event& Event::device(Members members) & noexcept {
-  add_members(static_cast<int>(Part::device), members);
+  Builder::add_members(*this, Part::device, members);
   return *this;
 }
 

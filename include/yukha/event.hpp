@@ -14,6 +14,7 @@ struct yukha_sentence;
 
 namespace yukha::detail {
 class Core;
+struct Builder;
 }
 
 #if defined(__GNUC__)
@@ -110,10 +111,9 @@ class [[nodiscard]] Event {
  private:
   friend class Tracker;
   friend class detail::Core;
+  friend struct detail::Builder;
   friend struct ::yukha_sentence;  // yukha.h knows mistakes that cannot be made here
   explicit Event(detail::Core* core) noexcept;
-  bool add(int part, std::string_view name, std::string_view value) noexcept;
-  void add_members(int part, Members members) noexcept;
 
   // See src/compose/parts.hpp, which reads and writes this store.
   static constexpr std::size_t inline_bytes = 1024;
@@ -121,6 +121,7 @@ class [[nodiscard]] Event {
   char* store_;  // inline_, or memory of its own once grown
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = inline_bytes;
+  std::uint64_t names_ = 0;
   std::int64_t at_unix_ms_ = 0;
   bool has_time_ = false;
   bool critical_ = false;

@@ -14,10 +14,7 @@ namespace {
 class Out {
  public:
   explicit Out(char* at) noexcept : begin_(at), at_(at) {}
-  void put(std::string_view text) noexcept {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-  }
+  void put(std::string_view text) noexcept { at_ = copy_text(at_, text); }
   void put(char c) noexcept { *at_++ = c; }
   char* room(std::size_t size) noexcept {
     char* room = at_;
@@ -42,12 +39,39 @@ void put_member(Out& out, std::string_view text) noexcept {
   out.put(text);
 }
 
+// Where the entries of each part begin and end in a store. Between them there may be others.
+struct Places {
+  Places(const char* store, std::size_t size) noexcept {
+    const char* begin = store;
+    for (Entries all(store, size); all.next(entry);) {
+      const auto part = static_cast<std::size_t>(entry.part);
+      if (begins[part] == nullptr) begins[part] = begin;
+      begin = ends[part] = entry.text.data() + entry.text.size();
+    }
+  }
+  bool has(Part part) const noexcept { return begins[static_cast<std::size_t>(part)] != nullptr; }
+  Entries entries(Part part) const noexcept {
+    const auto at = static_cast<std::size_t>(part);
+    return {begins[at], static_cast<std::size_t>(ends[at] - begins[at])};
+  }
+  // The part's only text.
+  std::string_view text(Part part) const noexcept {
+    Entry first{};
+    if (has(part)) entries(part).next(first);
+    return first.text;
+  }
+
+  Entry entry{};
+  const char* begins[part_count] = {};
+  const char* ends[part_count] = {};
+};
+
 // The members of a part: its leader, then those of `base` that the sentence does not replace, then the sentence's own.
-void put_members(Out& out, Part part, std::string_view base, const Sentence& sentence) noexcept {
+void put_members(Out& out, Part part, std::string_view base, const Places& places, const Sentence& sentence) noexcept {
   const std::string_view first = leader(part);
   bool led = false;
   Entry entry;
-  for (Entries own(sentence.parts, sentence.parts_size); own.next(entry);) {
+  for (Entries own = places.entries(part); !led && own.next(entry);) {
     if (entry.part == part && entry.name == first) {
       put_member(out, entry.text);
       led = true;
@@ -57,19 +81,9 @@ void put_members(Out& out, Part part, std::string_view base, const Sentence& sen
     if (entry.name == first ? led : has_entry(sentence.parts, sentence.parts_size, part, entry.name)) continue;
     put_member(out, entry.text);
   }
-  for (Entries own(sentence.parts, sentence.parts_size); own.next(entry);) {
+  for (Entries own = places.entries(part); own.next(entry);) {
     if (entry.part == part && entry.name != first) put_member(out, entry.text);
   }
-}
-
-bool has_part(const Sentence& sentence, Part part, std::string_view& text) noexcept {
-  Entry entry;
-  for (Entries own(sentence.parts, sentence.parts_size); own.next(entry);) {
-    if (entry.part != part) continue;
-    text = entry.text;
-    return true;
-  }
-  return false;
 }
 
 std::string joined(const std::string& store, const char* before_first) {
@@ -120,9 +134,9 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
     time[22] = static_cast<char>('0' + ms % 10);
   }
   out.put("\",\"user\":{");
-  std::string_view text;
-  if (has_part(sentence, Part::user, text)) {
-    put_members(out, Part::user, circumstances_.user, sentence);
+  const Places places(sentence.parts, sentence.parts_size);
+  if (places.has(Part::user)) {
+    put_members(out, Part::user, circumstances_.user, places, sentence);
   } else {
     out.put(user_text_);
   }
@@ -133,19 +147,19 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   for (int i = 9; i >= 0; --i, seq /= 10) digits[i] = static_cast<char>('0' + seq % 10);
   out.put(device_mid_);
   if (sentence.own_time) out.put(",\"clock_offset_ms\":\"0\"");
-  if (has_part(sentence, Part::device, text)) {
-    put_members(out, Part::device, circumstances_.device, sentence);
+  if (places.has(Part::device)) {
+    put_members(out, Part::device, circumstances_.device, places, sentence);
   } else {
     out.put(device_text_);
   }
   out.put("},\"location\":\"");
-  if (has_part(sentence, Part::location, text)) out.put(text);
+  out.put(places.text(Part::location));
   out.put("\",\"content\":{");
-  put_members(out, Part::content, {}, sentence);
+  put_members(out, Part::content, {}, places, sentence);
   out.put("},\"referral\":\"");
-  if (has_part(sentence, Part::referral, text)) out.put(text);
+  out.put(places.text(Part::referral));
   out.put("\",\"action\":{");
-  put_members(out, Part::action, {}, sentence);
+  put_members(out, Part::action, {}, places, sentence);
   out.put("}}");
   return out.size();
 }

@@ -15,7 +15,7 @@ void write_head(Part part, std::size_t name_size, std::size_t text_size, char* o
 }
 
 std::size_t put(char* out, std::size_t at, std::string_view text) noexcept {
-  if (out != nullptr) std::memcpy(out + at, text.data(), text.size());
+  if (out != nullptr) copy_text(out + at, text);
   return at + text.size();
 }
 
@@ -122,34 +122,43 @@ Status check_member(Part part, std::string_view name) noexcept {
   return {};
 }
 
-std::size_t member_entry_size(std::string_view name, std::string_view value) noexcept {
-  return entry_head_bytes + name.size() + 5 + write_json_text(value, nullptr);
+NewEntry NewEntry::member(Part part, std::string_view name, std::string_view value) noexcept {
+  return {part, name, value, {}};
 }
 
-void write_member_entry(Part part, std::string_view name, std::string_view value, char* out) noexcept {
-  char* const text = out + entry_head_bytes;
-  std::size_t at = put(text, 0, "\"");
-  at = put(text, at, name);
-  at = put(text, at, "\":\"");
-  at += write_json_text(value, text + at);
-  at = put(text, at, "\"");
-  write_head(part, name.size(), at, out);
+NewEntry NewEntry::referral(std::string_view from) noexcept {
+  return {Part::referral, {}, from, {}};
 }
 
-std::size_t referral_entry_size(std::string_view from) noexcept {
-  return entry_head_bytes + write_json_text(from, nullptr);
+NewEntry NewEntry::location(std::string_view app_id, std::string_view screen, Members parameters) noexcept {
+  return {Part::location, app_id, screen, parameters};
 }
 
-void write_referral_entry(std::string_view from, char* out) noexcept {
-  write_head(Part::referral, 0, write_json_text(from, out + entry_head_bytes), out);
+std::size_t NewEntry::bound() const noexcept {
+  constexpr std::size_t marks = 16;  // quotes, colon, scheme and slashes
+  const std::size_t fixed = entry_head_bytes + marks + name_.size();
+  if (part_ != Part::location) return fixed + value_.size() * json_growth_max;
+  std::size_t growing = value_.size();
+  for (const Member& one : parameters_) growing += one.name.size() + one.value.size() + 1;
+  return fixed + growing * percent_growth_max;
 }
 
-std::size_t location_entry_size(std::string_view app_id, std::string_view screen, Members parameters) noexcept {
-  return entry_head_bytes + write_location(app_id, screen, parameters, nullptr);
-}
-
-void write_location_entry(std::string_view app_id, std::string_view screen, Members parameters, char* out) noexcept {
-  write_head(Part::location, 0, write_location(app_id, screen, parameters, out + entry_head_bytes), out);
+std::size_t NewEntry::write(char* out) const noexcept {
+  char* const text = after(out, entry_head_bytes);
+  std::size_t at = 0;
+  if (part_ == Part::location) {
+    at = write_location(name_, value_, parameters_, text);
+  } else if (name_.empty()) {
+    at = write_json_text(value_, text);
+  } else {
+    at = put(text, at, "\"");
+    at = put(text, at, name_);
+    at = put(text, at, "\":\"");
+    at += write_json_text(value_, after(text, at));
+    at = put(text, at, "\"");
+  }
+  if (out != nullptr) write_head(part_, name().size(), at, out);
+  return entry_head_bytes + at;
 }
 
 Status append_member(std::string& store, Part part, std::string_view name, std::string_view value) {
@@ -157,8 +166,9 @@ Status append_member(std::string& store, Part part, std::string_view name, std::
   // Four kilobytes beside a sentence of 32 are a fact about a user or a device, not a document.
   if (name.size() + value.size() + store.size() > 4096) return about_member(Code::too_many_members, part, name);
   const std::size_t at = store.size();
-  store.resize(at + member_entry_size(name, value));
-  write_member_entry(part, name, value, store.data() + at);
+  const NewEntry entry = NewEntry::member(part, name, value);
+  store.resize(at + entry.size());
+  entry.write(store.data() + at);
   return {};
 }
 

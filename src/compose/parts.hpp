@@ -13,6 +13,7 @@
 namespace yukha::compose {
 
 enum class Part : std::uint8_t { user, device, location, content, referral, action };
+constexpr std::size_t part_count = 6;
 const char* part_name(Part part) noexcept;
 // The code with `part.name` as what it is about; the code alone when there is no memory for that.
 Status about_member(Code code, Part part, std::string_view name) noexcept;
@@ -49,6 +50,16 @@ class Entries {
   const char* end_;
 };
 
+// One of 64 bits, by part and name: a store whose bits are known is searched only where a name may be there.
+inline std::uint64_t name_bit(Part part, std::string_view name) noexcept {
+  std::uint64_t mixed = static_cast<std::uint64_t>(part) + 8 * name.size();
+  if (!name.empty()) {
+    const auto at = [name](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(name[i])); };
+    mixed += at(0) << 16 | at(name.size() / 2) << 24 | at(name.size() - 1) << 32;
+  }
+  return std::uint64_t{1} << (mixed * 0x9E3779B97F4A7C15ULL >> 58);
+}
+
 // True when the part has an entry of that name already.
 bool has_entry(const char* store, std::size_t size, Part part, std::string_view name) noexcept;
 
@@ -56,13 +67,31 @@ bool has_entry(const char* store, std::size_t size, Part part, std::string_view 
 // `device_seq` and its like belong to the library.
 Status check_member(Part part, std::string_view name) noexcept;
 
-// How many bytes an entry takes, and the entry itself. `write_*` need exactly that room at `out`.
-std::size_t member_entry_size(std::string_view name, std::string_view value) noexcept;
-void write_member_entry(Part part, std::string_view name, std::string_view value, char* out) noexcept;
-std::size_t referral_entry_size(std::string_view from) noexcept;
-void write_referral_entry(std::string_view from, char* out) noexcept;
-std::size_t location_entry_size(std::string_view app_id, std::string_view screen, Members parameters) noexcept;
-void write_location_entry(std::string_view app_id, std::string_view screen, Members parameters, char* out) noexcept;
+// An entry that is not written yet. Most are so short that there is room for any: only where there is not, it is worth
+// while to look how long it becomes.
+class NewEntry {
+ public:
+  static NewEntry member(Part part, std::string_view name, std::string_view value) noexcept;
+  static NewEntry referral(std::string_view from) noexcept;
+  static NewEntry location(std::string_view app_id, std::string_view screen, Members parameters) noexcept;
+
+  Part part() const noexcept { return part_; }
+  std::string_view name() const noexcept { return part_ == Part::location ? std::string_view() : name_; }
+  // The most bytes it can take, and the bytes it takes.
+  std::size_t bound() const noexcept;
+  std::size_t size() const noexcept { return write(nullptr); }
+  // Needs size() bytes at `out` and returns as many.
+  std::size_t write(char* out) const noexcept;
+
+ private:
+  NewEntry(Part part, std::string_view name, std::string_view value, Members parameters) noexcept
+      : part_(part), name_(name), value_(value), parameters_(parameters) {}
+
+  Part part_;
+  std::string_view name_;   // of a location: the app's id
+  std::string_view value_;  // of a location: the screen
+  Members parameters_;
+};
 
 // Members kept between sentences (who, and with what device), as a store of their own.
 Status append_member(std::string& store, Part part, std::string_view name, std::string_view value);

@@ -3,13 +3,18 @@
 #include <array>
 #include <cstring>
 
-#include "system/uuid.hpp"
 
 namespace yukha::compose {
 namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 constexpr char hex_digits[] = "0123456789abcdef";
+
+constexpr std::array<char, 512> hex_pairs = [] {
+  std::array<char, 512> pairs{};
+  for (std::size_t i = 0; i < 512; ++i) pairs[i] = hex_digits[i % 2 == 0 ? i / 2 >> 4 : i / 2 & 15];
+  return pairs;
+}();
 
 // Writes or only counts, so that one function says both how long a text is and what it is.
 class Sink {
@@ -20,7 +25,7 @@ class Sink {
     ++size_;
   }
   void put(const char* text, std::size_t size) noexcept {
-    if (out_ != nullptr) std::memcpy(out_ + size_, text, size);
+    if (out_ != nullptr) copy_text(out_ + size_, {text, size});
     size_ += size;
   }
   void put(std::string_view text) noexcept { put(text.data(), text.size()); }
@@ -72,9 +77,7 @@ Piece next_piece(const unsigned char* at, std::size_t left) noexcept {
 
 // True when none of eight bytes needs a second look inside a JSON string: no control, quote, backslash or byte above
 // ASCII. Borrows between bytes can only report too much, never too little.
-bool plain_word(const char* at) noexcept {
-  std::uint64_t word;
-  std::memcpy(&word, at, 8);
+bool plain_word(std::uint64_t word) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101ULL;
   constexpr std::uint64_t tops = 0x8080808080808080ULL;
   const std::uint64_t quote = word ^ (ones * '"');
@@ -83,14 +86,52 @@ bool plain_word(const char* at) noexcept {
   return (special & tops) == 0;
 }
 
+std::uint64_t word_at(const char* at) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, at, 8);
+  return word;
+}
+
+// True when every byte of the text goes into a JSON string as it is.
+bool is_plain(std::string_view text) noexcept {
+  const char* const at = text.data();
+  const std::size_t size = text.size();
+  if (size >= 8) {
+    for (std::size_t i = 0; i + 8 < size; i += 8) {
+      if (!plain_word(word_at(at + i))) return false;
+    }
+    return plain_word(word_at(at + size - 8));
+  }
+  // Bytes may be looked at twice; the rest of the word is spaces. The order of the bytes does not matter.
+  std::uint64_t word = 0x2020202020202020ULL;
+  if (size >= 4) {
+    std::uint32_t halves[2];
+    std::memcpy(&halves[0], at, 4);
+    std::memcpy(&halves[1], at + size - 4, 4);
+    std::memcpy(&word, halves, 8);
+  } else if (size > 0) {
+    const unsigned char bytes[4] = {static_cast<unsigned char>(at[0]), static_cast<unsigned char>(at[size / 2]),
+                                    static_cast<unsigned char>(at[size - 1]), ' '};
+    std::memcpy(&word, bytes, 4);
+  }
+  return plain_word(word);
+}
+
 constexpr bool is_alphanumeric(unsigned char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 constexpr bool is_hex(unsigned char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
+constexpr std::array<bool, 256> unreserved = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < 256; ++c) {
+    table[c] = is_alphanumeric(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' || c == '~';
+  }
+  return table;
+}();
 constexpr bool is_unreserved(unsigned char c) noexcept {
-  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+  return unreserved[c];
 }
 
 // What java.net.URI reads unescaped in each piece of a URL (its L_PATH, L_URIC and L_REG_NAME).
@@ -220,6 +261,10 @@ void put_url_piece(Sink& sink, UrlPiece piece, std::string_view text, bool brack
 }  // namespace
 
 std::size_t write_json_text(std::string_view text, char* out) noexcept {
+  if (is_plain(text)) {
+    if (out != nullptr) copy_text(out, text);
+    return text.size();
+  }
   Sink sink(out);
   const char* const data = text.data();
   const auto* const bytes = reinterpret_cast<const unsigned char*>(data);
@@ -227,7 +272,7 @@ std::size_t write_json_text(std::string_view text, char* out) noexcept {
   std::size_t i = 0;
   while (i < size) {
     const std::size_t start = i;
-    while (i + 8 <= size && plain_word(data + i)) i += 8;
+    while (i + 8 <= size && plain_word(word_at(data + i))) i += 8;
     while (i < size && bytes[i] >= 0x20 && bytes[i] < 0x80 && bytes[i] != '"' && bytes[i] != '\\') ++i;
     sink.put(data + start, i - start);
     if (i == size) break;
@@ -277,12 +322,10 @@ std::size_t write_percent_encoded(std::string_view text, bool keep_slash, char* 
   Sink sink(out);
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   for (std::size_t i = 0; i < text.size();) {
-    const unsigned char c = bytes[i];
-    if (is_unreserved(c) || (keep_slash && c == '/')) {
-      sink.put(static_cast<char>(c));
-      ++i;
-      continue;
-    }
+    const std::size_t start = i;
+    while (i < text.size() && (is_unreserved(bytes[i]) || (keep_slash && bytes[i] == '/'))) ++i;
+    sink.put(text.data() + start, i - start);
+    if (i == text.size()) break;
     const Piece point = next_piece(bytes + i, text.size() - i);
     const auto* from = point.valid ? bytes + i : reinterpret_cast<const unsigned char*>(replacement.data());
     const std::size_t count = point.valid ? point.size : replacement.size();
@@ -387,18 +430,21 @@ void write_time(std::int64_t unix_ms, char* out) noexcept {
 
 void write_uuid7(std::int64_t unix_ms, std::uint64_t chance_high, std::uint64_t chance_low, char* out) noexcept {
   const std::uint64_t ms = unix_ms < 0 ? 0 : static_cast<std::uint64_t>(unix_ms) & 0xFFFF'FFFF'FFFFULL;
-  unsigned char b[16];
-  for (int i = 0; i < 6; ++i) b[i] = static_cast<unsigned char>(ms >> (40 - 8 * i));
-  b[6] = static_cast<unsigned char>(chance_high >> 8);
-  b[7] = static_cast<unsigned char>(chance_high);
-  for (int i = 0; i < 8; ++i) b[8 + i] = static_cast<unsigned char>(chance_low >> (56 - 8 * i));
-  system::write_uuid(b, 7, out);
+  char digits[32];
+  write_hex64(ms << 16 | 0x7000 | (chance_high & 0x0FFF), digits);
+  write_hex64((chance_low & 0x3FFF'FFFF'FFFF'FFFFULL) | 0x8000'0000'0000'0000ULL, digits + 16);
+  std::memcpy(out, digits, 8);
+  std::memcpy(out + 9, digits + 8, 4);
+  std::memcpy(out + 14, digits + 12, 4);
+  std::memcpy(out + 19, digits + 16, 4);
+  std::memcpy(out + 24, digits + 20, 12);
+  out[8] = out[13] = out[18] = out[23] = '-';
 }
 
 void write_hex64(std::uint64_t value, char* out) noexcept {
-  for (int i = 15; i >= 0; --i) {
-    out[i] = hex_digits[value & 15];
-    value >>= 4;
+  for (int i = 7; i >= 0; --i) {
+    std::memcpy(out + 2 * i, &hex_pairs[2 * (value & 0xFF)], 2);
+    value >>= 8;
   }
 }
 

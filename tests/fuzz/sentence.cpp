@@ -94,8 +94,9 @@ void check_line(fuzz::Input& input) {
   const std::string_view parameter = input.short_text();
   const Member parameters[] = {{"y", parameter}};
   const Members list(parameters, input.below(2));
-  std::string location(location_entry_size("shop", screen, list), '\0');
-  write_location_entry("shop", screen, list, location.data());
+  const NewEntry entry = NewEntry::location("shop", screen, list);
+  std::string location(entry.size(), '\0');
+  promise(entry.write(location.data()) == location.size() && location.size() <= entry.bound(), "an entry has its size");
   store += location;
   Sentence sentence;
   sentence.parts = store.data();

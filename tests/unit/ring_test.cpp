@@ -159,6 +159,16 @@ TEST_CASE("crc32c gives the values of RFC 3720 B.4, in one piece and in two") {
   }
 }
 
+TEST_CASE("crc32c of a long text is the same however it is cut") {
+  std::string bytes;
+  for (unsigned i = 0; i < 2000; ++i) bytes += static_cast<char>(i * i * 2654435761U >> 24);
+  for (std::size_t size = 0; size <= bytes.size(); size += size < 700 ? 1 : 97) {
+    std::uint32_t one_by_one = 0;
+    for (std::size_t i = 0; i < size; ++i) one_by_one = system::crc32c(one_by_one, &bytes[i], 1);
+    REQUIRE(system::crc32c(0, bytes.data(), size) == one_by_one);
+  }
+}
+
 TEST_CASE("lines come out of the ring as they went in, wherever they wrap") {
   in_both_modes([](system::Files& files) {
     const TempDirectory directory;
