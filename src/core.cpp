@@ -322,7 +322,6 @@ Status Core::refuse(hold::Refusal why, Status status) {
 Status Core::track(const Event& event, Status problem) {
   if (fork_guard_.in_child()) return Code::forked_child;
   if (!lane_) return status_;
-  const bool has_action = compose::has_entry(event.store_, event.size_, compose::Part::action, "type");
   std::int64_t give_up_ms = -1;
   while (true) {
     bool wake = false;
@@ -340,17 +339,19 @@ Status Core::track(const Event& event, Status problem) {
         const bool no_memory = problem == Code::out_of_memory;
         return refuse(no_memory ? hold::Refusal::ring_full : hold::Refusal::invalid, std::move(problem));
       }
-      if (!has_action) return refuse(hold::Refusal::invalid, Code::missing_action);
+      if (!event.has_action_) return refuse(hold::Refusal::invalid, Code::missing_action);
 
+      hold::Ring& ring = lane_->ring();
       const std::size_t bound = encoder_.bound(event.size_);
-      if (line_capacity_ < bound) {
+      char* line = bound <= compose::line_bytes_max ? ring.room(bound) : nullptr;
+      if (line == nullptr && line_capacity_ < bound) {
         const std::size_t capacity = std::max<std::size_t>(bound, 4096);
         std::unique_ptr<char[]> larger(new (std::nothrow) char[capacity]);
         if (!larger) return refuse(hold::Refusal::ring_full, Code::out_of_memory);
         line_ = std::move(larger);
         line_capacity_ = capacity;
       }
-      hold::Ring& ring = lane_->ring();
+      if (line == nullptr) line = line_.get();
       compose::Sentence sentence;
       sentence.parts = event.store_;
       sentence.parts_size = event.size_;
@@ -360,9 +361,9 @@ Status Core::track(const Event& event, Status problem) {
       sentence.unix_ms = event.has_time_ ? event.at_unix_ms_ : sentence.id_unix_ms;
       sentence.own_time = event.has_time_;
       sentence.seq = ring.accepted() + 1 - run_base_;
-      const std::size_t size = encoder_.encode(sentence, line_.get());
+      const std::size_t size = encoder_.encode(sentence, line);
       if (size > compose::line_bytes_max) return refuse(hold::Refusal::invalid, Code::sentence_too_large);
-      result = ring.append({line_.get(), size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
+      result = ring.append({line, size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
       in_memory = lane_->in_memory();
       const bool half_full = ring.used() * 2 >= ring.capacity();
       wake = attention_ == Attention::any_line || (attention_ == Attention::half_full && half_full);

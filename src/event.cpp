@@ -1,6 +1,8 @@
 #include <yukha/event.hpp>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -36,15 +38,17 @@ struct Builder {
   static void add(Event& event, const compose::NewEntry& entry) noexcept {
     if (!event.problem_) return;
     const compose::Part part = entry.part();
-    const std::uint64_t bit = compose::name_bit(part, entry.name());
-    if ((event.names_ & bit) != 0 && compose::has_entry(event.store_, event.size_, part, entry.name())) {
+    const unsigned which = compose::name_bit(part, entry.name());
+    std::uint64_t& names = event.names_[which / 64];
+    const std::uint64_t bit = std::uint64_t{1} << which % 64;
+    if ((names & bit) != 0 && compose::has_entry(event.store_, event.size_, part, entry.name())) {
       event.problem_ = compose::about_member(Code::repeated_member, part, entry.name());
       return;
     }
     const bool surely_fits = entry.bound() <= event.capacity_ - event.size_;
     char* const out = surely_fits ? event.store_ + event.size_ : room(event, entry.size());
     if (out == nullptr) return;
-    event.names_ |= bit;
+    names |= bit;
     event.size_ += static_cast<std::uint32_t>(entry.write(out));
   }
 
@@ -75,11 +79,12 @@ Event::Event(Event&& other) noexcept
       store_(other.store_),
       size_(other.size_),
       capacity_(other.capacity_),
-      names_(other.names_),
       at_unix_ms_(other.at_unix_ms_),
       has_time_(other.has_time_),
+      has_action_(other.has_action_),
       critical_(other.critical_),
       problem_(std::move(other.problem_)) {
+  std::copy(std::begin(other.names_), std::end(other.names_), names_);
   if (other.store_ == other.inline_) {
     std::memcpy(inline_, other.inline_, size_);
     store_ = inline_;
@@ -117,6 +122,7 @@ Event& Event::action(std::string_view type, Members members) & noexcept {
     return *this;
   }
   Builder::add(*this, NewEntry::member(Part::action, "type", type));
+  has_action_ = true;
   Builder::add_members(*this, Part::action, members);
   return *this;
 }

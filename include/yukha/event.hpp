@@ -121,9 +121,10 @@ class [[nodiscard]] Event {
   char* store_;  // inline_, or memory of its own once grown
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = inline_bytes;
-  std::uint64_t names_ = 0;
+  std::uint64_t names_[4] = {};
   std::int64_t at_unix_ms_ = 0;
   bool has_time_ = false;
+  bool has_action_ = false;
   bool critical_ = false;
   Status problem_;
   char inline_[inline_bytes];

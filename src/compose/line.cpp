@@ -54,6 +54,10 @@ struct Places {
     const auto at = static_cast<std::size_t>(part);
     return {begins[at], static_cast<std::size_t>(ends[at] - begins[at])};
   }
+  bool has(Part part, std::string_view name) const noexcept {
+    const auto at = static_cast<std::size_t>(part);
+    return has_entry(begins[at], static_cast<std::size_t>(ends[at] - begins[at]), part, name);
+  }
   // The part's only text.
   std::string_view text(Part part) const noexcept {
     Entry first{};
@@ -67,22 +71,21 @@ struct Places {
 };
 
 // The members of a part: its leader, then those of `base` that the sentence does not replace, then the sentence's own.
-void put_members(Out& out, Part part, std::string_view base, const Places& places, const Sentence& sentence) noexcept {
+void put_members(Out& out, Part part, std::string_view base, const Places& places) noexcept {
   const std::string_view first = leader(part);
-  bool led = false;
+  std::string_view led;
   Entry entry;
-  for (Entries own = places.entries(part); !led && own.next(entry);) {
+  for (Entries own = places.entries(part); led.empty() && own.next(entry);) {
     if (entry.part == part && entry.name == first) {
-      put_member(out, entry.text);
-      led = true;
+      led = entry.text;
+      put_member(out, led);
     }
   }
   for (Entries given(base.data(), base.size()); given.next(entry);) {
-    if (entry.name == first ? led : has_entry(sentence.parts, sentence.parts_size, part, entry.name)) continue;
-    put_member(out, entry.text);
+    if (!places.has(part, entry.name)) put_member(out, entry.text);
   }
   for (Entries own = places.entries(part); own.next(entry);) {
-    if (entry.part == part && entry.name != first) put_member(out, entry.text);
+    if (entry.part == part && entry.text.data() != led.data()) put_member(out, entry.text);
   }
 }
 
@@ -100,18 +103,19 @@ std::string joined(const std::string& store, const char* before_first) {
 
 void LineEncoder::set(const Circumstances& circumstances) {
   circumstances_ = circumstances;
-  user_text_ = joined(circumstances.user, "");
   char run[16];
   write_hex64(circumstances.run, run);
-  device_head_ =
-      "\"id\":\"" + circumstances.install_id + "\",\"run\":\"" + std::string(run, sizeof run) + "\",\"seq\":\"";
-  device_mid_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
-  device_text_ = joined(circumstances.device, ",");
+  to_seq_ = "},\"device\":{\"id\":\"" + circumstances.install_id + "\",\"run\":\"" + std::string(run, sizeof run) +
+            "\",\"seq\":\"";
+  user_to_seq_ = joined(circumstances.user, "") + to_seq_;
+  from_seq_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
+  to_location_ = joined(circumstances.device, ",") + "},\"location\":\"";
+  from_seq_to_location_ = from_seq_ + to_location_;
 }
 
 std::size_t LineEncoder::bound(std::size_t parts_size) const noexcept {
   // 400 bytes are more than the keys, the id, the time, the sequence number and a clock offset take together.
-  return parts_size + user_text_.size() + device_head_.size() + device_mid_.size() + device_text_.size() + 400;
+  return parts_size + user_to_seq_.size() + from_seq_to_location_.size() + 400;
 }
 
 std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
@@ -135,31 +139,35 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   }
   out.put("\",\"user\":{");
   const Places places(sentence.parts, sentence.parts_size);
+  // What few sentences have of their own is joined beforehand with what stands around it.
   if (places.has(Part::user)) {
-    put_members(out, Part::user, circumstances_.user, places, sentence);
+    put_members(out, Part::user, circumstances_.user, places);
+    out.put(to_seq_);
   } else {
-    out.put(user_text_);
+    out.put(user_to_seq_);
   }
-  out.put("},\"device\":{");
-  out.put(device_head_);
   std::uint64_t seq = sentence.seq;
   char* const digits = out.room(10);
   for (int i = 9; i >= 0; --i, seq /= 10) digits[i] = static_cast<char>('0' + seq % 10);
-  out.put(device_mid_);
-  if (sentence.own_time) out.put(",\"clock_offset_ms\":\"0\"");
-  if (places.has(Part::device)) {
-    put_members(out, Part::device, circumstances_.device, places, sentence);
+  if (!sentence.own_time && !places.has(Part::device)) {
+    out.put(from_seq_to_location_);
   } else {
-    out.put(device_text_);
+    out.put(from_seq_);
+    if (sentence.own_time) out.put(",\"clock_offset_ms\":\"0\"");
+    if (places.has(Part::device)) {
+      put_members(out, Part::device, circumstances_.device, places);
+      out.put("},\"location\":\"");
+    } else {
+      out.put(to_location_);
+    }
   }
-  out.put("},\"location\":\"");
   out.put(places.text(Part::location));
   out.put("\",\"content\":{");
-  put_members(out, Part::content, {}, places, sentence);
+  put_members(out, Part::content, {}, places);
   out.put("},\"referral\":\"");
   out.put(places.text(Part::referral));
   out.put("\",\"action\":{");
-  put_members(out, Part::action, {}, places, sentence);
+  put_members(out, Part::action, {}, places);
   out.put("}}");
   return out.size();
 }

@@ -41,10 +41,11 @@ class LineEncoder {
 
  private:
   Circumstances circumstances_;
-  std::string user_text_;    // "id":"u_1842","plan":"free"
-  std::string device_head_;  // "id":"…","run":"…","seq":"
-  std::string device_mid_;   // ","sdk":"…","contract":"1"
-  std::string device_text_;  // ,"os":"…" …
+  std::string to_seq_;       // },"device":{"id":"…","run":"…","seq":"
+  std::string user_to_seq_;  // the same behind "id":"u_1842","plan":"free"
+  std::string from_seq_;     // ","sdk":"…","contract":"1"
+  std::string to_location_;  // ,"os":"…" … },"location":"
+  std::string from_seq_to_location_;
   std::int64_t cached_second_ = INT64_MIN;
   char cached_time_[24];
 };

@@ -50,14 +50,14 @@ class Entries {
   const char* end_;
 };
 
-// One of 64 bits, by part and name: a store whose bits are known is searched only where a name may be there.
-inline std::uint64_t name_bit(Part part, std::string_view name) noexcept {
+// One of 256 bits, by part and name: a store whose bits are known is searched only where a name may be there.
+inline unsigned name_bit(Part part, std::string_view name) noexcept {
   std::uint64_t mixed = static_cast<std::uint64_t>(part) + 8 * name.size();
   if (!name.empty()) {
     const auto at = [name](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(name[i])); };
     mixed += at(0) << 16 | at(name.size() / 2) << 24 | at(name.size() - 1) << 32;
   }
-  return std::uint64_t{1} << (mixed * 0x9E3779B97F4A7C15ULL >> 58);
+  return static_cast<unsigned>(mixed * 0x9E3779B97F4A7C15ULL >> 56);
 }
 
 // True when the part has an entry of that name already.

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstring>
 
-
 namespace yukha::compose {
 namespace {
 
@@ -128,6 +127,11 @@ constexpr std::array<bool, 256> unreserved = [] {
   for (unsigned c = 0; c < 256; ++c) {
     table[c] = is_alphanumeric(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' || c == '~';
   }
+  return table;
+}();
+constexpr std::array<bool, 256> of_names = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < 256; ++c) table[c] = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   return table;
 }();
 constexpr bool is_unreserved(unsigned char c) noexcept {
@@ -375,10 +379,9 @@ std::size_t write_repaired_fragment(std::string_view fragment, char* out) noexce
 
 bool is_member_name(std::string_view name) noexcept {
   if (name.empty() || name.size() > 64 || name[0] < 'a' || name[0] > 'z') return false;
-  for (const char c : name) {
-    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
-  }
-  return true;
+  bool good = true;
+  for (const char c : name) good &= of_names[static_cast<unsigned char>(c)];
+  return good;
 }
 
 bool is_app_id(std::string_view id) noexcept {

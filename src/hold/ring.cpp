@@ -105,7 +105,8 @@ bool Ring::reserve(std::size_t size, Slot& slot) const noexcept {
 void Ring::fill(const Slot& slot, std::string_view text, Priority priority) noexcept {
   const std::uint64_t ordinal = accepted_.load(std::memory_order_relaxed) + 1;
   const auto length_word = static_cast<std::uint32_t>(text.size() | static_cast<std::size_t>(priority) << 24);
-  copy_in(slot.position + record_head, text);
+  const std::uint64_t begin = slot.position + record_head;
+  if (text.data() != memory_ + header_bytes + begin % capacity_) copy_in(begin, text);
   store_word(slot.position + 8, ordinal);
   const std::uint32_t crc = checksum(slot.position, ordinal, length_word, text, {});
   store_word(slot.position + 16, length_word | static_cast<std::uint64_t>(crc) << 32);
@@ -128,6 +129,13 @@ system::Error Ring::publish(const Slot& slot) noexcept {
   if (mode_ == Mode::mapped) store(memory_ + at_accepted, accepted);
   head_.store(slot.end, std::memory_order_release);
   return 0;
+}
+
+char* Ring::room(std::size_t most) noexcept {
+  Slot slot;
+  if (memory_ == nullptr || !reserve(most, slot)) return nullptr;
+  const std::size_t offset = (slot.position + record_head) % capacity_;
+  return offset + most <= capacity_ ? memory_ + header_bytes + offset : nullptr;
 }
 
 Ring::Append Ring::append(std::string_view text, Priority priority) noexcept {

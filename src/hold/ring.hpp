@@ -67,6 +67,8 @@ class Ring {
   // Appends one line in three steps; a process killed between any two has either all of it or nothing.
   // Blocks: never (mapped), for one write without sync (written).
   Append append(std::string_view text, Priority priority) noexcept;
+  // Where the next line may be written, so that append() need not copy it: `most` bytes in one piece, or nullptr.
+  char* room(std::size_t most) noexcept;
   void refuse(Refusal why) noexcept;
 
   // --- the other thread ---
