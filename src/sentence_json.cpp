@@ -1,9 +1,10 @@
 #include "sentence_json.hpp"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "system/json.hpp"
 
 namespace yukha {
 namespace {
@@ -72,7 +73,7 @@ Status fill_from_json(std::string_view text, Event& event) {
     }
     return true;
   };
-  const Json json = Json::parse(text.begin(), text.end(), no_repeats, false);
+  const Json json = system::parse_json(text, no_repeats);
   if (!json.is_object()) return wrong("the text");
   if (!repeated.empty()) return {Code::repeated_member, repeated.substr(0, 80)};
 

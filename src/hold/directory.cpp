@@ -1,9 +1,9 @@
 #include "hold/directory.hpp"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "system/crc32c.hpp"
+#include "system/json.hpp"
 #include "system/uuid.hpp"
 
 namespace yukha::hold {
@@ -249,7 +249,7 @@ bool Directory::carried(const std::string& lane, Ledger& ledger, std::uint64_t& 
   if (!database_.is_open()) return false;
   Statement statement(database_, "SELECT ledger FROM carried WHERE lane = ?");
   if (!statement.bind(lane).row()) return false;
-  const auto text = nlohmann::json::parse(statement.text(0), nullptr, false);
+  const auto text = system::parse_json(statement.text(0));
   if (!text.is_object()) return false;
   const auto number = [&text](const char* name) -> std::uint64_t {
     const auto found = text.find(name);

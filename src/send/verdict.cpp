@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
+
+#include "system/json.hpp"
 
 namespace yukha::send {
 namespace {
@@ -211,7 +212,7 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
                                        : "HTTP " + std::to_string(answer.status);
 
   const auto body = [&answer] {
-    return is_shallow(answer.body) ? nlohmann::json::parse(answer.body, nullptr, false)
+    return is_shallow(answer.body) ? system::parse_json(answer.body)
                                    : nlohmann::json(nlohmann::json::value_t::discarded);
   };
   const auto error_in_body = [&body]() -> std::string {

@@ -1,0 +1,86 @@
+// The one call of Core that an app makes all the time; see the list of quick sources in CMakeLists.txt.
+#include <algorithm>
+#include <new>
+
+#include "core.hpp"
+
+namespace yukha::detail {
+
+using system::Lock;
+
+Status Core::refuse(hold::Refusal why, Status status) {
+  lane_->ring().refuse(why);
+  return status;
+}
+
+Status Core::track(const Event& event, Status problem) {
+  if (fork_guard_.in_child()) return Code::forked_child;
+  if (!lane_) return status_;
+  std::int64_t give_up_ms = -1;
+  while (true) {
+    bool wake = false;
+    bool in_memory = false;
+    hold::Ring::Append result = hold::Ring::Append::full;
+    {
+      Lock intake(intake_);
+      if (closed_) {
+        refused_closed_.fetch_add(1, std::memory_order_relaxed);
+        return Code::closed;
+      }
+      if (consent_ == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
+      if (!problem) {
+        // Without memory the sentence may be as good as any: it is refused for want of room.
+        const bool no_memory = problem == Code::out_of_memory;
+        return refuse(no_memory ? hold::Refusal::ring_full : hold::Refusal::invalid, std::move(problem));
+      }
+      if (!event.has_action_) return refuse(hold::Refusal::invalid, Code::missing_action);
+
+      hold::Ring& ring = lane_->ring();
+      const std::size_t bound = encoder_.bound(event.size_);
+      char* line = bound <= compose::line_bytes_max ? ring.room(bound) : nullptr;
+      if (line == nullptr && line_capacity_ < bound) {
+        const std::size_t capacity = std::max<std::size_t>(bound, 4096);
+        std::unique_ptr<char[]> larger(new (std::nothrow) char[capacity]);
+        if (!larger) return refuse(hold::Refusal::ring_full, Code::out_of_memory);
+        line_ = std::move(larger);
+        line_capacity_ = capacity;
+      }
+      if (line == nullptr) line = line_.get();
+      compose::Sentence sentence;
+      sentence.parts = event.store_;
+      sentence.parts_size = event.size_;
+      sentence.id_unix_ms = clock_.unix_ms();
+      sentence.chance[0] = dice_.next();
+      sentence.chance[1] = dice_.next();
+      sentence.unix_ms = event.has_time_ ? event.at_unix_ms_ : sentence.id_unix_ms;
+      sentence.own_time = event.has_time_;
+      sentence.seq = ring.accepted() + 1 - run_base_;
+      const std::size_t size = encoder_.encode(sentence, line);
+      if (size > compose::line_bytes_max) return refuse(hold::Refusal::invalid, Code::sentence_too_large);
+      result = ring.append({line, size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
+      in_memory = lane_->in_memory();
+      const bool half_full = ring.used() * 2 >= ring.capacity();
+      wake = attention_ == Attention::any_line || (attention_ == Attention::half_full && half_full);
+      if (wake || result == hold::Ring::Append::full) {
+        wake = attention_ != Attention::none;
+        attention_ = Attention::none;
+      }
+    }
+    // Outside the lock: it is the one system call of this path, and only after the worker slept.
+    if (wake && transport_) transport_->wake();
+    if (result == hold::Ring::Append::done) return in_memory ? Status(Code::kept_in_memory) : Status();
+    if (result == hold::Ring::Append::disk_error) {
+      Lock intake(intake_);
+      return refuse(hold::Refusal::ring_full, Code::disk_error);
+    }
+    const std::int64_t now = clock_.monotonic_ms();
+    if (give_up_ms < 0) give_up_ms = now + ring_full_wait_ms_;
+    if (now >= give_up_ms || !wait_for_room(give_up_ms)) {
+      Lock intake(intake_);
+      if (closed_) continue;
+      return refuse(hold::Refusal::ring_full, Code::ring_full);
+    }
+  }
+}
+
+}  // namespace yukha::detail
