@@ -369,40 +369,97 @@ bool Queue::insert_chunk(Priority priority, std::string_view text, std::size_t l
   return database_.fault() == Fault::none;
 }
 
-bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms) {
+// Lines that go into the database together: a chunk, or with the chunks they complete a batch.
+struct Queue::Piece {
+  Unsealed lines;
+  bool full = false;
+  NewBatch batch;  // with a body once it is sealed
+};
+
+// Where a batch ends a piece ends, for sealing joins whole chunks. `fill` goes from the newest open batch to that after
+// the last piece.
+std::vector<Queue::Piece> Queue::cut(const Drained& drained, Priority priority, Fill& fill) const {
+  std::vector<Piece> pieces(1);
+  const auto add = [&](std::string_view line, bool own) {
+    if (!fits(fill, line.size() + 1)) {
+      pieces.back().full = true;
+      pieces.emplace_back();
+      fill = {};
+    }
+    Unsealed& lines = pieces.back().lines;
+    lines.lines_text += line;
+    lines.lines_text += '\n';
+    ++lines.lines;
+    lines.own_lines += own ? 1 : 0;
+    ++fill.lines;
+    fill.bytes += line.size() + 1;
+  };
+  if (priority == Priority::normal && !drained.own_line.empty()) add(drained.own_line, true);
+  for (const RingLine& line : drained.lines) {
+    if (line.priority == priority) add(line.text, false);
+  }
+  pieces.back().full = fill.lines >= limits_.lines_max;
+  // The newest batch may have been full already.
+  pieces.erase(std::remove_if(pieces.begin(), pieces.end(), [](const Piece& one) { return one.lines.lines == 0; }),
+               pieces.end());
+  for (Piece& piece : pieces) {
+    piece.lines.priority = priority;
+    piece.lines.opening = opening_;
+    piece.lines.held_ms = drained.held_ms;
+  }
+  return pieces;
+}
+
+// Puts what waits for this piece before it. False when more waits than that, or it cannot be read.
+bool Queue::complete(Piece& piece) {
+  const auto& open = open_[index_of(piece.lines.priority)];
+  if (open.empty()) return true;
+  std::size_t lines = 0;
+  for (const Chunk& chunk : open) lines += chunk.lines;
+  Unsealed before;
+  if (open.front().copied || lines != fill_[index_of(piece.lines.priority)].lines ||
+      !next_unsealed(piece.lines.priority, true, before)) {
+    return false;
+  }
+  piece.lines.lines_text.insert(0, before.lines_text);
+  piece.lines.lines += before.lines;
+  piece.lines.own_lines += before.own_lines;
+  piece.lines.chunks = std::move(before.chunks);
+  return true;
+}
+
+bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms, const Sealer& seal) {
   Ledger ledger = ledger_;
   ledger.accepted = drained.mark.accepted;
   ledger.lost += drained.lost;
   std::copy(drained.mark.refused, drained.mark.refused + refusal_count, ledger.refused);
 
-  std::vector<Chunk> made[priority_count];
   Fill fills[priority_count] = {fill_[0], fill_[1]};
+  std::vector<Piece> pieces[priority_count];
+  for (const Priority priority : {Priority::normal, Priority::critical}) {
+    auto& some = pieces[index_of(priority)] = cut(drained, priority, fills[index_of(priority)]);
+    for (Piece& piece : some) {
+      const bool first = &piece == &some.front();
+      if (!seal || !piece.full || (first && !complete(piece))) continue;
+      std::string key;
+      std::string body;
+      if (!seal(piece.lines.lines_text, key, body)) continue;
+      piece.batch = batch_of(piece.lines, key, body);
+      if (&piece == &some.back()) fills[index_of(priority)] = {};
+    }
+  }
+  std::vector<Chunk> made[priority_count];
   Transaction transaction(database_, Durable::yes);
   for (const Priority priority : {Priority::normal, Priority::critical}) {
-    Fill& fill = fills[index_of(priority)];
-    std::string text;
-    std::size_t lines = 0;
-    std::size_t own_lines = 0;
-    const auto add = [&](std::string_view line, bool own) {
-      if (!fits(fill, line.size() + 1)) {
-        // The chunk ends where the batch will: sealing joins whole chunks.
-        if (lines > 0) insert_chunk(priority, text, lines, own_lines, drained.held_ms, made[index_of(priority)]);
-        text.clear();
-        lines = own_lines = 0;
-        fill = {};
+    for (Piece& piece : pieces[index_of(priority)]) {
+      const Unsealed& lines = piece.lines;
+      for (const std::int64_t chunk : lines.chunks) remove_row("chunk", chunk);
+      if (piece.batch.body.empty()) {
+        insert_chunk(priority, lines.lines_text, lines.lines, lines.own_lines, lines.held_ms, made[index_of(priority)]);
+      } else {
+        insert_batch(piece.batch);
       }
-      text += line;
-      text += '\n';
-      ++lines;
-      own_lines += own ? 1 : 0;
-      ++fill.lines;
-      fill.bytes += line.size() + 1;
-    };
-    if (priority == Priority::normal && !drained.own_line.empty()) add(drained.own_line, true);
-    for (const RingLine& line : drained.lines) {
-      if (line.priority == priority) add(line.text, false);
     }
-    if (lines > 0) insert_chunk(priority, text, lines, own_lines, drained.held_ms, made[index_of(priority)]);
   }
   save_ledger(ledger);
   Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?, last_seq = ?")
@@ -418,6 +475,10 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
   if (!drained.own_line.empty()) ledger_sent_unix_ms_ = now_unix_ms;
   for (int i = 0; i < priority_count; ++i) {
     fill_[i] = fills[i];
+    for (const Piece& piece : pieces[i]) {
+      if (!piece.lines.chunks.empty()) open_[i].clear();
+      if (!piece.batch.body.empty()) remember_batch(piece.batch.facts);
+    }
     open_[i].insert(open_[i].end(), made[i].begin(), made[i].end());
   }
   return true;
@@ -527,7 +588,7 @@ bool Queue::remove_row(const char* table, std::int64_t id) {
   return Statement(database_, sql).bind(id).run();
 }
 
-bool Queue::seal(const Unsealed& unsealed, const std::string& key, const std::string& body) {
+NewBatch Queue::batch_of(const Unsealed& unsealed, const std::string& key, const std::string& body) {
   NewBatch batch;
   batch.facts.key = key;
   batch.facts.priority = unsealed.priority;
@@ -537,6 +598,11 @@ bool Queue::seal(const Unsealed& unsealed, const std::string& key, const std::st
   batch.facts.opening = unsealed.opening;
   batch.facts.held_ms = unsealed.held_ms;
   batch.body = body;
+  return batch;
+}
+
+bool Queue::seal(const Unsealed& unsealed, const std::string& key, const std::string& body) {
+  NewBatch batch = batch_of(unsealed, key, body);
   Transaction transaction(database_, Durable::no);
   // First the chunks go: the batch then fits into their pages, also when the disk is full.
   for (const std::int64_t chunk : unsealed.chunks) remove_row("chunk", chunk);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -120,8 +121,12 @@ class Queue {
   // What the endpoint's answers say about the true time: ages are counted from then on. `elapsed_ms` since the opening.
   bool learn_true_time(std::int64_t true_unix_ms, std::int64_t elapsed_ms);
 
-  // Synced when it returns. `ledger_sent_unix_ms` is remembered when there is a ledger sentence.
-  bool take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms);
+  // Makes key and body of a batch's lines; false when it cannot.
+  using Sealer = std::function<bool(std::string_view lines, std::string& key, std::string& body)>;
+  // Synced when it returns. `now_unix_ms` is remembered when there is a ledger sentence. What fills a batch is sealed
+  // at once where there is a sealer, and never lies in the database uncompressed.
+  bool take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms,
+                 const Sealer& seal = nullptr);
 
   // The chunks that fill a batch, or with `partial` whatever waits; false when there are none or they cannot be read.
   bool next_unsealed(Priority priority, bool partial, Unsealed& unsealed);
@@ -187,7 +192,11 @@ class Queue {
     return fill.lines + 1 <= limits_.lines_max && fill.bytes + line_bytes <= limits_.bytes_max;
   }
 
+  struct Piece;
   bool create(std::uint64_t epoch);
+  std::vector<Piece> cut(const Drained& drained, Priority priority, Fill& fill) const;
+  bool complete(Piece& piece);
+  static NewBatch batch_of(const Unsealed& unsealed, const std::string& key, const std::string& body);
   bool load(RunMark* previous_run);
   bool save_ledger(const Ledger& ledger);
   bool insert_chunk(Priority priority, std::string_view text, std::size_t lines, std::size_t own_lines,

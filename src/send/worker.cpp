@@ -35,6 +35,12 @@ std::string key_of(std::string_view lines) {
   return key;
 }
 
+bool seal_lines(std::string_view lines, std::string& key, std::string& body) {
+  key = key_of(lines);
+  body = gzip(lines);
+  return !body.empty();
+}
+
 std::string id_in(std::string_view line) {
   constexpr std::string_view before = "{\"id\":\"";
   if (line.substr(0, before.size()) != before) return "";
@@ -175,6 +181,8 @@ void Worker::take_over_if_due(const Orders& orders) {
 
   hold::Queue& queue = lane_.queue();
   const std::uint64_t head = ring.head();
+  // close() has no time to compress.
+  const hold::Queue::Sealer seal = orders.close ? hold::Queue::Sealer() : seal_lines;
   std::string text;
   while (ring.tail() < head) {
     hold::Drained drained;
@@ -200,7 +208,7 @@ void Worker::take_over_if_due(const Orders& orders) {
     }
     const std::uint64_t base = host_.run_base();
     const std::uint64_t last_seq = drained.mark.accepted > base ? drained.mark.accepted - base : 0;
-    if (!queue.take_over(drained, last_seq, unix_ms)) {
+    if (!queue.take_over(drained, last_seq, unix_ms, seal)) {
       disk_trouble(lane_, "taking sentences over");
       return;
     }
@@ -440,12 +448,13 @@ bool Worker::seal_one(hold::Lane& lane, hold::Priority priority, bool partial) {
     disk_trouble(lane, "reading sentences");
     return false;
   }
-  const std::string body = gzip(unsealed.lines_text);
-  if (body.empty()) {
+  std::string key;
+  std::string body;
+  if (!seal_lines(unsealed.lines_text, key, body)) {
     disk_trouble(lane, "compressing a batch");
     return false;
   }
-  if (!lane.queue().seal(unsealed, key_of(unsealed.lines_text), body)) {
+  if (!lane.queue().seal(unsealed, key, body)) {
     disk_trouble(lane, "sealing a batch");
     return false;
   }

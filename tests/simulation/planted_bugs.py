@@ -35,8 +35,8 @@ BUGS = [
       "    flight_ = std::move(flight);\n    static_cast<void>(flight_->lane->queue().settle(flight_->batch.id, {}));\n"
       "    fly();\n")),
     ("the ring's position is moved before the commit", "send/worker.cpp",
-     ("    if (!queue.take_over(drained, last_seq, unix_ms)) {",
-      "    ring.release(drained.mark.position);\n    if (!queue.take_over(drained, last_seq, unix_ms)) {")),
+     ("    if (!queue.take_over(drained, last_seq, unix_ms, seal)) {",
+      "    ring.release(drained.mark.position);\n    if (!queue.take_over(drained, last_seq, unix_ms, seal)) {")),
     ("sentences are taken over without a sync", "hold/queue.cpp",
      ("  Transaction transaction(database_, Durable::yes);\n  for (const Priority priority : {Priority::normal,",
       "  Transaction transaction(database_, Durable::no);\n  for (const Priority priority : {Priority::normal,")),

@@ -43,8 +43,9 @@ class Intake {
     drained.mark.position = accepted_ * 64;
     drained.mark.accepted = accepted_;
     drained.held_ms = held_ms;
-    return queue.take_over(drained, accepted_, 1000);
+    return queue.take_over(drained, accepted_, 1000, seal);
   }
+  Queue::Sealer seal;
   const std::vector<std::string>& texts() const noexcept { return texts_; }
 
  private:
@@ -146,6 +147,54 @@ TEST_CASE("batches are filled to exactly the limit of lines, whatever the drains
   }
   CHECK(at == 1500);
   CHECK_FALSE(queue.has_unsealed(Priority::normal));
+}
+
+TEST_CASE("what fills a batch is sealed by the commit that takes it over, or lies there as before") {
+  for (const int fails_one_in : {0, 1, 2, 3}) {
+    CAPTURE(fails_one_in);
+    const TempDirectory directory;
+    const std::string path = directory / "lane.queue";
+    Intake intake;
+    int asked = 0;
+    intake.seal = [&](std::string_view lines, std::string& key, std::string& body) {
+      if (fails_one_in != 0 && ++asked % fails_one_in == 0) return false;
+      key = key_of(std::string(lines.substr(0, 40)));
+      body = lines;
+      return true;
+    };
+    {
+      Queue queue;
+      REQUIRE(open(queue, path));
+      REQUIRE(queue.begin_opening("run"));
+      for (const std::size_t count : std::initializer_list<std::size_t>{1, 498, 1, 3, 1200, 297, 500, 7, 494, 40}) {
+        REQUIRE(intake.drain(queue, count));
+        if (fails_one_in == 0) CHECK_FALSE(queue.has_full(Priority::normal));
+      }
+      REQUIRE(intake.drain(queue, 600, Priority::critical));
+      if (fails_one_in == 0) {
+        CHECK(queue.batches().size() == 7);
+        CHECK(queue.make_durable());
+      }
+    }
+    check_balance(path);
+    Queue queue;
+    REQUIRE(open(queue, path));
+    for (const Priority priority : {Priority::normal, Priority::critical}) {
+      while (seal_next(queue, priority, true, std::to_string(queue.batches().size()))) {
+      }
+    }
+    std::multiset<std::string> lines;
+    for (const Batch& batch : queue.batches()) {
+      std::string body;
+      REQUIRE(queue.body(batch.id, body));
+      const auto some = test::split_lines(body);
+      CHECK(some.size() == batch.lines);
+      CHECK(body.size() == batch.bytes);
+      CHECK(batch.lines <= 500);
+      lines.insert(some.begin(), some.end());
+    }
+    CHECK(lines == std::multiset<std::string>(intake.texts().begin(), intake.texts().end()));
+  }
 }
 
 TEST_CASE("batches are filled to the limit of bytes as far as whole lines allow") {
