@@ -596,17 +596,17 @@ std::int64_t Core::step_once() {
 }
 
 bool Core::fall_asleep() {
-  bool drained = false;
+  bool any_line = false;
   bool disk_waits = false;
   {
     Lock orders(orders_);
     if (erase_wanted_) return false;
-    drained = progress_.drained;
+    any_line = progress_.drained && !progress_.looks;
     disk_waits = progress_.disk_waits;
   }
   Lock intake(intake_);
   const hold::Ring& ring = lane_->ring();
-  if (drained) {
+  if (any_line) {
     if (ring.used() != 0) return false;
     attention_ = Attention::any_line;
   } else {

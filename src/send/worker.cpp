@@ -107,6 +107,7 @@ void Worker::note_progress() {
   progress_.ledger = lane_.queue().ledger();
   progress_.in_flight = flight_.has_value();
   progress_.drained = lane_.ring().used() == 0;
+  progress_.looks = look_ms_ >= 0;
   progress_.disk_waits = now_ < disk_retry_ms_;
   if (flush_ != 0 && flush_sealed_) {
     const auto& batches = lane_.queue().batches();
@@ -172,9 +173,11 @@ void Worker::take_over_if_due(const Orders& orders) {
   hold::Ring& ring = lane_.ring();
   if (ring.used() == 0) {
     ring_seen_ms_ = -1;
+    if (now_ >= look_ms_) look_ms_ = -1;
     return;
   }
-  if (ring_seen_ms_ < 0) ring_seen_ms_ = now_;
+  // Of what came since the last drain nobody knows more than that.
+  if (ring_seen_ms_ < 0) ring_seen_ms_ = look_ms_ < 0 ? now_ : look_ms_ - settings_.sync_interval_ms;
   const bool due = orders.close || (flush_ != 0 && !flush_sealed_) ||
                    now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
   if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
@@ -216,7 +219,9 @@ void Worker::take_over_if_due(const Orders& orders) {
     if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
     room_look_ms_ = INT64_MIN / 2;
   }
-  ring_seen_ms_ = ring.used() == 0 ? -1 : now_;
+  ring_seen_ms_ = -1;
+  // More is likely to come: it waits for this look, and whoever tracks it need not wake anybody.
+  look_ms_ = now_ + settings_.sync_interval_ms;
 }
 
 void Worker::make_room() {
@@ -429,8 +434,12 @@ std::int64_t Worker::next_wake(const Orders& orders) const {
   const std::uint64_t used = lane_.ring().used();
   if (used > 0) {
     const bool hurries = orders.close || (flush_ != 0 && !flush_sealed_);
-    const std::int64_t due = hurries || ring_seen_ms_ < 0 ? now_ : ring_seen_ms_ + settings_.sync_interval_ms;
+    std::int64_t due = now_;
+    if (!hurries && ring_seen_ms_ >= 0) due = ring_seen_ms_ + settings_.sync_interval_ms;
+    if (!hurries && ring_seen_ms_ < 0 && look_ms_ >= 0) due = look_ms_;
     at = std::min(at, std::max(due, disk_retry_ms_));
+  } else if (look_ms_ >= 0) {
+    at = std::min(at, look_ms_);
   }
   // What a fault put off is looked at again, also when nothing else would wake the worker.
   for (const std::int64_t retry : {disk_retry_ms_, send_retry_ms_}) {

@@ -72,6 +72,7 @@ struct Progress {
   std::string trouble;
   std::uint64_t flushed = 0;  // the flush whose sentences have all left
   bool drained = false;       // the ring is empty and what was in it is synced
+  bool looks = false;         // the ring is looked at again soon, without being told
   bool disk_waits = false;    // a disk fault has the worker wait before it tries again
   bool in_flight = false;
 };
@@ -188,6 +189,7 @@ class Worker {
   std::int64_t next_seal_ms_ = INT64_MAX;
   std::int64_t next_send_ms_ = INT64_MAX;
   std::int64_t opened_ms_ = 0;
+  std::int64_t look_ms_ = -1;            // when the ring is looked at without being told; -1: only when told
   std::int64_t ring_seen_ms_ = -1;       // when the ring was first seen holding something
   std::int64_t unsealed_since_ms_ = -1;  // when the oldest unsealed chunk was taken over
   std::int64_t disk_retry_ms_ = 0;       // nothing is taken over or sealed before this, after a fault

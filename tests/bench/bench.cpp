@@ -204,7 +204,7 @@ std::size_t burst_of(const Input& input, const yukha::Config& config) {
   const auto lines = lines_of(input, std::min<std::size_t>(input.calls.size(), 200));
   std::size_t bytes = 0;
   for (const std::string& line : lines) bytes += line.size() + 32;
-  return config.ring_bytes / 2 * lines.size() / bytes;
+  return config.ring_bytes * 9 / 20 * lines.size() / bytes;  // a little less than half
 }
 
 // --- the caller ------------------------------------------------------------------------------------------------------

@@ -48,8 +48,9 @@ BUGS = [
      ('parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size()));',
       'parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size() - (lines.size() > 2 ? 1 : 0)));')),
     ("track() ends the back-off", "send/worker.cpp",
-     ("  if (ring_seen_ms_ < 0) ring_seen_ms_ = now_;\n",
-      "  if (ring_seen_ms_ < 0) progress_.rest_until_ms = ring_seen_ms_ = now_;\n")),
+     ("  if (ring_seen_ms_ < 0) ring_seen_ms_ = look_ms_ < 0",
+      "  if (ring_seen_ms_ < 0) progress_.rest_until_ms = now_;\n"
+      "  if (ring_seen_ms_ < 0) ring_seen_ms_ = look_ms_ < 0")),
     ("the age is counted by the device's clock", "send/worker.cpp",
      ("const std::int64_t true_ms = *true_minus_monotonic_ms_ + now_;",
       "const std::int64_t true_ms = clock_.unix_ms();")),
