@@ -1,6 +1,6 @@
 // What the library costs, beside what the same work costs without it, in one run.
 //
-// Each part is run by a process of its own, this program again with --part, so that none pays for another's memory.
+// Each part is run by a process of its own, this program again with --rows-of, so that none pays for another's memory.
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -56,7 +56,7 @@ namespace {
 struct Options {
   bool json = false;
   std::string data;
-  std::string part;  // empty: all
+  std::vector<std::string> parts;  // empty: all
   int idle_s = 60;
   int trickle_s = 60;
 };
@@ -496,7 +496,7 @@ void measure_memory(const Options&) {
   if (child == 0) {
     const std::string url = sink.url();
     const std::string base = std::to_string(empty);
-    execl("/proc/self/exe", "yukha_bench", "--part", "memory_of_one", directory.path().c_str(), url.c_str(),
+    execl("/proc/self/exe", "yukha_bench", "--rows-of", "memory_of_one", directory.path().c_str(), url.c_str(),
           base.c_str(), nullptr);
     _exit(127);
   }
@@ -555,11 +555,12 @@ void measure_growth(const Options&) {
     }
     if (waiting == 0) continue;
     const Sink sink;
+    const double kib_before = own_kib();
     yukha::Tracker tracker = open(config_for(directory.path(), sink.url()));
     const std::int64_t begin = wall_ns();
     deliver_all(tracker);
     row("floor_drained_per_s" + after, static_cast<double>(waiting) / since_s(begin), "1/s");
-    row("floor_process_kib" + after, own_kib(), "KiB");
+    row("floor_memory_kib" + after, own_kib() - kib_before, "KiB");
   }
 }
 
@@ -615,7 +616,7 @@ struct Row {
 
 // Runs this program for one part and reads its rows.
 bool run_part(const Part& part, const std::vector<std::string>& arguments, std::vector<Row>& rows) {
-  std::string command = "/proc/" + std::to_string(getpid()) + "/exe --part " + part.name;
+  std::string command = "/proc/" + std::to_string(getpid()) + "/exe --rows-of " + part.name;
   for (const std::string& one : arguments) command += " '" + one + "'";
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return false;
@@ -640,6 +641,8 @@ int report(const Options& options, const std::vector<std::string>& arguments) {
   std::vector<Row> rows;
   bool ran = true;
   for (const Part& part : parts) {
+    const auto& chosen = options.parts;
+    if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), part.name) == chosen.end()) continue;
     if (!options.json) std::fprintf(stderr, "%s …\n", part.name);
     ran = run_part(part, arguments, rows) && ran;
   }
@@ -665,7 +668,7 @@ int report(const Options& options, const std::vector<std::string>& arguments) {
 
 int usage() {
   std::fprintf(stderr,
-               "usage: yukha_bench [--json] [--data DIR] [--part NAME] [--idle-seconds N] [--trickle-seconds N]\n"
+               "usage: yukha_bench [--json] [--data DIR] [--part NAME]… [--idle-seconds N] [--trickle-seconds N]\n"
                "DIR has the real inputs; without it only the synthetic sentence is measured. Parts:");
   for (const Part& part : parts) std::fprintf(stderr, " %s", part.name);
   std::fprintf(stderr, "\n");
@@ -674,6 +677,7 @@ int usage() {
 
 int run(const std::vector<std::string>& arguments) {
   Options options;
+  std::string rows_of;
   std::vector<std::string> passed_on;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& one = arguments[i];
@@ -684,7 +688,13 @@ int run(const std::vector<std::string>& arguments) {
     if (i + 1 == arguments.size()) return usage();
     const std::string& value = arguments[++i];
     if (one == "--part") {
-      options.part = value;
+      if (std::none_of(std::begin(parts), std::end(parts), [&value](const Part& part) { return value == part.name; }))
+        return usage();
+      options.parts.push_back(value);
+      continue;
+    }
+    if (one == "--rows-of") {
+      rows_of = value;
       if (value == "memory_of_one" && i + 2 < arguments.size()) {
         measure_memory_of_one(arguments[i + 1], arguments[i + 2]);
         return 0;
@@ -703,9 +713,9 @@ int run(const std::vector<std::string>& arguments) {
     passed_on.push_back(one);
     passed_on.push_back(one == "--data" ? options.data : value);
   }
-  if (options.part.empty()) return report(options, passed_on);
+  if (rows_of.empty()) return report(options, passed_on);
   for (const Part& part : parts) {
-    if (options.part != part.name) continue;
+    if (rows_of != part.name) continue;
     part.measure(options);
     return 0;
   }
