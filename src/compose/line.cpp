@@ -3,6 +3,7 @@
 #include <yukha/version.hpp>
 
 #include <cstring>
+#include <utility>
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
@@ -102,15 +103,18 @@ std::string joined(const std::string& store, const char* before_first) {
 }  // namespace
 
 void LineEncoder::set(const Circumstances& circumstances) {
-  circumstances_ = circumstances;
+  // All of it or nothing: bound() and encode() must speak of the same texts, also when memory ends in between.
+  LineEncoder fresh;
+  fresh.circumstances_ = circumstances;
   char run[16];
   write_hex64(circumstances.run, run);
-  to_seq_ = "},\"device\":{\"id\":\"" + circumstances.install_id + "\",\"run\":\"" + std::string(run, sizeof run) +
-            "\",\"seq\":\"";
-  user_to_seq_ = joined(circumstances.user, "") + to_seq_;
-  from_seq_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
-  to_location_ = joined(circumstances.device, ",") + "},\"location\":\"";
-  from_seq_to_location_ = from_seq_ + to_location_;
+  fresh.to_seq_ = "},\"device\":{\"id\":\"" + circumstances.install_id + "\",\"run\":\"" +
+                  std::string(run, sizeof run) + "\",\"seq\":\"";
+  fresh.user_to_seq_ = joined(circumstances.user, "") + fresh.to_seq_;
+  fresh.from_seq_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
+  fresh.to_location_ = joined(circumstances.device, ",") + "},\"location\":\"";
+  fresh.from_seq_to_location_ = fresh.from_seq_ + fresh.to_location_;
+  *this = std::move(fresh);
 }
 
 std::size_t LineEncoder::bound(std::size_t parts_size) const noexcept {

@@ -47,7 +47,7 @@ class LineEncoder {
   std::string to_location_;  // ,"os":"…" … },"location":"
   std::string from_seq_to_location_;
   std::int64_t cached_second_ = INT64_MIN;
-  char cached_time_[24];
+  char cached_time_[24] = {};
 };
 
 }  // namespace yukha::compose

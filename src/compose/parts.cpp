@@ -1,5 +1,6 @@
 #include "compose/parts.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "compose/text.hpp"
@@ -137,9 +138,14 @@ NewEntry NewEntry::location(std::string_view app_id, std::string_view screen, Me
 std::size_t NewEntry::bound() const noexcept {
   constexpr std::size_t marks = 16;  // quotes, colon, scheme and slashes
   const std::size_t fixed = entry_head_bytes + marks + name_.size();
-  if (part_ != Part::location) return fixed + value_.size() * json_growth_max;
-  std::size_t growing = value_.size();
-  for (const Member& one : parameters_) growing += one.name.size() + one.value.size() + 1;
+  // What is longer than a store fits nowhere, and must not overflow a product here.
+  const auto counted = [](std::string_view text) { return std::min(text.size(), store_bytes_max); };
+  if (part_ != Part::location) return fixed + counted(value_) * json_growth_max;
+  std::size_t growing = counted(value_);
+  for (const Member& one : parameters_) {
+    growing += counted(one.name) + counted(one.value) + 1;
+    if (growing > store_bytes_max) break;
+  }
   return fixed + growing * percent_growth_max;
 }
 

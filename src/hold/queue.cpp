@@ -59,6 +59,7 @@ Priority priority_of(std::int64_t value) noexcept {
 }  // namespace
 
 Status Queue::status() {
+  if (stale_ && database_.fault() == Fault::none) stale_ = !load(nullptr);
   Status status = status_of(database_, path_);
   if (database_.fault() == Fault::corrupt) damaged_ = true;
   if (database_.fault() == Fault::full && !reserve_spent_) {
@@ -369,9 +370,20 @@ bool Queue::insert_chunk(Priority priority, std::string_view text, std::size_t l
   return database_.fault() == Fault::none;
 }
 
+// What was committed counts, also when there is no memory to note it: then it is read again.
+template <typename Change>
+void Queue::follow(const Change& change) noexcept {
+  try {
+    change();
+  } catch (...) {
+    stale_ = true;
+  }
+}
+
 // Lines that go into the database together: a chunk, or with the chunks they complete a batch.
 struct Queue::Piece {
   Unsealed lines;
+  bool goes_on = false;  // with the newest open batch
   bool full = false;
   NewBatch batch;  // with a body once it is sealed
 };
@@ -380,6 +392,7 @@ struct Queue::Piece {
 // the last piece.
 std::vector<Queue::Piece> Queue::cut(const Drained& drained, Priority priority, Fill& fill) const {
   std::vector<Piece> pieces(1);
+  pieces.back().goes_on = fill.lines > 0;
   const auto add = [&](std::string_view line, bool own) {
     if (!fits(fill, line.size() + 1)) {
       pieces.back().full = true;
@@ -410,14 +423,14 @@ std::vector<Queue::Piece> Queue::cut(const Drained& drained, Priority priority, 
   return pieces;
 }
 
-// Puts what waits for this piece before it. False when more waits than that, or it cannot be read.
+// Puts what waits for this piece before it. False when something else waits, too, or it cannot be read.
 bool Queue::complete(Piece& piece) {
+  if (!piece.goes_on) return true;
   const auto& open = open_[index_of(piece.lines.priority)];
-  if (open.empty()) return true;
   std::size_t lines = 0;
   for (const Chunk& chunk : open) lines += chunk.lines;
   Unsealed before;
-  if (open.front().copied || lines != fill_[index_of(piece.lines.priority)].lines ||
+  if (open.empty() || open.front().copied || lines != fill_[index_of(piece.lines.priority)].lines ||
       !next_unsealed(piece.lines.priority, true, before)) {
     return false;
   }
@@ -439,8 +452,7 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
   for (const Priority priority : {Priority::normal, Priority::critical}) {
     auto& some = pieces[index_of(priority)] = cut(drained, priority, fills[index_of(priority)]);
     for (Piece& piece : some) {
-      const bool first = &piece == &some.front();
-      if (!seal || !piece.full || (first && !complete(piece))) continue;
+      if (!seal || !piece.full || !complete(piece)) continue;
       std::string key;
       std::string body;
       if (!seal(piece.lines.lines_text, key, body)) continue;
@@ -473,14 +485,16 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
   ledger_ = ledger;
   mark_ = drained.mark;
   if (!drained.own_line.empty()) ledger_sent_unix_ms_ = now_unix_ms;
-  for (int i = 0; i < priority_count; ++i) {
-    fill_[i] = fills[i];
-    for (const Piece& piece : pieces[i]) {
-      if (!piece.lines.chunks.empty()) open_[i].clear();
-      if (!piece.batch.body.empty()) remember_batch(piece.batch.facts);
+  follow([&] {
+    for (int i = 0; i < priority_count; ++i) {
+      fill_[i] = fills[i];
+      for (const Piece& piece : pieces[i]) {
+        if (!piece.lines.chunks.empty()) open_[i].clear();
+        if (!piece.batch.body.empty()) remember_batch(piece.batch.facts);
+      }
+      open_[i].insert(open_[i].end(), made[i].begin(), made[i].end());
     }
-    open_[i].insert(open_[i].end(), made[i].begin(), made[i].end());
-  }
+  });
   return true;
 }
 
@@ -609,10 +623,12 @@ bool Queue::seal(const Unsealed& unsealed, const std::string& key, const std::st
   insert_batch(batch);
   if (!transaction.commit()) return false;
   sealed_at_sync_ = database_.syncs();
-  auto& open = open_[index_of(unsealed.priority)];
-  open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(unsealed.chunks.size()));
-  recount_fill(unsealed.priority);
-  remember_batch(batch.facts);
+  follow([&] {
+    auto& open = open_[index_of(unsealed.priority)];
+    open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(unsealed.chunks.size()));
+    recount_fill(unsealed.priority);
+    remember_batch(batch.facts);
+  });
   return true;
 }
 
@@ -650,8 +666,10 @@ void Queue::to_the_back(std::int64_t id) {
   const Batch* found = find(id);
   if (found == nullptr) return;
   const Batch batch = *found;
-  forget_batch(id);
-  remember_batch(batch);
+  follow([&] {
+    forget_batch(id);
+    remember_batch(batch);
+  });
 }
 
 bool Queue::body(std::int64_t id, std::string& body) {
@@ -693,16 +711,18 @@ bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>&
   if (!transaction.commit()) return false;
   ledger_ = ledger;
   sealed_at_sync_ = database_.syncs();
-  for (const std::int64_t id : ids) forget_batch(id);
-  // Parts are tried before other batches of their kind: what is left of a split should not outlive it long.
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    auto place = batches_.begin();
-    if (part->facts.priority == Priority::normal) {
-      place = std::find_if(batches_.begin(), batches_.end(),
-                           [](const Batch& other) { return other.priority == Priority::normal; });
+  follow([&] {
+    for (const std::int64_t id : ids) forget_batch(id);
+    // Parts are tried before other batches of their kind: what is left of a split should not outlive it long.
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+      auto place = batches_.begin();
+      if (part->facts.priority == Priority::normal) {
+        place = std::find_if(batches_.begin(), batches_.end(),
+                             [](const Batch& other) { return other.priority == Priority::normal; });
+      }
+      batches_.insert(place, part->facts);
     }
-    batches_.insert(place, part->facts);
-  }
+  });
   return true;
 }
 
@@ -725,7 +745,7 @@ bool Queue::unquarantine(const std::vector<std::int64_t>& numbers, NewBatch& bat
   if (!transaction.commit()) return false;
   ledger_ = ledger;
   sealed_at_sync_ = database_.syncs();
-  remember_batch(batch.facts);
+  follow([&] { remember_batch(batch.facts); });
   return true;
 }
 

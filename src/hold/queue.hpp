@@ -196,6 +196,8 @@ class Queue {
   bool create(std::uint64_t epoch);
   std::vector<Piece> cut(const Drained& drained, Priority priority, Fill& fill) const;
   bool complete(Piece& piece);
+  template <typename Change>
+  void follow(const Change& change) noexcept;
   static NewBatch batch_of(const Unsealed& unsealed, const std::string& key, const std::string& body);
   bool load(RunMark* previous_run);
   bool save_ledger(const Ledger& ledger);
@@ -226,6 +228,7 @@ class Queue {
   bool reserve_spent_ = false;
   std::uint64_t sealed_at_sync_ = UINT64_MAX;  // how many syncs there were at the last seal or split; none yet
   bool damaged_ = false;
+  bool stale_ = false;  // chunks and batches here are not those of the database
   std::deque<Chunk> open_[priority_count];
   Fill fill_[priority_count];
   std::deque<Batch> batches_;

@@ -54,7 +54,9 @@ constexpr std::uint32_t power_of_x(int exponent) {
 __attribute__((target("sse4.2,pclmul"))) std::uint32_t by_three(std::uint32_t crc, const unsigned char*& bytes,
                                                                 std::size_t& size) noexcept {
   constexpr std::size_t stretch = 64;
-  const __m128i over = _mm_set_epi64x(power_of_x(8 * stretch - 33), power_of_x(8 * 2 * stretch - 33));
+  constexpr std::uint32_t over_one = power_of_x(8 * stretch - 33);
+  constexpr std::uint32_t over_two = power_of_x(8 * 2 * stretch - 33);
+  const __m128i over = _mm_set_epi64x(over_one, over_two);
   std::uint64_t a = crc;
   for (; size >= 3 * stretch; size -= 3 * stretch, bytes += 3 * stretch) {
     std::uint64_t b = 0;

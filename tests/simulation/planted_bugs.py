@@ -28,8 +28,8 @@ BUGS = [
     ("a batch leaves without a sync", "send/worker.cpp",
      ("if (!from->queue().make_durable()) {", "if (false) {")),
     ("a split leaves without a sync", "hold/queue.cpp",
-     ("  sealed_at_sync_ = database_.syncs();\n  for (const std::int64_t id : ids) forget_batch(id);",
-      "  for (const std::int64_t id : ids) forget_batch(id);")),
+     ("  sealed_at_sync_ = database_.syncs();\n  follow([&] {\n    for (const std::int64_t id : ids) forget_batch(id);",
+      "  follow([&] {\n    for (const std::int64_t id : ids) forget_batch(id);")),
     ("a batch is deleted before the answer", "send/worker.cpp",
      ("    flight_ = std::move(flight);\n    fly();\n",
       "    flight_ = std::move(flight);\n    static_cast<void>(flight_->lane->queue().settle(flight_->batch.id, {}));\n"

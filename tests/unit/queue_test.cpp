@@ -197,6 +197,45 @@ TEST_CASE("what fills a batch is sealed by the commit that takes it over, or lie
   }
 }
 
+TEST_CASE("no batch is sealed over its limits, wherever the drains end") {
+  const BatchLimits limits{500, 128 * 1024};
+  for (const std::size_t line_bytes : std::initializer_list<std::size_t>{30, 299, 300, 5'000, 32'768}) {
+    const std::size_t fit = std::min<std::size_t>(limits.lines_max, limits.bytes_max / (line_bytes + 1));
+    for (const std::size_t first : {std::size_t{1}, fit - 1, fit, fit + 1}) {
+      CAPTURE(line_bytes);
+      CAPTURE(first);
+      const TempDirectory directory;
+      const std::string path = directory / "lane.queue";
+      Queue queue;
+      REQUIRE(open(queue, path, limits));
+      REQUIRE(queue.begin_opening("run"));
+      Intake intake(line_bytes);
+      REQUIRE(intake.drain(queue, first));  // as close() and open() drain: nothing is sealed
+      intake.seal = [](std::string_view lines, std::string& key, std::string& body) {
+        key = key_of(std::string(lines.substr(0, 40)));
+        body = "body";
+        return true;
+      };
+      for (const std::size_t count : {fit, std::size_t{1}, fit, 2 * fit + 1}) REQUIRE(intake.drain(queue, count));
+      std::size_t lines = 0;
+      for (const Batch& batch : queue.batches()) {
+        CHECK(batch.lines <= limits.lines_max);
+        CHECK(batch.bytes <= limits.bytes_max);
+        lines += batch.lines;
+      }
+      for (Unsealed unsealed; queue.next_unsealed(Priority::normal, true, unsealed); lines += unsealed.lines) {
+        CHECK(unsealed.lines <= limits.lines_max);
+        CHECK(unsealed.lines_text.size() <= limits.bytes_max);
+        REQUIRE(queue.seal(unsealed, key_of("rest " + std::to_string(lines)), "body"));
+      }
+      CHECK(lines == intake.texts().size());
+      queue.close();
+      CHECK(open(queue, path, limits).good());
+      CHECK(queue.ledger().waiting() == intake.texts().size());
+    }
+  }
+}
+
 TEST_CASE("batches are filled to the limit of bytes as far as whole lines allow") {
   for (const std::size_t line_bytes : std::initializer_list<std::size_t>{999, 1000, 1001, 32'768}) {
     const TempDirectory directory;
