@@ -81,6 +81,11 @@ Status Directory::open_once(const std::string& platform_id) {
     database_.distrust("there is no install id or no epoch");
   }
   {
+    // It has three pages: looking at all of them is cheap, and a row that is written into a broken one is not found.
+    Statement check(database_, "PRAGMA quick_check(1)");
+    if (check.row() && check.text(0) != "ok") database_.distrust("it is damaged inside");
+  }
+  {
     Transaction transaction(database_, Durable::yes);
     if (database_.number("PRAGMA user_version") == 0) {
       database_.run(
