@@ -9,6 +9,7 @@
 #include "send/base64.hpp"
 #include "send/curl_transport.hpp"
 #include "system/device.hpp"
+#include "system/thread.hpp"
 
 namespace yukha::detail {
 namespace {
@@ -626,6 +627,7 @@ bool Core::finished_closing() {
 }
 
 void Core::thread_main() noexcept {
+  system::yield_to_others();
   bool goes_on = true;
   while (goes_on) {
     try {

@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -19,6 +21,7 @@
 #include "system/dice.hpp"
 #include "system/files.hpp"
 #include "system/fork_guard.hpp"
+#include "system/thread.hpp"
 
 #if defined(__linux__)
 #include <linux/magic.h>
@@ -32,6 +35,7 @@
 #endif
 #endif
 #if defined(__APPLE__)
+#include <pthread/qos.h>
 #include <sys/sysctl.h>
 #endif
 
@@ -352,6 +356,16 @@ DeviceFacts device_facts() {
     break;
   }
   return facts;
+}
+
+void yield_to_others() noexcept {
+#if defined(__linux__)
+  // Batch threads get their share of time, but are not put in place of a running one when they wake (sched(7)).
+  sched_param none{};
+  static_cast<void>(pthread_setschedparam(pthread_self(), SCHED_BATCH, &none));
+#elif defined(__APPLE__)
+  static_cast<void>(pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0));
+#endif
 }
 
 std::string platform_id() {
