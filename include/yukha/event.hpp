@@ -15,7 +15,7 @@ struct yukha_sentence;
 namespace yukha::detail {
 class Core;
 struct Builder;
-}
+}  // namespace yukha::detail
 
 #if defined(__GNUC__)
 #pragma GCC visibility push(default)
