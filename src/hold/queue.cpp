@@ -59,7 +59,7 @@ Priority priority_of(std::int64_t value) noexcept {
 }  // namespace
 
 Status Queue::status() {
-  if (stale_ && database_.fault() == Fault::none) stale_ = !load(nullptr);
+  if (stale_ && database_.is_open() && database_.fault() == Fault::none) stale_ = !load(nullptr);
   Status status = status_of(database_, path_);
   if (database_.fault() == Fault::corrupt) damaged_ = true;
   if (database_.fault() == Fault::full && !reserve_spent_) {
@@ -113,7 +113,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   path_ = path;
   limits_ = limits;
   const bool in_memory = path == ":memory:";
-  damaged_ = false;
+  damaged_ = stale_ = false;
   std::uint64_t there = 0;
   if (!in_memory && files.size(path, there) != 0) {
     // Made here, because SQLite would let everybody read it; its log gets the same rights.

@@ -14,12 +14,12 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 DATA = pathlib.Path(os.environ.get("YUKHA_DATA", CHECKOUT.parent / "shared/data"))
 # Times are the benchmark's business; these hold on any machine.
 FIRM = {"idle_wake_ups", "idle_bytes_written", "trickle_fsyncs_to_sqlite", "trickle_bytes_to_sqlite",
-        "trickle_wake_ups_to_sqlite", "trickle_requests_to_sqlite", "own_memory_mib", "library_kib"}
+        "trickle_wake_ups_to_sqlite", "trickle_requests_to_sqlite", "own_memory_mib"}
 WITH_DATA = {"wire_percent_of_json", "disk_percent_of_json"}
 
 
 def main(bench):
-    parts = ["idle", "trickle", "memory", "size"]
+    parts = ["idle", "trickle", "memory"]
     command = [bench, "--json", "--idle-seconds", "10", "--trickle-seconds", "20"]
     wanted = set(FIRM)
     if DATA.is_dir():
