@@ -39,7 +39,10 @@ Status Lane::open(const std::string& name, const std::string& run) {
     // An erase happened that this lane did not see, or one was killed midway.
     Ledger carried;
     std::uint64_t carried_for = 0;
-    if (!directory_.carried(name_, carried, carried_for) || carried_for != epoch) {
+    const bool found_carried = directory_.carried(name_, carried, carried_for);
+    if (Status status = directory_.status_of_fault("reading"); !status) return status;
+    // A new queue has not got the counters of an earlier erase yet: they are carried on as they are.
+    if (!found_carried || (carried_for != epoch && !queue_.is_new())) {
       Ledger ledger = queue_.ledger();
       RingFound found;
       Ring old;
@@ -79,8 +82,7 @@ Status Lane::open_queue() {
     status = queue_.open(files_, path(".queue"), directory_.state().epoch, settings_.batches);
   }
   // Whatever erase left them behind: a database that has counters keeps its own.
-  const bool begins = queue_.ledger().accepted == 0 && queue_.ring_mark().ring_id == 0;
-  if (!status || !begins || queue_.epoch() != directory_.state().epoch) return status;
+  if (!status || !queue_.is_new() || queue_.epoch() != directory_.state().epoch) return status;
   Ledger carried;
   std::uint64_t carried_for = 0;
   if (directory_.carried(name_, carried, carried_for)) {

@@ -288,7 +288,7 @@ bool Queue::save_ledger(const Ledger& ledger) {
 }
 
 bool Queue::restore(const Ledger& ledger) {
-  if (ledger_.accepted != 0 || mark_.ring_id != 0) return true;
+  if (!is_new()) return true;
   Transaction transaction(database_, Durable::yes);
   save_ledger(ledger);
   if (!transaction.commit()) return false;

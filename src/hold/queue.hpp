@@ -106,7 +106,9 @@ class Queue {
   const RunMark& previous_run() const noexcept { return previous_run_; }
   std::int64_t ledger_sent_unix_ms() const noexcept { return ledger_sent_unix_ms_; }
 
-  // Gives a new queue the counters of the one that was erased; one that has counters of its own keeps them.
+  // It has no counters yet, nor a ring that could know more.
+  bool is_new() const noexcept { return ledger_.accepted == 0 && mark_.ring_id == 0; }
+  // Gives a new queue the counters of the one that was erased; any other keeps its own.
   bool restore(const Ledger& ledger);
   // Begins a life of the lane; an empty `run` leaves the name of the last one.
   bool begin_opening(const std::string& run);

@@ -577,17 +577,24 @@ TEST_CASE("counters that an erase carried are found, whatever other erases came 
   hold::LaneSettings settings;
   settings.directory = place.path();
   settings.ring_bytes = 64 << 10;
-  for (int erases : {1, 2}) {
+  for (int i = 0; i < 4; ++i) {
+    const int erases = 1 + i % 2;
+    const bool begun = i >= 2;
     CAPTURE(erases);
-    const std::string name = "lane-0" + std::to_string(erases);
+    CAPTURE(begun);
+    const std::string name = "lane-0" + std::to_string(i);
     hold::Directory directory;
     REQUIRE(directory.open(system::system_files(), place.path(), system::system_dice(), "phone"));
-    // Killed after the old files were unlinked, before there were new ones.
+    // Killed after the old files were unlinked, before there were new ones or before they had the counters.
     hold::Ledger ledger;
     ledger.accepted = ledger.erased = 7;
     REQUIRE(directory.begin_new_epoch());
     REQUIRE(directory.carry(name, ledger));
-    for (int i = 1; i < erases; ++i) REQUIRE(directory.begin_new_epoch());
+    if (begun) {
+      hold::Queue queue;
+      REQUIRE(queue.open(system::system_files(), place / (name + ".queue"), directory.state().epoch, {}));
+    }
+    for (int n = 1; n < erases; ++n) REQUIRE(directory.begin_new_epoch());
 
     hold::Lane lane(system::system_files(), system::system_dice(), directory, settings);
     REQUIRE(lane.open(name, "run"));
