@@ -233,7 +233,11 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
       if (!kept) {
         judgement.verdict = Verdict::outage;
         judgement.rejected.clear();
-        judgement.words = "HTTP 200 without the endpoint's answer in it: a portal or a proxy speaks";
+        judgement.for_other_lines = json.is_object() && accepted != json.end() && accepted->is_number_unsigned() &&
+                                    rejected != json.end() && rejected->is_array();
+        judgement.words = judgement.for_other_lines
+                              ? "HTTP 200 for another number of sentences than was sent"
+                              : "HTTP 200 without the endpoint's answer in it: a portal or a proxy speaks";
       }
       break;
     }

@@ -12,12 +12,14 @@ namespace yukha::send {
 namespace {
 
 constexpr std::size_t take_over_bytes_max = 512 * 1024;  // of lines in memory at a time
-constexpr int seals_a_step = 8;                          // so that an answer never waits long for its settling
-constexpr std::size_t path_letters_max = 16;             // wire contract: levels of a split
-constexpr int refusals_are_outage = 12;                  // wire contract: 400 and 413 in a row
-constexpr int acceptances_raise_cap = 20;                // wire contract
-constexpr std::int64_t stored_rest_ms_max = 3'600'000;   // a deadline further off than this means "now"
-constexpr std::int64_t hurry_every_ms = 10'000;          // design: a flush ends a back-off at most this often
+// Twice the limit: a queue that an earlier configuration filled may hold larger ones, not without end.
+constexpr std::size_t body_bytes_max = 2'000'000;
+constexpr int seals_a_step = 8;                         // so that an answer never waits long for its settling
+constexpr std::size_t path_letters_max = 16;            // wire contract: levels of a split
+constexpr int refusals_are_outage = 12;                 // wire contract: 400 and 413 in a row
+constexpr int acceptances_raise_cap = 20;               // wire contract
+constexpr std::int64_t stored_rest_ms_max = 3'600'000;  // a deadline further off than this means "now"
+constexpr std::int64_t hurry_every_ms = 10'000;         // design: a flush ends a back-off at most this often
 constexpr std::int64_t disk_retry_after_ms = 1'000;
 constexpr std::int64_t adopt_look_every_ms = 60'000;
 constexpr std::int64_t room_look_every_ms = 60'000;  // for ages and other lanes' sizes
@@ -702,6 +704,7 @@ void Worker::obey(const Judgement& judgement) {
       break;
     }
     case Verdict::outage:
+      if (judgement.for_other_lines) seal_remainder_anew();
       queue.to_the_back(flight.batch.id);
       rest(usual_backoff, judgement.retry_after_ms);
       break;
@@ -735,6 +738,7 @@ bool Worker::deliver(const Judgement& judgement) {
     if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone)) {
       // It names lines that are not in the batch: not the contract's answer, so not this endpoint's.
       progress_.trouble = "HTTP 200 that rejects lines which were not sent";
+      seal_remainder_anew();
       lane.queue().to_the_back(batch.id);
       rest(usual_backoff, {});
       return false;
@@ -782,6 +786,26 @@ void Worker::quarantine_named(const Judgement& judgement) {
     parts.back().facts.root_size = batch.root_size;
   }
   if (!lane.queue().replace({batch.id}, parts, rejected)) send_trouble(lane, "setting sentences aside");
+}
+
+// Which lines a remainder has depends on what was answered before. In a queue that came back from a backup it may be
+// another remainder than the one this key already brought, and would never be taken. Under a key of its own it is: at
+// worst the endpoint gets some sentences twice, which the lake's view shows once.
+void Worker::seal_remainder_anew() {
+  const hold::Batch& batch = flight_->batch;
+  std::string text;
+  if (batch.path.find('r') == std::string::npos || !gunzip(flight_->body, body_bytes_max, text)) return;
+  std::vector<hold::NewBatch> anew(1);
+  anew[0].facts = batch;
+  anew[0].facts.path.clear();
+  anew[0].facts.bisect = hold::Bisect::none;
+  anew[0].facts.root_size = 0;
+  if (!seal_lines(text, anew[0].facts.key, anew[0].body)) return;
+  if (!flight_->lane->queue().replace({batch.id}, anew, {})) {
+    send_trouble(*flight_->lane, "sealing a remainder anew");
+  } else if (batch.bisect == hold::Bisect::suspect) {
+    join_rest(*flight_->lane, batch);
+  }
 }
 
 void Worker::refused(const Judgement& judgement) {
@@ -934,8 +958,7 @@ bool Worker::split(hold::Lane& lane, const hold::Batch& batch, const std::string
 
 bool Worker::read_lines(const std::string& body, std::vector<std::string>& lines) const {
   std::string text;
-  // Twice the limit: a queue that an earlier configuration filled may hold larger ones, not without end.
-  if (!gunzip(body, 2'000'000, text) || text.empty() || text.back() != '\n') return false;
+  if (!gunzip(body, body_bytes_max, text) || text.empty() || text.back() != '\n') return false;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);
     lines.push_back(text.substr(at, end - at));

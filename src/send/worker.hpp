@@ -146,6 +146,7 @@ class Worker {
   // The deeds.
   bool deliver(const Judgement& judgement);
   void quarantine_named(const Judgement& judgement);
+  void seal_remainder_anew();
   void refused(const Judgement& judgement);
   void refused_alone(const Judgement& judgement);
   void join_rest(hold::Lane& lane, const hold::Batch& member);

@@ -543,6 +543,7 @@ void Life::back_up_or_restore() {
     for (auto& [name, inode] : disk_.names) inode->number = disk_.next_number++;
     disk_.durable_names = disk_.names;
     restored_ = true;
+    server_.backup_is_back = true;
     consent_known_ = false;
     server_.left_in_peace_until_ms = 0;
     for (auto& [name, tracked] : tracked_) {
@@ -677,6 +678,7 @@ void Life::finish() {
     disk_.next_number = 1'000'000 + static_cast<std::uint64_t>(i) * 1'000;
     for (auto& [name, inode] : disk_.names) inode->number = disk_.next_number++;
     server_.clones = true;
+    server_.backup_is_back = true;
     drain(true);
     count("clones");
   }

@@ -57,6 +57,7 @@ class Server {
   std::size_t body_bytes_max = 0;         // for `small`: of the lines
   std::set<std::string> keyids = {"k1"};  // the others are unknown
   bool clones = false;                    // copies of one backup speak now, one after the other
+  bool backup_is_back = false;            // a remainder's lines depend on answers, which may be others this time
   bool expects_peace = true;
   std::int64_t peace_asked_ms = 0;
   std::int64_t left_in_peace_until_ms = 0;  // what Retry-After asked for
