@@ -7,6 +7,7 @@ namespace yukha::hold {
 namespace {
 
 constexpr std::string_view database_ending = ".queue";
+constexpr std::size_t first_second_bytes = 32 * 1024;  // what a game may track before the first drain
 
 std::uint64_t random_id(system::Dice& dice) {
   std::uint64_t id = 0;
@@ -166,7 +167,10 @@ Status Lane::open_ring(const std::string& run) {
     if (found.damaged)
       notice_ =
           "the ring " + path(".ring") + " was damaged; sentences found in it: " + std::to_string(found.lines.size());
-    if (!found.begin_anew) return settle_in();
+    if (!found.begin_anew) {
+      if (!run.empty()) ring_.warm(first_second_bytes);
+      return settle_in();
+    }
     static_cast<void>(files_.remove(path(".ring")));
   }
   return {};

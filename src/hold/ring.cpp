@@ -146,6 +146,16 @@ Ring::Append Ring::append(std::string_view text, Priority priority) noexcept {
   return publish(slot) == 0 ? Append::done : Append::disk_error;
 }
 
+void Ring::warm(std::size_t bytes) noexcept {
+  if (mode_ != Mode::mapped) return;
+  bytes = std::min(bytes, capacity_);
+  const std::size_t offset = head() % capacity_;
+  const std::size_t first = std::min(bytes, capacity_ - offset);
+  file_->warm(0, header_bytes);
+  file_->warm(header_bytes + offset, first);
+  if (bytes > first) file_->warm(header_bytes, bytes - first);
+}
+
 void Ring::refuse(Refusal why) noexcept {
   const int which = static_cast<int>(why);
   const std::uint64_t count = refused_[which].load(std::memory_order_relaxed) + 1;

@@ -77,6 +77,9 @@ class Ring {
   void read(std::uint64_t position, std::size_t bytes_max, std::string& scratch, std::vector<RingLine>& lines);
   // Everything before `position` is safe elsewhere, its room may be used again.
   void release(std::uint64_t position) noexcept;
+  // Readies the pages that the next `bytes` go to: the first store into a page that is new, or was written to the disk
+  // since, otherwise waits for the file system. Blocks: as such a store does.
+  void warm(std::size_t bytes) noexcept;
 
   std::uint64_t head() const noexcept { return head_.load(std::memory_order_acquire); }
   std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }

@@ -14,10 +14,11 @@ namespace {
 constexpr std::size_t take_over_bytes_max = 512 * 1024;  // of lines in memory at a time
 // Twice the limit: a queue that an earlier configuration filled may hold larger ones, not without end.
 constexpr std::size_t body_bytes_max = 2'000'000;
-constexpr int seals_a_step = 8;                         // so that an answer never waits long for its settling
-constexpr std::size_t path_letters_max = 16;            // wire contract: levels of a split
-constexpr int refusals_are_outage = 12;                 // wire contract: 400 and 413 in a row
-constexpr int acceptances_raise_cap = 20;               // wire contract
+constexpr int seals_a_step = 8;               // so that an answer never waits long for its settling
+constexpr std::size_t path_letters_max = 16;  // wire contract: levels of a split
+constexpr int refusals_are_outage = 12;       // wire contract: 400 and 413 in a row
+constexpr int acceptances_raise_cap = 20;     // wire contract
+constexpr std::size_t ring_page_bytes = 4096;
 constexpr std::int64_t stored_rest_ms_max = 3'600'000;  // a deadline further off than this means "now"
 constexpr std::int64_t hurry_every_ms = 10'000;         // design: a flush ends a back-off at most this often
 constexpr std::int64_t disk_retry_after_ms = 1'000;
@@ -188,6 +189,8 @@ void Worker::take_over_if_due(const Orders& orders) {
   const std::uint64_t head = ring.head();
   // close() has no time to compress.
   const hold::Queue::Sealer seal = orders.close ? hold::Queue::Sealer() : seal_lines;
+  // As much again is likely to come before the next drain; its pages are made ready here, not in the app's thread.
+  ring.warm(2 * static_cast<std::size_t>(head - ring.tail()) + ring_page_bytes);
   std::string text;
   while (ring.tail() < head) {
     hold::Drained drained;

@@ -34,6 +34,12 @@ class File {
   // The first `size` bytes as shared memory that outlives the process in the page cache; nullptr when that cannot be
   // had. Unmapped with the file.
   virtual char* map(std::size_t size) noexcept = 0;
+  // Lets the system do now what the next stores into these bytes of the mapping would wait for. A hint, without effect
+  // where the system has no such thing.
+  virtual void warm(std::size_t offset, std::size_t size) noexcept {
+    static_cast<void>(offset);
+    static_cast<void>(size);
+  }
 };
 
 enum class OpenMode { existing, create_if_missing, replace };

@@ -185,6 +185,19 @@ class PosixFile final : public File {
     return static_cast<char*>(memory);
   }
 
+  void warm(std::size_t offset, std::size_t size) noexcept override {
+#if defined(MADV_POPULATE_WRITE)
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t first = offset / page * page;
+    const std::size_t end = std::min(offset + size, mapped_);
+    if (mapping_ == nullptr || first >= end) return;
+    static_cast<void>(madvise(static_cast<char*>(mapping_) + first, end - first, MADV_POPULATE_WRITE));
+#else
+    static_cast<void>(offset);
+    static_cast<void>(size);
+#endif
+  }
+
  private:
   int descriptor_;
   void* mapping_ = nullptr;
