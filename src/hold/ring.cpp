@@ -98,6 +98,7 @@ system::Error Ring::write_back(std::uint64_t from, std::uint64_t to) noexcept {
 
 bool Ring::reserve(std::size_t size, Slot& slot) const noexcept {
   slot.position = head_.load(std::memory_order_relaxed);
+  slot.text_end = slot.position + record_head + size;
   slot.end = end_of(slot.position, size);
   return slot.end - tail_.load(std::memory_order_acquire) <= capacity_;
 }
@@ -118,8 +119,10 @@ system::Error Ring::publish(const Slot& slot) noexcept {
   std::atomic_signal_fence(std::memory_order_release);
   store_word(slot.position, slot.position);
   if (mode_ == Mode::written) {
-    if (const system::Error error = write_back(slot.position, slot.end)) {
+    if (const system::Error error = write_back(slot.position, slot.text_end)) {
+      // Perhaps all of it is in the file all the same. It was refused, so no later open() may find it.
       store_word(slot.position, 0);
+      static_cast<void>(write_back(slot.position, slot.position + 8));
       return error;
     }
   }

@@ -98,7 +98,8 @@ class Ring {
  private:
   struct Slot {
     std::uint64_t position;
-    std::uint64_t end;
+    std::uint64_t text_end;
+    std::uint64_t end;  // with what rounds it up
   };
   bool reserve(std::size_t size, Slot& slot) const noexcept;
   void fill(const Slot& slot, std::string_view text, Priority priority) noexcept;

@@ -504,6 +504,24 @@ TEST_CASE("a ring whose file cannot be had works in memory and says why") {
   CHECK(read_all(*opened.ring, scratch).size() == 1);
 }
 
+TEST_CASE("a line whose write failed is not found again, however much of it was written") {
+  test::UnreservedFiles files;
+  const TempDirectory directory;
+  const std::string path = directory / "a.ring";
+  RingMark mark;
+  {
+    const Opened opened = open(files, path, small, {});
+    mark = mark_of(*opened.ring);
+    REQUIRE(opened.ring->append(line_of(1, 100), Priority::normal) == Ring::Append::done);
+    files.next_write_fails_late = true;
+    REQUIRE(opened.ring->append(line_of(2, 100), Priority::normal) == Ring::Append::disk_error);
+  }
+  const Opened again = open(files, path, small, mark);
+  REQUIRE(again.found.lines.size() == 1);
+  CHECK(again.found.lines[0].text == line_of(1, 100));
+  CHECK(again.found.accepted == 1);
+}
+
 #if defined(RUSAGE_THREAD) && defined(MADV_POPULATE_WRITE)
 TEST_CASE("pages made ready beforehand cost the thread that appends no fault") {
   void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -83,15 +83,17 @@ class StillClock final : public system::Clock {
   std::int64_t unix_at_zero = 1'779'421'925'301 - 1'000'000;
 };
 
-// The system's files without reserved blocks, so that a ring is written and not mapped; reading may be made to fail.
+// The system's files without reserved blocks, so that a ring is written and not mapped; reading may be made to fail,
+// and the next write to be answered with an error once it is done.
 class UnreservedFiles final : public system::Files {
  public:
   bool reading_fails = false;
+  bool next_write_fails_late = false;
   system::Error open(const std::string& path, system::OpenMode mode,
                      std::unique_ptr<system::File>& file) noexcept override {
     std::unique_ptr<system::File> inner;
     if (const system::Error error = under_.open(path, mode, inner)) return error;
-    file = std::make_unique<Unreserved>(std::move(inner), reading_fails);
+    file = std::make_unique<Unreserved>(std::move(inner), *this);
     return 0;
   }
   system::Error make_directory(const std::string& path) noexcept override { return under_.make_directory(path); }
@@ -113,14 +115,14 @@ class UnreservedFiles final : public system::Files {
  private:
   class Unreserved final : public system::File {
    public:
-    Unreserved(std::unique_ptr<system::File> under, const bool& reading_fails)
-        : under_(std::move(under)), reading_fails_(reading_fails) {}
+    Unreserved(std::unique_ptr<system::File> under, UnreservedFiles& files) : under_(std::move(under)), files_(files) {}
     system::Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {
       got = 0;
-      return reading_fails_ ? EIO : under_->read(offset, into, size, got);
+      return files_.reading_fails ? EIO : under_->read(offset, into, size, got);
     }
     system::Error write(std::uint64_t offset, const void* from, std::size_t size) noexcept override {
-      return under_->write(offset, from, size);
+      const system::Error error = under_->write(offset, from, size);
+      return std::exchange(files_.next_write_fails_late, false) ? ENOSPC : error;
     }
     system::Error sync() noexcept override { return under_->sync(); }
     system::Error size(std::uint64_t& bytes) noexcept override { return under_->size(bytes); }
@@ -130,7 +132,7 @@ class UnreservedFiles final : public system::Files {
 
    private:
     std::unique_ptr<system::File> under_;
-    const bool& reading_fails_;
+    UnreservedFiles& files_;
   };
   system::Files& under_ = system::system_files();
 };
