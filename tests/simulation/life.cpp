@@ -220,13 +220,18 @@ void Life::reach(std::int64_t now_ms) {
 }
 
 // Another process goes on in the middle of this one's operation.
-void Life::meanwhile(const App& inside) {
+void Life::meanwhile(App& inside) {
   // At the end each lane must get an owner before anybody adopts it.
   if (finishing_ || !chance(2'000)) return;
   for (const auto& app : apps_) {
     if (app.get() == &inside || app->busy || !app->process->alive()) continue;
     count("steps inside of another process's operation");
+    const std::int64_t since_ms = time_.now_ms;
     work(*app);
+    if (time_.now_ms == since_ms) return;
+    // What the one was asked for meanwhile it could not write down, and the other does not know.
+    server_.left_in_peace_until_ms = 0;
+    for (App* one : {&inside, app.get()}) one->stood_still_ms.push_back({since_ms, time_.now_ms});
     return;
   }
 }
@@ -355,12 +360,15 @@ void Life::bury_the_dead() {
       if (tracked.run != app.run || tracked.at_risk_until_ms != 0) continue;
       // The window: until the worker first saw the line, a sync interval, and the look that follows it. A disk that
       // fails keeps it open.
-      const bool in_window = died_ms - tracked.at_ms <= sync_ms + 50;
+      std::int64_t age_ms = died_ms - tracked.at_ms;
+      for (const auto& [from_ms, to_ms] : app.stood_still_ms)
+        age_ms -= std::max<std::int64_t>(std::min(to_ms, died_ms) - std::max(from_ms, tracked.at_ms), 0);
+      const bool in_window = age_ms <= sync_ms + 50;
       const bool disk_failed = disk_failing_since_ms_ >= 0 && tracked.at_ms >= disk_failing_since_ms_ - sync_ms - 50 &&
                                (!disk_is_well() || died_ms - disk_well_since_ms_ <= recovery_ms);
       if (!in_window && !disk_failed) continue;
       tracked.at_risk_until_ms = time_.now_ms + write_back_ms;
-      if (in_window) tracked.unsynced_ms = died_ms - tracked.at_ms;
+      if (in_window) tracked.unsynced_ms = age_ms;
     }
     if (write_back_at_ms_ == INT64_MAX) write_back_at_ms_ = time_.now_ms + write_back_ms;
     ++outage_excuses_;

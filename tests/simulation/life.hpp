@@ -87,6 +87,8 @@ class Life {
     bool in_memory = false;
     bool closed = false;
     bool busy = false;  // inside of one of its calls
+    // From when to when it stood still: in an operation during which another went on, or waiting for the other's lock.
+    std::vector<std::pair<std::int64_t, std::int64_t>> stood_still_ms;
   };
 
   void tell(const char* form, ...) __attribute__((format(printf, 2, 3)));
@@ -101,7 +103,7 @@ class Life {
   void work(App& app);
   void pass(std::int64_t until_ms);
   void reach(std::int64_t now_ms);
-  void meanwhile(const App& inside);
+  void meanwhile(App& inside);
   void track(App& app);
   void die_in_append(App& app, const std::map<std::string, std::vector<char>>& before);
   void end(App& app, const char* how);
