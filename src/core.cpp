@@ -665,12 +665,15 @@ bool Core::turn() {
   return true;
 }
 
-Status Core::renew_lane() {
+Status Core::renew_lane(bool next_epoch) {
   Lock intake(intake_);
-  circumstances_.run = dice_.next();
-  char run[16];
-  compose::write_hex64(circumstances_.run, run);
-  Status status = lane_->erase(std::string(run, sizeof run));
+  const std::uint64_t before = lane_->queue().epoch();
+  const std::uint64_t run = dice_.next();
+  char text[16];
+  compose::write_hex64(run, text);
+  Status status = lane_->erase(std::string(text, sizeof text), next_epoch);
+  if (lane_->queue().epoch() == before) return status;
+  circumstances_.run = run;
   begin_run();
   return status;
 }

@@ -89,7 +89,7 @@ class Core final : private send::WorkerHost {
   bool drive(std::int64_t until_ms, const Done& done);
 
   // WorkerHost
-  Status renew_lane() override;
+  Status renew_lane(bool next_epoch) override;
   std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) override;
   std::uint64_t run_base() override;
   void consent_changed(Consent consent) override;

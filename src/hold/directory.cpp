@@ -212,23 +212,27 @@ bool Directory::read_copy(system::Files& files, const std::string& directory, Co
 }
 
 bool Directory::set_rest(const Rest& rest) {
+  if (database_.is_open()) {
+    Transaction transaction(database_, Durable::yes);
+    Statement(database_, "UPDATE directory SET failures = ?, rest_until = ?, rest_key = ?")
+        .bind(rest.failures)
+        .bind(rest.until_unix_ms)
+        .bind(static_cast<std::int64_t>(rest.key))
+        .run();
+    if (!transaction.commit()) return false;
+  }
   state_.rest = rest;
-  if (!database_.is_open()) return true;
-  Transaction transaction(database_, Durable::yes);
-  Statement(database_, "UPDATE directory SET failures = ?, rest_until = ?, rest_key = ?")
-      .bind(rest.failures)
-      .bind(rest.until_unix_ms)
-      .bind(static_cast<std::int64_t>(rest.key))
-      .run();
-  return transaction.commit();
+  return true;
 }
 
-bool Directory::begin_new_epoch() {
+bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
   const std::string install_id = system::random_uuid(*dice_);
   if (database_.is_open()) {
     Transaction transaction(database_, Durable::yes);
-    if (refresh().epoch >= epoch_max) database_.distrust("no epoch is left");
+    const std::uint64_t before = refresh().epoch;
+    if (before >= epoch_max) database_.distrust("no epoch is left");
     Statement(database_, "UPDATE directory SET install_id = ?, epoch = epoch + 1").bind(install_id).run();
+    if (!lane.empty()) put_carried(lane, ledger, before + 1);
     if (!transaction.commit()) return false;
     refresh();
     write_copy();
@@ -239,14 +243,22 @@ bool Directory::begin_new_epoch() {
   return true;
 }
 
+void Directory::put_carried(const std::string& lane, const Ledger& ledger, std::uint64_t epoch) {
+  const nlohmann::json text = {{"epoch", epoch},
+                               {"accepted", ledger.accepted},
+                               {"delivered", ledger.delivered},
+                               {"quarantined", ledger.quarantined},
+                               {"evicted", ledger.evicted},
+                               {"erased", ledger.erased},
+                               {"lost", ledger.lost},
+                               {"refused", ledger.refused}};
+  Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text.dump()).run();
+}
+
 bool Directory::carry(const std::string& lane, const Ledger& ledger) {
   if (!database_.is_open()) return true;
-  const nlohmann::json text = {{"epoch", state_.epoch},         {"accepted", ledger.accepted},
-                               {"delivered", ledger.delivered}, {"quarantined", ledger.quarantined},
-                               {"evicted", ledger.evicted},     {"erased", ledger.erased},
-                               {"lost", ledger.lost},           {"refused", ledger.refused}};
   Transaction transaction(database_, Durable::yes);
-  Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text.dump()).run();
+  put_carried(lane, ledger, state_.epoch);
   return transaction.commit();
 }
 

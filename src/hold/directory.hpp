@@ -50,8 +50,9 @@ class Directory {
 
   bool set_consent(Consent consent);
   bool set_rest(const Rest& rest);
-  // A new epoch and a new install id, on the disk before this returns true.
-  bool begin_new_epoch();
+  // A new epoch and a new install id, on the disk before this returns true, and in the same commit the ledger of the
+  // lane that begins it; a lane without a name has none to carry.
+  bool begin_new_epoch(const std::string& lane = {}, const Ledger& ledger = {});
 
   // The ledger of a lane whose files are about to be unlinked, for the present epoch. Kept until the lane has begun
   // anew, so that a kill in between loses no count.
@@ -64,6 +65,7 @@ class Directory {
  private:
   Status open_once(const std::string& platform_id);
   Status fault_of_opening();
+  void put_carried(const std::string& lane, const Ledger& ledger, std::uint64_t epoch);
   // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
   // send, nor bring erased sentences back.
   void write_copy();

@@ -226,13 +226,16 @@ Status Lane::unlink_files() {
   return {};
 }
 
-Status Lane::erase(const std::string& run) {
+Status Lane::erase(const std::string& run, bool next_epoch) {
   Ledger ledger = queue_.ledger();
   ledger.accepted = ring_.accepted();
   for (int i = 0; i < refusal_count; ++i) ledger.refused[i] = ring_.refused(static_cast<Refusal>(i));
   ledger.erased += ledger.waiting() + ledger.quarantined;
   ledger.quarantined = 0;
-  if (!in_memory_ && !directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
+  const bool told = next_epoch   ? directory_.begin_new_epoch(in_memory_ ? std::string() : name_, ledger)
+                    : in_memory_ ? true
+                                 : directory_.carry(name_, ledger);
+  if (!told) return directory_.status_of_fault("writing");
   ring_.close();
   queue_.close();
   Status status;

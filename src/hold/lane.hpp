@@ -44,9 +44,10 @@ class Lane {
   // Sets a database that turned out to be damaged aside and goes on with what could be read of it. The ring stays.
   Status repair();
 
-  // Unlinks the lane's files and begins anew in the directory's present epoch, in memory when the disk refuses. The
-  // counters go on.
-  Status erase(const std::string& run);
+  // Unlinks the lane's files and begins anew in the directory's present epoch, or in the next one, which then begins
+  // here; in memory when the disk refuses. The counters go on. When the directory cannot be told of it, everything
+  // stays as it was, the epoch too.
+  Status erase(const std::string& run, bool next_epoch);
 
   // Names of the directory's lanes, in order.
   static std::vector<std::string> list(system::Files& files, const std::string& directory);

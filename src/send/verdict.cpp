@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t retry_after_ms_max = 3'600'000;  // wire contract: capped at an hour
 constexpr std::int64_t clock_tolerance_s = 240;         // wire contract: further off than this, our clock is wrong
+constexpr std::uint64_t batch_lines_max = 500;          // wire contract
 constexpr std::size_t reason_bytes_max = 1024;
 constexpr std::size_t words_bytes_max = 300;
 
@@ -234,7 +235,8 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
         judgement.verdict = Verdict::outage;
         judgement.rejected.clear();
         judgement.for_other_lines = json.is_object() && accepted != json.end() && accepted->is_number_unsigned() &&
-                                    rejected != json.end() && rejected->is_array();
+                                    accepted->get<std::uint64_t>() <= batch_lines_max && rejected != json.end() &&
+                                    rejected->is_array();
         judgement.words = judgement.for_other_lines
                               ? "HTTP 200 for another number of sentences than was sent"
                               : "HTTP 200 without the endpoint's answer in it: a portal or a proxy speaks";

@@ -21,6 +21,8 @@ constexpr int acceptances_raise_cap = 20;     // wire contract
 constexpr std::size_t ring_page_bytes = 4096;
 constexpr std::int64_t stored_rest_ms_max = 3'600'000;  // a deadline further off than this means "now"
 constexpr std::int64_t hurry_every_ms = 10'000;         // design: a flush ends a back-off at most this often
+constexpr int answers_in_doubt = 3;
+constexpr std::size_t doubted_max = 100;
 constexpr std::int64_t disk_retry_after_ms = 1'000;
 constexpr std::int64_t adopt_look_every_ms = 60'000;
 constexpr std::int64_t room_look_every_ms = 60'000;  // for ages and other lanes' sizes
@@ -145,10 +147,10 @@ void Worker::look_at_directory() {
   if (state.consent != before) host_.consent_changed(state.consent);
   if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {
     cancel();
-    if (adopted_ != nullptr) static_cast<void>(adopted_->erase(""));
+    if (adopted_ != nullptr) static_cast<void>(adopted_->erase("", false));
     let_go_of_adopted();
     flush_head_ = 0;
-    if (Status status = host_.renew_lane(); !status) host_.log(LogLevel::error, status.message());
+    if (Status status = host_.renew_lane(false); !status) host_.log(LogLevel::error, status.message());
     others_swept_ = false;
   }
   if (!others_swept_) {
@@ -166,9 +168,13 @@ void Worker::look_at_directory() {
     known_rest_ = state.rest;
     if (state.rest.key == rest_key()) {
       const std::int64_t left = state.rest.until_unix_ms - clock_.unix_ms();
+      const std::int64_t until_ms = left > 0 && left <= stored_rest_ms_max ? now_ + left : now_;
+      // It may not have known of what this process was asked for; but after an acceptance nobody waits.
+      progress_.rest_until_ms = state.rest.failures == 0 ? until_ms : std::max(progress_.rest_until_ms, until_ms);
       progress_.failures = state.rest.failures;
-      progress_.rest_until_ms = left > 0 && left <= stored_rest_ms_max ? now_ + left : now_;
     }
+  } else if (!rest_is_shared_ && directory_read_) {
+    share_rest({progress_.failures, clock_.unix_ms() + progress_.rest_until_ms - now_, rest_key()});
   }
 }
 
@@ -707,7 +713,7 @@ void Worker::obey(const Judgement& judgement) {
       break;
     }
     case Verdict::outage:
-      if (judgement.for_other_lines) seal_remainder_anew();
+      if (judgement.for_other_lines) doubt_remainder();
       queue.to_the_back(flight.batch.id);
       rest(usual_backoff, judgement.retry_after_ms);
       break;
@@ -741,7 +747,7 @@ bool Worker::deliver(const Judgement& judgement) {
     if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone)) {
       // It names lines that are not in the batch: not the contract's answer, so not this endpoint's.
       progress_.trouble = "HTTP 200 that rejects lines which were not sent";
-      seal_remainder_anew();
+      doubt_remainder();
       lane.queue().to_the_back(batch.id);
       rest(usual_backoff, {});
       return false;
@@ -793,11 +799,15 @@ void Worker::quarantine_named(const Judgement& judgement) {
 
 // Which lines a remainder has depends on what was answered before. In a queue that came back from a backup it may be
 // another remainder than the one this key already brought, and would never be taken. Under a key of its own it is: at
-// worst the endpoint gets some sentences twice, which the lake's view shows once.
-void Worker::seal_remainder_anew() {
+// worst the endpoint gets some sentences twice, which the lake's view shows once; so it must have said so repeatedly.
+void Worker::doubt_remainder() {
   const hold::Batch& batch = flight_->batch;
+  if (batch.path.find('r') == std::string::npos) return;
+  if (doubted_.size() >= doubted_max) doubted_.clear();
+  const std::string key = batch.key + "." + batch.path;
   std::string text;
-  if (batch.path.find('r') == std::string::npos || !gunzip(flight_->body, body_bytes_max, text)) return;
+  if (++doubted_[key] < answers_in_doubt || !gunzip(flight_->body, body_bytes_max, text)) return;
+  doubted_.erase(key);
   std::vector<hold::NewBatch> anew(1);
   anew[0].facts = batch;
   anew[0].facts.path.clear();
@@ -1011,11 +1021,7 @@ void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> retry_afte
   const std::int64_t wait = rest_after(progress_.failures, dice_, backoff, retry_after_ms);
   // What another process was asked for meanwhile is not cut short.
   progress_.rest_until_ms = std::max(progress_.rest_until_ms, now_ + wait);
-  known_rest_ = {progress_.failures, clock_.unix_ms() + progress_.rest_until_ms - now_, rest_key()};
-  // It is a courtesy to the endpoint, not a promise to the app: a failed write is only told.
-  if (!directory_.set_rest(known_rest_)) {
-    if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());
-  }
+  share_rest({progress_.failures, clock_.unix_ms() + progress_.rest_until_ms - now_, rest_key()});
 }
 
 void Worker::forget_rest() {
@@ -1023,10 +1029,17 @@ void Worker::forget_rest() {
   progress_.rest_until_ms = now_;
   if (progress_.failures == 0) return;
   progress_.failures = 0;
-  known_rest_ = {0, 0, rest_key()};
-  if (!directory_.set_rest(known_rest_)) {
+  share_rest({0, 0, rest_key()});
+}
+
+// With the other processes, and the next ones. A courtesy to the endpoint, not a promise to the app: a failed write is
+// only told and tried again, and what stands there still is nobody's news.
+void Worker::share_rest(const hold::Rest& rest) {
+  rest_is_shared_ = directory_.set_rest(rest);
+  if (!rest_is_shared_) {
     if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());
   }
+  known_rest_ = directory_.state().rest;
 }
 
 // A rest belongs to an endpoint and the keys it was met with: another one is owed none.
@@ -1159,9 +1172,14 @@ Status Worker::erase() {
   flush_head_ = 0;
   flush_keys_.clear();
   unsealed_since_ms_ = -1;
-  if (!directory_.begin_new_epoch()) return directory_.status_of_fault("writing");
-  Status status = host_.renew_lane();
-  if (Status others = sweep_others(); !others && status) status = others;
+  const std::uint64_t before = lane_.queue().epoch();
+  Status status = host_.renew_lane(true);
+  if (lane_.queue().epoch() == before) {
+    // Nothing happened. A denial's erase is tried again by the next step.
+    others_swept_ = false;
+  } else if (Status others = sweep_others(); !others && status) {
+    status = others;
+  }
   note_progress();
   return status;
 }

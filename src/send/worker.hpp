@@ -30,8 +30,9 @@ namespace yukha::send {
 class WorkerHost {
  public:
   virtual ~WorkerHost() = default;
-  // Begins the lane anew in the directory's present epoch, with track() held off for as long as that takes.
-  virtual Status renew_lane() = 0;
+  // Begins the lane anew in the directory's present epoch or in the next one, see Lane::erase(), with track() held off
+  // for as long as that takes.
+  virtual Status renew_lane(bool next_epoch) = 0;
   // The library's own sentence about the ledger, as a line; empty when it could not be made.
   virtual std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) = 0;
   // The ordinal before the run's first sentence: what is left of an ordinal after subtracting it is its seq.
@@ -146,13 +147,14 @@ class Worker {
   // The deeds.
   bool deliver(const Judgement& judgement);
   void quarantine_named(const Judgement& judgement);
-  void seal_remainder_anew();
+  void doubt_remainder();
   void refused(const Judgement& judgement);
   void refused_alone(const Judgement& judgement);
   void join_rest(hold::Lane& lane, const hold::Batch& member);
   void go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted);
   void rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms);
   void forget_rest();
+  void share_rest(const hold::Rest& rest);
 
   bool split(hold::Lane& lane, const hold::Batch& batch, const std::string& body, bool for_bisect);
   bool split_waiting(hold::Lane& lane, const hold::Batch& batch, bool for_bisect);
@@ -181,8 +183,9 @@ class Worker {
   std::optional<Flight> flight_;
   std::optional<HttpAnswer> answer_;
   std::map<std::pair<const hold::Lane*, std::int64_t>, std::int64_t> held_back_until_;  // after 409 and 425
-  std::set<std::string> flush_keys_;  // of the batches a flush waits for
-  std::uint64_t flush_ = 0;           // the one under way
+  std::map<std::string, int> doubted_;  // remainders, by key and path: how often their answer was for other lines
+  std::set<std::string> flush_keys_;    // of the batches a flush waits for
+  std::uint64_t flush_ = 0;             // the one under way
   bool flush_sealed_ = false;
   std::uint64_t flush_head_ = 0;  // the ring's head when it was ordered
 
@@ -213,7 +216,8 @@ class Worker {
   int not_allowed_in_row_ = 0;
   std::size_t turns_in_vain_ = 0;  // since an acceptance, or since a batch that is not full was sealed
   int later_in_row_ = 0;           // 409 and 425, since an acceptance
-  hold::Rest known_rest_;          // as this process last read or wrote it
+  hold::Rest known_rest_;          // as it stands in the directory, as far as this process knows
+  bool rest_is_shared_ = true;
 };
 
 }  // namespace yukha::send

@@ -9,6 +9,7 @@
 #include <yukha/yukha.hpp>
 
 #include "core.hpp"
+#include "hold/sqlite.hpp"
 #include "send/base64.hpp"
 #include "support.hpp"
 #include "system/crypto.hpp"
@@ -333,6 +334,39 @@ TEST_CASE("a second key is not tried while another process was asked to leave th
   CHECK(stage.clock.monotonic >= peace_until);
   // On this clock close() has all the time to wait for an answer.
   CHECK(polled->answer(*next, 500, {}, ""));
+}
+
+TEST_CASE("what the endpoint asked for holds also while the directory cannot be told of it") {
+  Stage stage;
+  const auto core = stage.open();
+  // It has been told of an outage before, and of its end.
+  stage.endpoint->answer = [](const FakeEndpoint::Request&) { return answered(503); };
+  track(*core);
+  stage.pass(*core, 12'000);
+  stage.endpoint->answer = nullptr;
+  stage.pass(*core, 120'000);
+  REQUIRE(core->stats().delivered == 1);
+  const std::size_t before = stage.endpoint->requests.size();
+  {
+    // Another process has the directory's database for longer than anybody waits for it.
+    hold::Database other;
+    stage.endpoint->answer = [&](const FakeEndpoint::Request&) {
+      REQUIRE(other.open(stage.directory / "directory.db", nullptr, true));
+      REQUIRE(other.run("BEGIN EXCLUSIVE"));
+      HttpAnswer answer = answered(429);
+      answer.headers.push_back({"retry-after", "60"});
+      return answer;
+    };
+    track(*core);
+    for (int i = 0; i < 100 && core->stats().failures == 0; ++i) static_cast<void>(core->work(1s));
+    REQUIRE(core->stats().failures == 1);
+  }
+  REQUIRE(stage.endpoint->requests.size() == before + 1);
+  stage.endpoint->answer = nullptr;
+  stage.pass(*core, 55'000);
+  CHECK(stage.endpoint->requests.size() == before + 1);
+  stage.pass(*core, 60'000);
+  CHECK(stage.endpoint->requests.size() == before + 2);
 }
 
 TEST_CASE("a request carries the config's deadlines, and a flush at its deadline says what went wrong") {

@@ -588,8 +588,7 @@ TEST_CASE("counters that an erase carried are found, whatever other erases came 
     // Killed after the old files were unlinked, before there were new ones or before they had the counters.
     hold::Ledger ledger;
     ledger.accepted = ledger.erased = 7;
-    REQUIRE(directory.begin_new_epoch());
-    REQUIRE(directory.carry(name, ledger));
+    REQUIRE(directory.begin_new_epoch(name, ledger));
     if (begun) {
       hold::Queue queue;
       REQUIRE(queue.open(system::system_files(), place / (name + ".queue"), directory.state().epoch, {}));
@@ -602,6 +601,24 @@ TEST_CASE("counters that an erase carried are found, whatever other erases came 
     CHECK(lane.queue().ledger().erased == 7);
     CHECK(lane.ring().accepted() == 7);
   }
+}
+
+TEST_CASE("an erase that cannot begin leaves everything as it was") {
+  const TempDirectory directory;
+  const auto endpoint = std::make_shared<FakeEndpoint>();
+  Tracker tracker = Tracker::open(test::sending_config(directory, endpoint));
+  track(tracker, 0, 3);
+  hold::Database other;
+  REQUIRE(other.open(directory / "directory.db", nullptr, true));
+  REQUIRE(other.run("BEGIN EXCLUSIVE"));
+  CHECK(tracker.erase() == Code::disk_error);
+  track(tracker, 3, 2);
+  other.close();
+  CHECK(tracker.flush(10s) == Code::ok);
+  CHECK(tracker.stats().delivered == 5);
+  CHECK(tracker.stats().erased == 0);
+  CHECK(tracker.erase() == Code::ok);
+  check_balance(tracker.stats());
 }
 
 TEST_CASE("a directory that is damaged behind its first page is set aside with its journal") {
