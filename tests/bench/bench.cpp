@@ -269,6 +269,7 @@ void measure_threads(const Options&) {
   for (const Histogram& one : times) all.add(one);
   row("track_4_threads_p99_us", all.percentile(99) / 1000, "us");
   row("floor_track_4_threads_median_ns", all.percentile(50), "ns");
+  row("floor_track_4_threads_p999_us", all.percentile(99.9) / 1000, "us");
 }
 
 // One to sixty a second, with caches that others have used meanwhile, while a neighbour writes to the same disk.
