@@ -234,7 +234,9 @@ bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
     Statement(database_, "UPDATE directory SET install_id = ?, epoch = epoch + 1").bind(install_id).run();
     if (!lane.empty()) put_carried(lane, ledger, before + 1);
     if (!transaction.commit()) return false;
-    refresh();
+    // Not read again: that may fail, and this is what it would find.
+    state_.install_id = install_id;
+    state_.epoch = before + 1;
     write_copy();
     return true;
   }

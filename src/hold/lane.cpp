@@ -43,7 +43,8 @@ Status Lane::open(const std::string& name, const std::string& run) {
     const bool found_carried = directory_.carried(name_, carried, carried_for);
     if (Status status = directory_.status_of_fault("reading"); !status) return status;
     // A new queue has not got the counters of an earlier erase yet: they are carried on as they are.
-    if (!found_carried || (carried_for != epoch && !queue_.is_new())) {
+    const bool only_carried = queue_.is_new() && carried.accepted > 0;
+    if (!found_carried || (carried_for != epoch && !only_carried)) {
       Ledger ledger = queue_.ledger();
       RingFound found;
       Ring old;

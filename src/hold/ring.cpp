@@ -399,6 +399,9 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
 }
 
 void Ring::close() noexcept {
+  // Empty for whoever asks before the next open().
+  mode_ = Mode::memory;
+  tail_.store(head_.load());
   memory_ = nullptr;
   image_.reset();
   file_.reset();

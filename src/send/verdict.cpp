@@ -234,9 +234,11 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
       if (!kept) {
         judgement.verdict = Verdict::outage;
         judgement.rejected.clear();
-        judgement.for_other_lines = json.is_object() && accepted != json.end() && accepted->is_number_unsigned() &&
-                                    accepted->get<std::uint64_t>() <= batch_lines_max && rejected != json.end() &&
-                                    rejected->is_array();
+        if (json.is_object() && accepted != json.end() && accepted->is_number_unsigned() && rejected != json.end() &&
+            rejected->is_array() && accepted->get<std::uint64_t>() <= batch_lines_max) {
+          const std::uint64_t lines = accepted->get<std::uint64_t>() + rejected->size();
+          judgement.for_other_lines = lines >= 1 && lines <= batch_lines_max && lines != lines_sent;
+        }
         judgement.words = judgement.for_other_lines
                               ? "HTTP 200 for another number of sentences than was sent"
                               : "HTTP 200 without the endpoint's answer in it: a portal or a proxy speaks";

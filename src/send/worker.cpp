@@ -76,7 +76,8 @@ Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold:
       host_(host),
       opened_ms_(clock.monotonic_ms()),
       bytes_cap_(settings.batches.bytes_max),
-      bytes_cap_before_(settings.batches.bytes_max) {
+      bytes_cap_before_(settings.batches.bytes_max),
+      told_consent_(directory.state().consent) {
   if (lane_.queue().has_unsealed(hold::Priority::normal) || lane_.queue().has_unsealed(hold::Priority::critical)) {
     // They waited long enough while nobody ran.
     unsealed_since_ms_ = opened_ms_ - settings_.upload_interval_ms;
@@ -99,6 +100,7 @@ std::int64_t Worker::step(const Orders& orders) {
   take_over_if_due(orders);
   settle_answer();
   make_room();
+  if (!rest_is_shared_ && now_ >= share_again_ms_) share_rest();
   if (!orders.close) {
     seal_if_due();
     send_next();
@@ -135,7 +137,6 @@ void Worker::cancel() {
 // --- the stages ------------------------------------------------------------------------------------------------------
 
 void Worker::look_at_directory() {
-  const Consent before = directory_.state().consent;
   const hold::DirectoryState& state = directory_.refresh();
   const Status read = directory_.status_of_fault("reading");
   directory_read_ = static_cast<bool>(read);
@@ -144,15 +145,19 @@ void Worker::look_at_directory() {
     host_.log(LogLevel::warning, read.message());
     next_send_ms_ = now_ + disk_retry_after_ms;
   }
-  if (state.consent != before) host_.consent_changed(state.consent);
+  if (state.consent != told_consent_) host_.consent_changed(told_consent_ = state.consent);
+  if (state.consent != Consent::denied) erase_owed_at_ms_ = -1;
   if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {
     cancel();
     if (adopted_ != nullptr) static_cast<void>(adopted_->erase("", false));
     let_go_of_adopted();
     flush_head_ = 0;
     if (Status status = host_.renew_lane(false); !status) host_.log(LogLevel::error, status.message());
+    if (is_of_an_old_epoch()) next_send_ms_ = now_ + disk_retry_after_ms;
     others_swept_ = false;
   }
+  if (erase_owed_at_ms_ >= 0 && now_ >= erase_owed_at_ms_) static_cast<void>(erase());
+  if (erase_owed_at_ms_ >= 0) next_send_ms_ = std::min(next_send_ms_, erase_owed_at_ms_);
   if (!others_swept_) {
     others_swept_ = true;
     // An erase or a denial that a kill cut short is finished by whoever comes next.
@@ -169,12 +174,12 @@ void Worker::look_at_directory() {
     if (state.rest.key == rest_key()) {
       const std::int64_t left = state.rest.until_unix_ms - clock_.unix_ms();
       const std::int64_t until_ms = left > 0 && left <= stored_rest_ms_max ? now_ + left : now_;
-      // It may not have known of what this process was asked for; but after an acceptance nobody waits.
-      progress_.rest_until_ms = state.rest.failures == 0 ? until_ms : std::max(progress_.rest_until_ms, until_ms);
-      progress_.failures = state.rest.failures;
+      // After an acceptance nobody waits; but what is written there may be older than what this process was asked for
+      // and could not write.
+      const bool over = state.rest.failures == 0 && rest_is_shared_;
+      progress_.rest_until_ms = over ? until_ms : std::max(progress_.rest_until_ms, until_ms);
+      progress_.failures = over ? 0 : std::max(progress_.failures, state.rest.failures);
     }
-  } else if (!rest_is_shared_ && directory_read_) {
-    share_rest({progress_.failures, clock_.unix_ms() + progress_.rest_until_ms - now_, rest_key()});
   }
 }
 
@@ -196,7 +201,7 @@ void Worker::take_over_if_due(const Orders& orders) {
   // close() has no time to compress.
   const hold::Queue::Sealer seal = orders.close ? hold::Queue::Sealer() : seal_lines;
   // As much again is likely to come before the next drain; its pages are made ready here, not in the app's thread.
-  ring.warm(2 * static_cast<std::size_t>(head - ring.tail()) + ring_page_bytes);
+  if (!orders.close) ring.warm(2 * static_cast<std::size_t>(head - ring.tail()) + ring_page_bytes);
   std::string text;
   while (ring.tail() < head) {
     hold::Drained drained;
@@ -493,7 +498,12 @@ bool Worker::seal_all(hold::Lane& lane) {
 // --- choosing and starting -------------------------------------------------------------------------------------------
 
 bool Worker::allowed_to_send() const {
-  return settings_.sends && directory_read_ && directory_.state().consent == Consent::granted;
+  return settings_.sends && directory_read_ && !is_of_an_old_epoch() && directory_.state().consent == Consent::granted;
+}
+
+// Another process erased, and this lane could not yet: what is in it goes nowhere any more.
+bool Worker::is_of_an_old_epoch() const {
+  return !lane_.in_memory() && lane_.queue().epoch() < directory_.state().epoch;
 }
 
 // The next batch of the lane whose turn it is. A sentence that was refused alone waits behind all others, except
@@ -759,6 +769,7 @@ bool Worker::deliver(const Judgement& judgement) {
     return true;
   }
   held_back_until_.erase({&lane, batch.id});
+  if (!doubted_.empty()) doubted_.erase(batch.key + "." + batch.path);
   forget_rest();
   later_in_row_ = 0;
   refusals_ = 0;
@@ -803,8 +814,8 @@ void Worker::quarantine_named(const Judgement& judgement) {
 void Worker::doubt_remainder() {
   const hold::Batch& batch = flight_->batch;
   if (batch.path.find('r') == std::string::npos) return;
-  if (doubted_.size() >= doubted_max) doubted_.clear();
   const std::string key = batch.key + "." + batch.path;
+  if (doubted_.size() >= doubted_max && doubted_.count(key) == 0) return;
   std::string text;
   if (++doubted_[key] < answers_in_doubt || !gunzip(flight_->body, body_bytes_max, text)) return;
   doubted_.erase(key);
@@ -816,9 +827,10 @@ void Worker::doubt_remainder() {
   if (!seal_lines(text, anew[0].facts.key, anew[0].body)) return;
   if (!flight_->lane->queue().replace({batch.id}, anew, {})) {
     send_trouble(*flight_->lane, "sealing a remainder anew");
-  } else if (batch.bisect == hold::Bisect::suspect) {
-    join_rest(*flight_->lane, batch);
+    return;
   }
+  if (flush_keys_.count(batch.key) != 0) flush_keys_.insert(anew[0].facts.key);
+  if (batch.bisect == hold::Bisect::suspect) join_rest(*flight_->lane, batch);
 }
 
 void Worker::refused(const Judgement& judgement) {
@@ -1021,7 +1033,7 @@ void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> retry_afte
   const std::int64_t wait = rest_after(progress_.failures, dice_, backoff, retry_after_ms);
   // What another process was asked for meanwhile is not cut short.
   progress_.rest_until_ms = std::max(progress_.rest_until_ms, now_ + wait);
-  share_rest({progress_.failures, clock_.unix_ms() + progress_.rest_until_ms - now_, rest_key()});
+  share_rest();
 }
 
 void Worker::forget_rest() {
@@ -1029,14 +1041,17 @@ void Worker::forget_rest() {
   progress_.rest_until_ms = now_;
   if (progress_.failures == 0) return;
   progress_.failures = 0;
-  share_rest({0, 0, rest_key()});
+  share_rest();
 }
 
 // With the other processes, and the next ones. A courtesy to the endpoint, not a promise to the app: a failed write is
 // only told and tried again, and what stands there still is nobody's news.
-void Worker::share_rest(const hold::Rest& rest) {
-  rest_is_shared_ = directory_.set_rest(rest);
+void Worker::share_rest() {
+  const std::int64_t left_ms = progress_.rest_until_ms - now_;
+  const std::int64_t until_unix_ms = progress_.failures == 0 ? 0 : clock_.unix_ms() + left_ms;
+  rest_is_shared_ = directory_.set_rest({progress_.failures, until_unix_ms, rest_key()});
   if (!rest_is_shared_) {
+    share_again_ms_ = now_ + disk_retry_after_ms;
     if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());
   }
   known_rest_ = directory_.state().rest;
@@ -1168,17 +1183,19 @@ Status Worker::erase() {
   now_ = clock_.monotonic_ms();
   cancel();
   let_go_of_adopted();
-  held_back_until_.clear();
-  flush_head_ = 0;
-  flush_keys_.clear();
-  unsealed_since_ms_ = -1;
   const std::uint64_t before = lane_.queue().epoch();
   Status status = host_.renew_lane(true);
   if (lane_.queue().epoch() == before) {
-    // Nothing happened. A denial's erase is tried again by the next step.
-    others_swept_ = false;
-  } else if (Status others = sweep_others(); !others && status) {
-    status = others;
+    // Nothing happened. What a denial owes is tried again.
+    erase_owed_at_ms_ = now_ + disk_retry_after_ms;
+  } else {
+    erase_owed_at_ms_ = -1;
+    held_back_until_.clear();
+    doubted_.clear();
+    flush_head_ = 0;
+    flush_keys_.clear();
+    unsealed_since_ms_ = -1;
+    if (Status others = sweep_others(); !others && status) status = others;
   }
   note_progress();
   return status;

@@ -127,6 +127,7 @@ class Worker {
   std::int64_t next_wake(const Orders& orders) const;
 
   bool allowed_to_send() const;
+  bool is_of_an_old_epoch() const;
   void begin_flush(std::uint64_t flush);
   bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least = hold::Priority::normal);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
@@ -154,7 +155,7 @@ class Worker {
   void go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted);
   void rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms);
   void forget_rest();
-  void share_rest(const hold::Rest& rest);
+  void share_rest();
 
   bool split(hold::Lane& lane, const hold::Batch& batch, const std::string& body, bool for_bisect);
   bool split_waiting(hold::Lane& lane, const hold::Batch& batch, bool for_bisect);
@@ -218,6 +219,9 @@ class Worker {
   int later_in_row_ = 0;           // 409 and 425, since an acceptance
   hold::Rest known_rest_;          // as it stands in the directory, as far as this process knows
   bool rest_is_shared_ = true;
+  std::int64_t share_again_ms_ = 0;
+  Consent told_consent_;
+  std::int64_t erase_owed_at_ms_ = -1;  // a denial's, that could not begin
 };
 
 }  // namespace yukha::send

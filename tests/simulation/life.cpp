@@ -230,8 +230,13 @@ void Life::meanwhile(App& inside) {
     work(*app);
     if (time_.now_ms == since_ms) return;
     // What the one was asked for meanwhile it could not write down, and the other does not know.
-    server_.left_in_peace_until_ms = 0;
-    for (App* one : {&inside, app.get()}) one->stood_still_ms.push_back({since_ms, time_.now_ms});
+    if (server_.peace_asked_ms >= since_ms - 1'000) server_.left_in_peace_until_ms = 0;
+    for (App* one : {&inside, app.get()}) {
+      // What it stood still for in between is part of it.
+      auto& all = one->stood_still_ms;
+      while (!all.empty() && all.back().first >= since_ms) all.pop_back();
+      all.push_back({since_ms, time_.now_ms});
+    }
     return;
   }
 }

@@ -339,6 +339,7 @@ TEST_CASE("a second key is not tried while another process was asked to leave th
 TEST_CASE("what the endpoint asked for holds also while the directory cannot be told of it") {
   Stage stage;
   const auto core = stage.open();
+  const auto beside = stage.open();
   // It has been told of an outage before, and of its end.
   stage.endpoint->answer = [](const FakeEndpoint::Request&) { return answered(503); };
   track(*core);
@@ -363,7 +364,11 @@ TEST_CASE("what the endpoint asked for holds also while the directory cannot be 
   }
   REQUIRE(stage.endpoint->requests.size() == before + 1);
   stage.endpoint->answer = nullptr;
-  stage.pass(*core, 55'000);
+  stage.pass(*core, 5'000);
+  // By now it is written down, for the other one to know.
+  track(*beside);
+  stage.pass(*beside, 45'000);
+  stage.pass(*core, 5'000);
   CHECK(stage.endpoint->requests.size() == before + 1);
   stage.pass(*core, 60'000);
   CHECK(stage.endpoint->requests.size() == before + 2);

@@ -608,12 +608,15 @@ TEST_CASE("an erase that cannot begin leaves everything as it was") {
   const auto endpoint = std::make_shared<FakeEndpoint>();
   Tracker tracker = Tracker::open(test::sending_config(directory, endpoint));
   track(tracker, 0, 3);
-  hold::Database other;
-  REQUIRE(other.open(directory / "directory.db", nullptr, true));
-  REQUIRE(other.run("BEGIN EXCLUSIVE"));
-  CHECK(tracker.erase() == Code::disk_error);
-  track(tracker, 3, 2);
-  other.close();
+  {
+    // The epoch could begin; the counters cannot be carried.
+    hold::Database other;
+    REQUIRE(other.open(directory / "directory.db", nullptr, false));
+    REQUIRE(other.run("ALTER TABLE carried RENAME TO away"));
+    CHECK_FALSE(tracker.erase());
+    track(tracker, 3, 2);
+    REQUIRE(other.run("ALTER TABLE away RENAME TO carried"));
+  }
   CHECK(tracker.flush(10s) == Code::ok);
   CHECK(tracker.stats().delivered == 5);
   CHECK(tracker.stats().erased == 0);
