@@ -60,6 +60,9 @@ class Directory {
   bool carried(const std::string& lane, Ledger& ledger, std::uint64_t& epoch);
   bool drop_carried(const std::string& lane);
 
+  // The last call failed because another process was in the database for longer than a second.
+  bool is_busy() const noexcept { return database_.fault() == Fault::busy; }
+  // What the last failed call met, which is forgotten with it.
   Status status_of_fault(const std::string& doing);
 
  private:

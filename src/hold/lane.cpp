@@ -236,18 +236,22 @@ Status Lane::erase(const std::string& run, bool next_epoch) {
   const bool told = next_epoch   ? directory_.begin_new_epoch(in_memory_ ? std::string() : name_, ledger)
                     : in_memory_ ? true
                                  : directory_.carry(name_, ledger);
-  if (!told) return directory_.status_of_fault("writing");
+  Status status;
+  if (!told) {
+    const bool is_busy = directory_.is_busy();
+    status = directory_.status_of_fault("writing");
+    if (next_epoch || is_busy) return status;
+  }
   ring_.close();
   queue_.close();
-  Status status;
-  if (!in_memory_) {
+  if (!in_memory_ && told) {
     status = unlink_files();
     if (status) status = open_queue();
     if (status) status = open_ring(run);
     if (status) return {};
   }
-  // The disk does not let go of the old files, or gives no new ones. Nothing more goes there; what is tracked from now
-  // on lives in memory, and the next open() finishes the erase.
+  // The disk cannot be told the counters, does not let go of the old files, or gives no new ones. Nothing more goes
+  // there; what is tracked from now on lives in memory, and the next open() finishes the erase.
   in_memory_ = true;
   if (Status memory = queue_.open(files_, ":memory:", directory_.state().epoch, settings_.batches); !memory)
     return memory;

@@ -45,8 +45,8 @@ class Lane {
   Status repair();
 
   // Unlinks the lane's files and begins anew in the directory's present epoch, or in the next one, which then begins
-  // here; in memory when the disk refuses. The counters go on. When the directory cannot be told of it, everything
-  // stays as it was, the epoch too.
+  // here; in memory when the disk refuses. The counters go on. When a next epoch cannot begin, or another process has
+  // the directory for too long, everything stays as it was.
   Status erase(const std::string& run, bool next_epoch);
 
   // Names of the directory's lanes, in order.

@@ -175,10 +175,12 @@ void Life::check_stats(App& app) {
 
 void Life::work(App& app) {
   app.busy = true;
+  const std::int64_t since_ms = time_.now_ms;
   const std::int64_t wait = app.core->work(std::chrono::milliseconds(1)).count();
   app.busy = false;
   if (!app.process->alive()) return;
-  app.epoch_seen = epoch_;
+  // Whoever waited a second for the directory has not read it.
+  if (time_.now_ms - since_ms < 1'000) app.epoch_seen = epoch_;
   app.next_work_ms = wait < 0 ? INT64_MAX : time_.now_ms + wait;
   // An answer that came while the worker looked elsewhere is due at once.
   if (app.transport->running())
@@ -377,13 +379,17 @@ void Life::bury_the_dead() {
     }
     if (write_back_at_ms_ == INT64_MAX) write_back_at_ms_ = time_.now_ms + write_back_ms;
     ++outage_excuses_;
-    // Dead before it could write down what it was asked for.
-    if (app.process->died_ms() <= server_.peace_asked_ms) server_.left_in_peace_until_ms = 0;
+    excuse_the_dead(app);
     app.transport->wait_until = nullptr;
     static_cast<void>(app.core->close(std::chrono::milliseconds(0)));
     app.core.reset();
     apps_.erase(apps_.begin() + static_cast<std::ptrdiff_t>(i));
   }
+}
+
+// Dead before it could write down what it was asked for: the others do not know.
+void Life::excuse_the_dead(const App& app) {
+  if (!app.process->alive() && app.process->died_ms() <= server_.peace_asked_ms) server_.left_in_peace_until_ms = 0;
 }
 
 void Life::lose_power() {
@@ -522,7 +528,10 @@ void Life::change_consent(App& app) {
 void Life::flush(App& app) {
   server_.left_in_peace_until_ms = 0;
   ++outage_excuses_;
-  app.transport->wait_until = [this](std::int64_t until_ms) { pass(until_ms); };
+  app.transport->wait_until = [this, &app](std::int64_t until_ms) {
+    excuse_the_dead(app);
+    pass(until_ms);
+  };
   app.busy = true;
   const Status status = app.core->flush(std::chrono::milliseconds(throw_up_to(chance_, 3'000)));
   app.busy = false;

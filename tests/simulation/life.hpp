@@ -108,6 +108,7 @@ class Life {
   void die_in_append(App& app, const std::map<std::string, std::vector<char>>& before);
   void end(App& app, const char* how);
   void bury_the_dead();
+  void excuse_the_dead(const App& app);
   void lose_power();
   void change_weather();
   void change_disk();
