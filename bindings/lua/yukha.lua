@@ -3,7 +3,7 @@
 --
 --   local yukha = require("yukha")()   -- or ("path/to/libyukha.so")
 --
--- Every call answers a code and its name; 0 is good, below 0 nothing happened. The library decides that, not this file:
+-- Every call answers a code and its name; 0 is good, below 0 it did not work. The library decides that, not this file:
 -- it converts values, and what is no text reaches the library as NULL, which it refuses.
 -- Threads: one Lua state for each tracker. Durations and times are in seconds, as everywhere in Lua.
 

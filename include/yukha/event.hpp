@@ -83,8 +83,9 @@ class [[nodiscard]] Event {
   // The first mistake so far, or ok.
   const Status& problem() const noexcept { return problem_; }
 
-  // Ends the sentence and keeps it: ok, kept_in_memory, or the refusal. No I/O, no sync; waits only when the ring is
-  // full and Config::ring_full_wait allows it. A sentence is tracked once; a second call is already_tracked.
+  // Ends the sentence and keeps it: ok, kept_in_memory, or the refusal. No sync; one write to the page cache where the
+  // ring cannot be mapped. It waits only when the ring is full and Config::ring_full_wait allows it; without a worker's
+  // thread it then does the worker's work. A sentence is tracked once; a second call is already_tracked.
   // Threads: one for this object, any for its tracker. Blocks: never, or up to Config::ring_full_wait.
   Status track() noexcept;
 

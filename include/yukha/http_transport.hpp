@@ -41,8 +41,8 @@ struct HttpAnswer {
   std::string error;
 };
 
-// Threads: all calls but wake() come from one thread at a time: the tracker's worker, or whoever calls Tracker::work(),
-// close() or erase() when there is no worker's thread (any more). Nothing here may throw.
+// Threads: all calls but wake() come from one thread at a time: the tracker's worker, or whoever calls into the tracker
+// when there is no worker's thread (any more). Nothing here may throw.
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;

@@ -13,8 +13,8 @@
 
 namespace yukha {
 
-// 0 is good. Above 0 the call did its work and there is something worth knowing.
-// Below 0 nothing happened. Numbers are never reused for another meaning; yukha.h has the same ones.
+// 0 is good. Above 0 the call did its work and there is something worth knowing. Below 0 it did not do its work, and
+// track() kept nothing. Numbers are never reused for another meaning; yukha.h has the same ones.
 enum class Code : std::int32_t {
   ok = 0,              // done; for track(): kept on the device, a killed process loses nothing
   kept_in_memory = 1,  // kept, but the queue directory could not be used: lost when the process ends
@@ -23,7 +23,7 @@ enum class Code : std::int32_t {
 
   ring_full = -1,           // the worker is behind; wait a moment or raise Config::ring_bytes
   closed = -2,              // the tracker was closed
-  not_open = -3,            // the tracker could not be opened; its status() says why
+  not_open = -3,            // it was never opened, or was moved away
   consent_denied = -4,      // consent is denied: nothing is kept
   forked_child = -5,        // called in a child made by fork(); open a tracker of its own there
   sentence_too_large = -6,  // over 32 KiB once encoded
@@ -43,7 +43,7 @@ enum class Code : std::int32_t {
   bad_argument = -24,  // a null or otherwise impossible argument
 
   lane_held = -30,      // the named lane is in use by another tracker
-  no_free_lane = -31,   // all 16 lanes of the directory are in use
+  no_free_lane = -31,   // all 16 lanes of the directory are in use: the 17th tracker lives in memory and says so
   newer_format = -32,   // written by a newer version of the library; left as it is
   disk_full = -33,      // no space left
   disk_error = -34,     // the directory or a file in it cannot be read or written

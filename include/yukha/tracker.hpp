@@ -61,17 +61,21 @@ class Tracker {
   // Threads: any. Blocks: as Event::track().
   Status track_json(std::string_view json) noexcept;
 
+  // Below 0 a denial may hold all the same; what it has to erase is then tried again.
   // Threads: any. Blocks: for a disk write; denied as erase().
   Status consent(Consent consent) noexcept;
   Consent consent() const noexcept;
 
-  // Removes every sentence on the device, of all lanes of the directory, and begins anew with a new install id and run.
-  // The files are unlinked, not emptied. The ledger goes on and counts what was removed.
+  // Removes every sentence of the queue directory, and begins anew with a new install id and run. A lane that another
+  // process holds is emptied by that process, before it moves or sends anything more. The files are unlinked, not
+  // emptied. The ledger goes on and counts what was removed. Below 0 with a disk's fault it may have begun: what is
+  // tracked then lives in memory, and the next open() finishes it.
   // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
   Status erase() noexcept;
 
-  // Delivers what is here now: ok when all of it was, still_waiting at the deadline, with the last trouble as detail.
-  // It may end a back-off early, at most once in 10 s.
+  // Sends what this tracker's lane has now: ok when none of it waits any more, be it delivered or in quarantine;
+  // still_waiting at the deadline, with the last trouble as detail, or at once without an endpoint. It may end a
+  // back-off early, at most once in 10 s.
   // Threads: any. Blocks: up to deadline.
   Status flush(std::chrono::milliseconds deadline) noexcept;
 
@@ -99,7 +103,8 @@ class Tracker {
   // Threads: any, one at a time. Blocks: up to budget, plus disk writes.
   std::chrono::milliseconds work(std::chrono::milliseconds budget) noexcept;
 
-  // Brings everything to disk and ends. Nothing new is sent; a running request may finish until the deadline.
+  // Brings everything to disk and ends. Nothing new is sent; a running request may finish until the deadline. What
+  // the disk does not take stays in the ring; what was kept in memory is gone.
   // A second call answers as the first did. Calls after it are refused with `closed`.
   // Threads: any, also while others track, and in exit(). Blocks: up to deadline, plus disk writes.
   Status close(std::chrono::milliseconds deadline = std::chrono::seconds(2)) noexcept;

@@ -246,15 +246,20 @@ bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
 }
 
 void Directory::put_carried(const std::string& lane, const Ledger& ledger, std::uint64_t epoch) {
-  const nlohmann::json text = {{"epoch", epoch},
-                               {"accepted", ledger.accepted},
-                               {"delivered", ledger.delivered},
-                               {"quarantined", ledger.quarantined},
-                               {"evicted", ledger.evicted},
-                               {"erased", ledger.erased},
-                               {"lost", ledger.lost},
-                               {"refused", ledger.refused}};
-  Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text.dump()).run();
+  std::string text;
+  const auto add = [&text](const char* before, std::uint64_t value) {
+    text += before;
+    text += std::to_string(value);
+  };
+  add("{\"epoch\":", epoch);
+  add(",\"accepted\":", ledger.accepted);
+  add(",\"delivered\":", ledger.delivered);
+  add(",\"quarantined\":", ledger.quarantined);
+  add(",\"evicted\":", ledger.evicted);
+  add(",\"erased\":", ledger.erased);
+  add(",\"lost\":", ledger.lost);
+  for (int i = 0; i < refusal_count; ++i) add(i == 0 ? ",\"refused\":[" : ",", ledger.refused[i]);
+  Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text + "]}").run();
 }
 
 bool Directory::carry(const std::string& lane, const Ledger& ledger) {

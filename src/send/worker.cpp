@@ -105,12 +105,12 @@ std::int64_t Worker::step(const Orders& orders) {
     seal_if_due();
     send_next();
   }
+  if (repair_wanted_) repair();
   note_progress();
   return next_wake(orders);
 }
 
 void Worker::note_progress() {
-  if (repair_wanted_) repair();
   progress_.ledger = lane_.queue().ledger();
   progress_.in_flight = flight_.has_value();
   progress_.drained = lane_.ring().used() == 0;

@@ -22,7 +22,7 @@ NS_ASSUME_NONNULL_BEGIN
 struct yukha_sentence;
 
 // The numbers of yukha.h. 0 is good. Above 0 the call did its work and there is something worth knowing. Below 0
-// nothing happened. status.hpp says what each means and what to do about it.
+// it did not do its work. status.hpp says what each means and what to do about it.
 typedef NS_ENUM(NSInteger, YKCode) {
   YKCodeOK = 0,
   YKCodeKeptInMemory = 1,
