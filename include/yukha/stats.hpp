@@ -26,9 +26,8 @@ struct Stats {
   std::uint64_t refused_invalid = 0;    // not a sentence: names, sizes, times
   std::uint64_t refused_closed = 0;     // after close(), in this process
 
-  std::uint64_t requests = 0;  // since open()
-  std::uint64_t failures =
-      0;  // in a row that put the endpoint at rest, of all the directory's processes; 0 after a delivery
+  std::uint64_t requests = 0;        // since open()
+  std::uint64_t failures = 0;        // rests of the endpoint in a row, in any process; 0 after a delivery
   std::int64_t next_attempt_ms = 0;  // how long the endpoint is left in peace from now; 0: not at all
   std::string last_trouble;          // the latest verdict that was no delivery, for a person; empty after a delivery
 };
