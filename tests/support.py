@@ -172,8 +172,17 @@ class LastingCollector(Collector):
                 self.deaths += 1
                 # Another seed each time: with the same dice it would die at the same request again and again.
                 faults = [half for fault in self.faults.splitlines() for half in ("--fault", fault)]
-                Collector.__init__(self, program, folder, "--seed", str(self.deaths), *faults, *arguments,
-                                   **{**more, "port": self.port})
+                arguments_now = ["--seed", str(self.deaths), *faults, *arguments]
+                wait_until(lambda: self.starts_again(program, folder, arguments_now, more), PATIENCE_S,
+                           "the collector's port:")
+
+    # While nobody listened, a client that asked for the port may have been given it for its own end.
+    def starts_again(self, program, folder, arguments, more):
+        try:
+            Collector.__init__(self, program, folder, *arguments, **{**more, "port": self.port})
+        except AssertionError:
+            return False
+        return True
 
     def fault(self, text):
         self.faults = text
