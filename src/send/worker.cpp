@@ -824,7 +824,8 @@ void Worker::doubt_remainder() {
   anew[0].facts.path.clear();
   anew[0].facts.bisect = hold::Bisect::none;
   anew[0].facts.root_size = 0;
-  if (!seal_lines(text, anew[0].facts.key, anew[0].body)) return;
+  anew[0].facts.key = key_of(text);
+  anew[0].body = flight_->body;
   if (!flight_->lane->queue().replace({batch.id}, anew, {})) {
     send_trouble(*flight_->lane, "sealing a remainder anew");
     return;
