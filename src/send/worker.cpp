@@ -100,7 +100,7 @@ std::int64_t Worker::step(const Orders& orders) {
   take_over_if_due(orders);
   settle_answer();
   make_room();
-  if (!rest_is_shared_ && now_ >= share_again_ms_) share_rest();
+  if (share_owed_at_ms_ >= 0 && now_ >= share_owed_at_ms_) share_rest();
   if (!orders.close) {
     seal_if_due();
     send_next();
@@ -176,7 +176,7 @@ void Worker::look_at_directory() {
       const std::int64_t until_ms = left > 0 && left <= stored_rest_ms_max ? now_ + left : now_;
       // After an acceptance nobody waits; but what is written there may be older than what this process was asked for
       // and could not write.
-      const bool over = state.rest.failures == 0 && rest_is_shared_;
+      const bool over = state.rest.failures == 0 && share_owed_at_ms_ < 0;
       progress_.rest_until_ms = over ? until_ms : std::max(progress_.rest_until_ms, until_ms);
       progress_.failures = over ? 0 : std::max(progress_.failures, state.rest.failures);
     }
@@ -1050,9 +1050,9 @@ void Worker::forget_rest() {
 void Worker::share_rest() {
   const std::int64_t left_ms = progress_.rest_until_ms - now_;
   const std::int64_t until_unix_ms = progress_.failures == 0 ? 0 : clock_.unix_ms() + left_ms;
-  rest_is_shared_ = directory_.set_rest({progress_.failures, until_unix_ms, rest_key()});
-  if (!rest_is_shared_) {
-    share_again_ms_ = now_ + disk_retry_after_ms;
+  share_owed_at_ms_ = -1;
+  if (!directory_.set_rest({progress_.failures, until_unix_ms, rest_key()})) {
+    share_owed_at_ms_ = now_ + disk_retry_after_ms;
     if (Status status = directory_.status_of_fault("writing"); !status) host_.log(LogLevel::warning, status.message());
   }
   known_rest_ = directory_.state().rest;

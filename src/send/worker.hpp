@@ -215,13 +215,12 @@ class Worker {
   bool last_was_accepted_ = false;
   bool critical_in_vain_ = false;  // the last turn
   int not_allowed_in_row_ = 0;
-  std::size_t turns_in_vain_ = 0;  // since an acceptance, or since a batch that is not full was sealed
-  int later_in_row_ = 0;           // 409 and 425, since an acceptance
-  hold::Rest known_rest_;          // as it stands in the directory, as far as this process knows
-  bool rest_is_shared_ = true;
-  std::int64_t share_again_ms_ = 0;
-  Consent told_consent_;
+  std::size_t turns_in_vain_ = 0;       // since an acceptance, or since a batch that is not full was sealed
+  int later_in_row_ = 0;                // 409 and 425, since an acceptance
+  hold::Rest known_rest_;               // as it stands in the directory, as far as this process knows
+  std::int64_t share_owed_at_ms_ = -1;  // of a rest that could not be written
   std::int64_t erase_owed_at_ms_ = -1;  // a denial's, that could not begin
+  Consent told_consent_;
 };
 
 }  // namespace yukha::send
