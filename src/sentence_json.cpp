@@ -1,6 +1,6 @@
 #include "sentence_json.hpp"
 
-#include <cmath>
+#include <charconv>
 #include <string>
 #include <vector>
 
@@ -9,45 +9,51 @@
 namespace yukha {
 namespace {
 
-using Json = nlohmann::json;
+using system::Json;
 
-// A scalar as its text. A number keeps its shortest exact text; one that must survive as written is a string.
+// A scalar as its text.
 bool text_of(const Json& value, std::string& text) {
-  // A whole number beyond 64 bits has lost digits by now.
-  if (value.is_number_float() && !(std::abs(value.get<double>()) < 9.0e18)) return false;
-  if (value.is_string()) {
-    text = value.get<std::string>();
-  } else if (value.is_boolean() || value.is_number()) {
-    text = value.dump();
-  } else {
-    return false;
-  }
+  if (!value.is(Json::Kind::string) && !value.is(Json::Kind::number) && !value.is(Json::Kind::boolean)) return false;
+  text = value.text;
   return true;
 }
 
 // The members of a part apart from those with words of their own.
 struct PartText {
-  std::vector<std::pair<std::string, std::string>> texts;
   std::vector<Member> members;
 
+  // Borrows the texts.
   bool read(const Json& part, std::initializer_list<const char*> own_words) {
-    if (!part.is_object()) return false;
-    for (const auto& [name, value] : part.items()) {
+    if (!part.is(Json::Kind::object)) return false;
+    for (const Json& value : part.inside) {
       bool own = false;
-      for (const char* word : own_words) own = own || name == word;
+      for (const char* word : own_words) own = own || value.name == word;
       if (own) continue;
-      texts.emplace_back(name, "");
-      if (!text_of(value, texts.back().second)) return false;
+      std::string text;
+      if (!text_of(value, text)) return false;
+      members.push_back({value.name, value.text});
     }
-    for (const auto& [name, value] : texts) members.push_back({name, value});
     return true;
   }
   Members list() const { return {members.data(), members.size()}; }
 };
 
 bool word(const Json& part, const char* name, std::string& text) {
-  const auto found = part.find(name);
-  return found == part.end() || text_of(*found, text);
+  const Json& found = part[name];
+  return found.is(Json::Kind::none) || text_of(found, text);
+}
+
+// The name of a member that an object has twice.
+const std::string* repeated(const Json& object) {
+  for (auto one = object.inside.begin(); one != object.inside.end(); ++one) {
+    if (object.is(Json::Kind::object)) {
+      for (auto other = object.inside.begin(); other != one; ++other) {
+        if (other->name == one->name) return &one->name;
+      }
+    }
+    if (const std::string* inside = repeated(*one)) return inside;
+  }
+  return nullptr;
 }
 
 Status wrong(const std::string& what) {
@@ -59,25 +65,12 @@ Status wrong(const std::string& what) {
 Status fill_from_json(std::string_view text, Event& event) {
   // What is longer than twice a line cannot become one.
   if (text.size() > 64 * 1024) return Code::sentence_too_large;
-  std::string repeated;
-  std::vector<std::vector<std::string>> seen;
-  const auto no_repeats = [&](int, Json::parse_event_t kind, Json& parsed) {
-    if (kind == Json::parse_event_t::object_start) seen.emplace_back();
-    if (kind == Json::parse_event_t::object_end) seen.pop_back();
-    if (kind == Json::parse_event_t::key) {
-      const std::string& name = parsed.get_ref<const std::string&>();
-      for (const std::string& other : seen.back()) {
-        if (other == name) repeated = name;
-      }
-      seen.back().push_back(name);
-    }
-    return true;
-  };
-  const Json json = system::parse_json(text, no_repeats);
-  if (!json.is_object()) return wrong("the text");
-  if (!repeated.empty()) return {Code::repeated_member, repeated.substr(0, 80)};
+  const Json json = system::read_json(text);
+  if (!json.is(Json::Kind::object)) return wrong("the text");
+  if (const std::string* name = repeated(json)) return {Code::repeated_member, name->substr(0, 80)};
 
-  for (const auto& [name, value] : json.items()) {
+  for (const Json& value : json.inside) {
+    const std::string& name = value.name;
     if (name == "user" || name == "device") {
       PartText part;
       if (!part.read(value, {})) return wrong(name);
@@ -89,7 +82,7 @@ Status fill_from_json(std::string_view text, Event& event) {
     } else if (name == "location") {
       std::string screen;
       PartText part;
-      if (value.is_object()) {
+      if (value.is(Json::Kind::object)) {
         if (!word(value, "screen", screen) || !part.read(value, {"screen"})) return wrong(name);
       } else if (!text_of(value, screen)) {
         return wrong(name);
@@ -108,24 +101,27 @@ Status fill_from_json(std::string_view text, Event& event) {
       std::string type;
       PartText part;
       if (!part.read(value, {"type", "duration_ms"}) || !word(value, "type", type)) return wrong(name);
-      const auto duration = value.find("duration_ms");
-      if (duration == value.end()) {
+      const Json& duration = value["duration_ms"];
+      if (duration.is(Json::Kind::none)) {
         event.action(type, part.list());
       } else {
         std::string digits;
-        const bool whole = text_of(*duration, digits) && !digits.empty() && digits.size() <= 18 &&
+        const bool whole = text_of(duration, digits) && !digits.empty() && digits.size() <= 18 &&
                            digits.find_first_not_of("0123456789", digits[0] == '-' ? 1 : 0) == std::string::npos &&
                            digits != "-";
         if (!whole) return wrong("action.duration_ms");
         event.action(type, std::chrono::milliseconds(std::stoll(digits)), part.list());
       }
     } else if (name == "at_unix_ms") {
-      if (!value.is_number_integer()) return wrong(name);
-      if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) return Code::bad_time;
-      event.at_unix_ms(value.get<std::int64_t>());
+      std::int64_t unix_ms = 0;
+      const char* const end = value.text.data() + value.text.size();
+      const auto read = std::from_chars(value.text.data(), end, unix_ms);
+      if (!value.is(Json::Kind::number) || read.ptr != end) return wrong(name);
+      if (read.ec != std::errc()) return Code::bad_time;
+      event.at_unix_ms(unix_ms);
     } else if (name == "critical") {
-      if (!value.is_boolean()) return wrong(name);
-      if (value.get<bool>()) event.critical();
+      if (!value.is(Json::Kind::boolean)) return wrong(name);
+      if (value.text == "true") event.critical();
     } else {
       return wrong(name.substr(0, 80));
     }

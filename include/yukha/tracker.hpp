@@ -56,8 +56,9 @@ class Tracker {
 
   // The six parts as one JSON object, for hosts where each call is dear:
   // {"user":{…},"device":{…},"location":"FEED"|{"screen":"FEED","y":"3"},"content":{"id":…},"referral":"…",
-  //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true}. Numbers and booleans become their text;
-  // arrays, nulls, deeper objects and other keys are refused. `user.id` identifies for this sentence alone.
+  //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true}. Numbers keep the text they came with,
+  // booleans become theirs; arrays, nulls, deeper objects and other keys are refused. `user.id` identifies for this
+  // sentence alone.
   // Threads: any. Blocks: as Event::track().
   Status track_json(std::string_view json) noexcept;
 

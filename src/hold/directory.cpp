@@ -273,12 +273,9 @@ bool Directory::carried(const std::string& lane, Ledger& ledger, std::uint64_t& 
   if (!database_.is_open()) return false;
   Statement statement(database_, "SELECT ledger FROM carried WHERE lane = ?");
   if (!statement.bind(lane).row()) return false;
-  const auto text = system::parse_json(statement.text(0));
-  if (!text.is_object()) return false;
-  const auto number = [&text](const char* name) -> std::uint64_t {
-    const auto found = text.find(name);
-    return found != text.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-  };
+  const system::Json text = system::read_json(statement.text(0));
+  if (!text.is(system::Json::Kind::object)) return false;
+  const auto number = [&text](const char* name) { return text[name].whole().value_or(0); };
   epoch = number("epoch");
   ledger.accepted = number("accepted");
   ledger.delivered = number("delivered");
@@ -286,11 +283,9 @@ bool Directory::carried(const std::string& lane, Ledger& ledger, std::uint64_t& 
   ledger.evicted = number("evicted");
   ledger.erased = number("erased");
   ledger.lost = number("lost");
-  const auto refused = text.find("refused");
-  for (std::size_t i = 0; i < static_cast<std::size_t>(refusal_count); ++i) {
-    if (refused != text.end() && refused->is_array() && i < refused->size() && (*refused)[i].is_number_unsigned()) {
-      ledger.refused[i] = (*refused)[i].get<std::uint64_t>();
-    }
+  const std::vector<system::Json>& refused = text["refused"].inside;
+  for (std::size_t i = 0; i < refused.size() && i < static_cast<std::size_t>(refusal_count); ++i) {
+    ledger.refused[i] = refused[i].whole().value_or(0);
   }
   return true;
 }

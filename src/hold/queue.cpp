@@ -45,7 +45,7 @@ std::string whole_lines(std::string_view text, std::size_t& lines) {
   lines = 0;
   for (std::size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
     const std::string_view line = text.substr(0, end);
-    if (line.empty() || line.front() != '{' || system::parse_json(line).is_discarded()) continue;
+    if (!system::read_json(line).is(system::Json::Kind::object)) continue;
     whole += text.substr(0, end + 1);
     ++lines;
   }

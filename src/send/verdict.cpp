@@ -8,6 +8,8 @@
 namespace yukha::send {
 namespace {
 
+using system::Json;
+
 constexpr std::int64_t retry_after_ms_max = 3'600'000;  // wire contract: capped at an hour
 constexpr std::int64_t clock_tolerance_s = 240;         // wire contract: further off than this, our clock is wrong
 constexpr std::uint64_t batch_lines_max = 500;          // wire contract
@@ -57,48 +59,24 @@ int digits(std::string_view text) noexcept {
   return text.empty() ? -1 : number;
 }
 
-// Nothing of the contract lies deeper, and brackets within brackets would cost the parser forty times their bytes.
-bool is_shallow(std::string_view json) noexcept {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    if (in_string && json[i] == '\\') {
-      ++i;
-    } else if (json[i] == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (json[i] == '[' || json[i] == '{')) {
-      if (++depth > 8) return false;
-    } else if (!in_string && (json[i] == ']' || json[i] == '}')) {
-      --depth;
-    }
-  }
-  return true;
-}
-
 // False when it is not the contract's list: each entry an object with a line between 1 and `lines_sent`, or an id.
-bool read_rejected(const nlohmann::json& list, std::size_t lines_sent, std::vector<RejectedLine>& rejected) {
-  if (!list.is_array() || list.size() > lines_sent) return false;
+bool read_rejected(const Json& list, std::size_t lines_sent, std::vector<RejectedLine>& rejected) {
+  if (!list.is(Json::Kind::array) || list.inside.size() > lines_sent) return false;
   std::vector<bool> seen(lines_sent + 1);
-  for (const auto& entry : list) {
-    if (!entry.is_object()) return false;
+  for (const Json& entry : list.inside) {
     RejectedLine one;
-    const auto line = entry.find("line");
-    if (line == entry.end() || !line->is_number_unsigned()) return false;
-    const auto number = line->get<std::uint64_t>();
+    const std::uint64_t number = entry["line"].whole().value_or(0);
     // A part that is answered from its parent has the parent's numbers; then the id says which it is.
     if (number == 0) return false;
     one.line = number <= lines_sent ? static_cast<std::size_t>(number) : 0;
-    const auto id = entry.find("id");
-    if (id != entry.end() && id->is_string()) one.id = id->get<std::string>().substr(0, 64);
+    if (const Json& id = entry["id"]; id.is(Json::Kind::string)) one.id = id.text.substr(0, 64);
     if (one.line == 0 && one.id.empty()) return false;
     if (one.line != 0 && one.id.empty()) {
       if (seen[one.line]) return false;
       seen[one.line] = true;
     }
-    const auto reason = entry.find("reason");
-    if (reason != entry.end() && reason->is_string()) {
-      one.reason = reason->get<std::string>();
-      if (one.reason.size() > reason_bytes_max) one.reason.resize(reason_bytes_max);
+    if (const Json& reason = entry["reason"]; reason.is(Json::Kind::string)) {
+      one.reason = reason.text.substr(0, reason_bytes_max);
     }
     rejected.push_back(std::move(one));
   }
@@ -212,31 +190,23 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
   judgement.words = answer.status == 0 ? "no answer: " + answer.error.substr(0, words_bytes_max)
                                        : "HTTP " + std::to_string(answer.status);
 
-  const auto body = [&answer] {
-    return is_shallow(answer.body) ? system::parse_json(answer.body)
-                                   : nlohmann::json(nlohmann::json::value_t::discarded);
-  };
-  const auto error_in_body = [&body]() -> std::string {
-    const nlohmann::json json = body();
-    if (!json.is_object()) return "";
-    const auto error = json.find("error");
-    return error != json.end() && error->is_string() ? error->get<std::string>().substr(0, 100) : "";
+  const auto error_in_body = [&answer]() -> std::string {
+    const Json json = system::read_json(answer.body);
+    return json["error"].is(Json::Kind::string) ? json["error"].text.substr(0, 100) : "";
   };
 
   switch (answer.status) {
     case 200: {
-      const nlohmann::json json = body();
-      const auto accepted = json.is_object() ? json.find("accepted") : json.end();
-      const auto rejected = json.is_object() ? json.find("rejected") : json.end();
-      const bool kept = json.is_object() && accepted != json.end() && accepted->is_number_unsigned() &&
-                        rejected != json.end() && read_rejected(*rejected, lines_sent, judgement.rejected) &&
-                        accepted->get<std::uint64_t>() == lines_sent - judgement.rejected.size();
+      const Json json = system::read_json(answer.body);
+      const std::optional<std::uint64_t> accepted = json["accepted"].whole();
+      const Json& rejected = json["rejected"];
+      const bool kept = accepted && read_rejected(rejected, lines_sent, judgement.rejected) &&
+                        *accepted == lines_sent - judgement.rejected.size();
       if (!kept) {
         judgement.verdict = Verdict::outage;
         judgement.rejected.clear();
-        if (json.is_object() && accepted != json.end() && accepted->is_number_unsigned() && rejected != json.end() &&
-            rejected->is_array() && accepted->get<std::uint64_t>() <= batch_lines_max) {
-          const std::uint64_t lines = accepted->get<std::uint64_t>() + rejected->size();
+        if (accepted && rejected.is(Json::Kind::array) && *accepted <= batch_lines_max) {
+          const std::uint64_t lines = *accepted + rejected.inside.size();
           judgement.for_other_lines = lines >= 1 && lines <= batch_lines_max && lines != lines_sent;
         }
         judgement.words = judgement.for_other_lines
@@ -251,10 +221,8 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
       break;
     case 400:
     case 422: {
-      const nlohmann::json json = body();
-      const auto rejected = json.is_object() ? json.find("rejected") : json.end();
-      if (json.is_object() && rejected != json.end() && read_rejected(*rejected, lines_sent, judgement.rejected) &&
-          !judgement.rejected.empty()) {
+      const Json json = system::read_json(answer.body);
+      if (read_rejected(json["rejected"], lines_sent, judgement.rejected) && !judgement.rejected.empty()) {
         judgement.verdict = Verdict::names_lines;
       } else {
         judgement.rejected.clear();
