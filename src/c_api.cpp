@@ -164,6 +164,10 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   if (given.connect_timeout_ms != 0) config.connect_timeout = milliseconds(given.connect_timeout_ms);
   if (given.stall_timeout_ms != 0) config.stall_timeout = milliseconds(given.stall_timeout_ms);
   if (given.total_timeout_ms != 0) config.total_timeout = milliseconds(given.total_timeout_ms);
+  config.session_timeout = milliseconds(given.session_timeout_ms);
+  config.session_background_timeout = milliseconds(given.session_background_timeout_ms);
+  config.tell_identify = given.tell_identify != 0;
+  config.tell_lifecycle = given.tell_lifecycle != 0;
   return {};
 }
 
@@ -230,6 +234,31 @@ yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, size_t 
     if (Status status = not_null(user_id, "user.id"); !status) return status;
     if (Status status = convert(members, count, list, Code::too_many_members); !status) return status;
     return inner.identify(text(user_id, user_id_size), {list.data(), list.size()});
+  });
+}
+
+yukha_result yukha_reset(yukha_tracker* tracker) {
+  return with_tracker(tracker, [](yukha::Tracker& inner) { return inner.reset(); });
+}
+
+yukha_result yukha_set(yukha_tracker* tracker, int32_t part, const yukha_member* members, size_t count) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) -> Status {
+    std::vector<Member> list;
+    if (Status status = convert(members, count, list, Code::too_many_members); !status) return status;
+    return inner.set(static_cast<yukha::Part>(part), {list.data(), list.size()});
+  });
+}
+
+yukha_result yukha_unset(yukha_tracker* tracker, int32_t part, const char* name) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) {
+    return name == nullptr ? Status(Code::bad_argument, "name") : inner.unset(static_cast<yukha::Part>(part), name);
+  });
+}
+
+yukha_result yukha_experiment(yukha_tracker* tracker, const char* name, const char* variant, size_t variant_size) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) {
+    if (name == nullptr || variant == nullptr) return Status(Code::bad_argument, "experiment");
+    return inner.experiment(name, text(variant, variant_size));
   });
 }
 

@@ -74,13 +74,13 @@ Status check_network(const Config& config) {
 // The parts of a sentence the library writes itself.
 std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previous) {
   std::string store;
-  const auto add = [&store](compose::Part part, const char* name, const std::string& value) {
+  const auto add = [&store](Part part, const char* name, const std::string& value) {
     static_cast<void>(compose::append_member(store, part, name, value));
   };
   const auto number = [&add](const char* name, std::uint64_t value) {
-    add(compose::Part::content, name, std::to_string(value));
+    add(Part::content, name, std::to_string(value));
   };
-  add(compose::Part::content, "id", "ledger");
+  add(Part::content, "id", "ledger");
   number("accepted", ledger.accepted);
   number("delivered", ledger.delivered);
   number("waiting", ledger.waiting());
@@ -92,11 +92,11 @@ std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previo
   number("refused_consent", ledger.refused[1]);
   number("refused_invalid", ledger.refused[2]);
   if (!previous.run.empty()) {
-    add(compose::Part::content, "previous_run", previous.run);
+    add(Part::content, "previous_run", previous.run);
     number("previous_last_seq", previous.last_seq);
-    add(compose::Part::content, "previous_closed", previous.closed ? "true" : "false");
+    add(Part::content, "previous_closed", previous.closed ? "true" : "false");
   }
-  add(compose::Part::action, "type", "yukha_ledger");
+  add(Part::action, "type", "yukha_ledger");
   return store;
 }
 
@@ -116,6 +116,11 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   }
   if (!between<milliseconds>(config.sync_interval, milliseconds(10), minutes(1))) {
     return out_of_range("sync_interval", "10 ms to 1 min");
+  }
+  for (const milliseconds timeout : {config.session_timeout, config.session_background_timeout}) {
+    if (timeout.count() != 0 && !between<milliseconds>(timeout, std::chrono::seconds(1), hours(24))) {
+      return out_of_range("session_timeout and session_background_timeout", "0, or 1 s to 24 h");
+    }
   }
   if (!between<milliseconds>(config.ring_full_wait, milliseconds(0), minutes(1))) {
     return out_of_range("ring_full_wait", "0 to 1 min");
@@ -160,6 +165,7 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
 Core* Core::open(const Config& config, const Seams& seams) {
   auto core = std::unique_ptr<Core>(new Core(config, seams));
   core->open_lane(config);
+  if (core->lane_ && core->tell_lifecycle_) core->tell_of_opening(config.app_version);
   return core.release();
 }
 
@@ -168,6 +174,9 @@ Core::Core(const Config& config, const Seams& seams)
       log_(config.log),
       ring_full_wait_ms_(config.ring_full_wait.count()),
       use_thread_(config.use_thread),
+      tell_identify_(config.tell_identify),
+      tell_lifecycle_(config.tell_lifecycle),
+      session_timeout_ms_(config.session_timeout.count()),
       clock_(*seams.clock),
       entropy_(*seams.dice),
       files_(*seams.files),
@@ -189,7 +198,7 @@ void Core::open_lane(const Config& config) {
       bool said = false;
       for (const auto& one : config.device) said = said || one.first == name;
       if (status_ && !value.empty() && !said) {
-        status_ = compose::append_member(facts, compose::Part::device, name, value);
+        status_ = compose::append_member(facts, Part::device, name, value);
       }
     };
     fact("os", config.os, found.os);
@@ -197,18 +206,18 @@ void Core::open_lane(const Config& config) {
     fact("app_version", config.app_version, "");
     fact("locale", config.locale, found.locale);
     for (const auto& [name, value] : config.device) {
-      if (status_) status_ = compose::check_member(compose::Part::device, name);
-      if (status_) status_ = compose::append_member(facts, compose::Part::device, name, value);
+      if (status_) status_ = compose::check_member(Part::device, name);
+      if (status_) status_ = compose::append_member(facts, Part::device, name, value);
     }
   }
   if (!status_) return;
 
   Lock work(work_);
   Lock intake(intake_);
-  circumstances_.device = std::move(facts);
-  circumstances_.run = dice_.next();
+  standing_.facts = std::move(facts);
+  standing_.run = dice_.next();
   char run[16];
-  compose::write_hex64(circumstances_.run, run);
+  compose::write_hex64(standing_.run, run);
   const std::string run_text(run, sizeof run);
 
   lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
@@ -275,15 +284,48 @@ Core::~Core() {
   static_cast<void>(close(std::chrono::seconds(2)));
 }
 
-void Core::begin_run() {
-  circumstances_.install_id = directory_.state().install_id;
-  run_base_ = lane_->ring().accepted();
-  if (!identified_) {
-    circumstances_.user.clear();
-    static_cast<void>(
-        compose::append_member(circumstances_.user, compose::Part::user, "id", circumstances_.install_id));
+void Core::tell_of_opening(const std::string& app_version) {
+  std::string version_before;
+  hold::RunMark previous;
+  {
+    Lock work(work_);
+    // What lives in memory would tell the same again at every start.
+    if (!worker_ || lane_->in_memory()) return;
+    version_before = directory_.note("app_version");
+    previous = lane_->queue().previous_run();
   }
-  encoder_.set(circumstances_);
+  // A version that nobody gave is a version, too: otherwise every opening were the first.
+  const std::string version = app_version.empty() ? "?" : app_version;
+  Status told;
+  if (version_before.empty()) {
+    told = event().action("yukha_first_open").track();
+  } else if (version_before != version) {
+    told = event()
+               .content("", {{"version", version}, {"previous_version", version_before}})
+               .action("yukha_update")
+               .track();
+  }
+  if (told && version_before != version) {
+    Lock work(work_);
+    static_cast<void>(directory_.set_note("app_version", version));
+  }
+  if (!previous.run.empty() && !previous.closed) {
+    told = event().content("", {{"previous_run", previous.run}}).action("yukha_restart").track();
+  }
+}
+
+void Core::begin_run() {
+  run_base_ = lane_->ring().accepted();
+  compose::Standing next = standing_;
+  next.install_id = directory_.state().install_id;
+  stand(std::move(next));
+  if (session_timeout_ms_ > 0) go_on_with_session(lane_->ring().session());
+}
+
+// All of it or nothing, also when memory ends in between.
+void Core::stand(compose::Standing&& next) {
+  encoder_.set(next.circumstances());
+  standing_ = std::move(next);
 }
 
 Status Core::check_open() const {
@@ -293,26 +335,43 @@ Status Core::check_open() const {
 
 // --- the app's threads -----------------------------------------------------------------------------------------------
 
-Status Core::identify(std::string_view user_id, Members members) {
+template <typename Change>
+Status Core::change(const Change& change) {
   if (Status status = check_open(); !status) return status;
-  if (user_id.size() > 2048) return {Code::too_many_members, "user.id"};
-  std::string store;
-  for (const Member& member : members) {
-    if (member.name == "id") return {Code::reserved_member, "user.id"};
-    if (Status status = compose::check_member(compose::Part::user, member.name); !status) return status;
-  }
   Lock intake(intake_);
   if (closed_) return Code::closed;
-  Status status = compose::append_member(store, compose::Part::user, "id",
-                                         user_id.empty() ? std::string_view(circumstances_.install_id) : user_id);
-  for (const Member& member : members) {
-    if (status) status = compose::append_member(store, compose::Part::user, member.name, member.value);
-  }
+  compose::Standing next = standing_;
+  Status status = change(next);
   if (!status) return status;
-  circumstances_.user = std::move(store);
-  identified_ = !user_id.empty();
-  encoder_.set(circumstances_);
+  // Logging in goes on with the session; somebody else, or nobody, begins another.
+  if (!standing_.user_id.empty() && next.user_id != standing_.user_id) session_over_ = true;
+  stand(std::move(next));
   return status;
+}
+
+Status Core::identify(std::string_view user_id, Members members) {
+  std::string before;
+  Status status = change([&](compose::Standing& next) {
+    if (next.user_id.empty() && !user_id.empty()) before = next.install_id;
+    return next.identify(user_id, members);
+  });
+  if (!status || before.empty() || !tell_identify_) return status;
+  return event().user({{"anonymous_id", before}}).action("yukha_identify").track();
+}
+
+Status Core::reset() {
+  return change([](compose::Standing& next) {
+    next.reset();
+    return Status();
+  });
+}
+
+Status Core::set(Part part, Members members) {
+  return change([&](compose::Standing& next) { return next.set(part, members); });
+}
+
+Status Core::unset(Part part, std::string_view name) {
+  return change([&](compose::Standing& next) { return next.unset(part, name); });
 }
 
 bool Core::wait_for_room(std::int64_t until_ms) {
@@ -673,7 +732,7 @@ Status Core::renew_lane(bool next_epoch) {
   compose::write_hex64(run, text);
   Status status = lane_->erase(std::string(text, sizeof text), next_epoch);
   if (lane_->queue().epoch() == before) return status;
-  circumstances_.run = run;
+  standing_.run = run;
   begin_run();
   return status;
 }

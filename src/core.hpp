@@ -16,6 +16,7 @@
 #include <yukha/tracker.hpp>
 
 #include "compose/line.hpp"
+#include "compose/standing.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
 #include "send/worker.hpp"
@@ -54,6 +55,9 @@ class Core final : private send::WorkerHost {
 
   Event event() noexcept { return Event(this); }
   Status identify(std::string_view user_id, Members members);
+  Status reset();
+  Status set(Part part, Members members);
+  Status unset(Part part, std::string_view name);
   Status track(const Event& event, Status problem);
   Status set_consent(Consent consent);
   Consent consent();
@@ -74,6 +78,13 @@ class Core final : private send::WorkerHost {
   Core(const Config& config, const Seams& seams);
   void open_lane(const Config& config);
   void begin_run() YUKHA_REQUIRES(intake_);
+  void stand(compose::Standing&& next) YUKHA_REQUIRES(intake_);
+  template <typename Change>
+  Status change(const Change& change);
+  void go_on_with_session(const hold::SessionMark& mark) YUKHA_REQUIRES(intake_);
+  void be_in_session(std::uint64_t id, std::uint64_t ordinal) YUKHA_REQUIRES(intake_);
+  void keep_session(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
+  void tell_of_opening(const std::string& app_version);
   Status check_open() const;
   Status refuse(hold::Refusal why, Status status) YUKHA_REQUIRES(intake_);
   bool wait_for_room(std::int64_t until_ms);
@@ -99,6 +110,9 @@ class Core final : private send::WorkerHost {
   const LogFunction log_;
   const std::int64_t ring_full_wait_ms_;
   const bool use_thread_;
+  const bool tell_identify_;
+  const bool tell_lifecycle_;
+  const std::int64_t session_timeout_ms_;
   system::ForkGuard fork_guard_;
   system::Clock& clock_;
   system::Dice& entropy_;
@@ -115,12 +129,14 @@ class Core final : private send::WorkerHost {
   system::Mutex intake_;
   system::Condition room_;  // the worker freed room in the ring
   compose::LineEncoder encoder_ YUKHA_GUARDED_BY(intake_);
-  compose::Circumstances circumstances_ YUKHA_GUARDED_BY(intake_);
+  compose::Standing standing_ YUKHA_GUARDED_BY(intake_);
+  std::int64_t session_seen_ms_ YUKHA_GUARDED_BY(intake_) = 0;   // monotonic
+  std::int64_t session_noted_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // monotonic
+  bool session_over_ YUKHA_GUARDED_BY(intake_) = false;
   system::QuickDice dice_ YUKHA_GUARDED_BY(intake_);
   std::unique_ptr<char[]> line_ YUKHA_GUARDED_BY(intake_);
   std::size_t line_capacity_ YUKHA_GUARDED_BY(intake_) = 0;
   std::uint64_t run_base_ YUKHA_GUARDED_BY(intake_) = 0;
-  bool identified_ YUKHA_GUARDED_BY(intake_) = false;
   bool closed_ YUKHA_GUARDED_BY(intake_) = false;
   int waiting_for_room_ YUKHA_GUARDED_BY(intake_) = 0;
   Consent consent_ YUKHA_GUARDED_BY(intake_) = Consent::granted;

@@ -37,7 +37,7 @@ struct Builder {
 
   static void add(Event& event, const compose::NewEntry& entry) noexcept {
     if (!event.problem_) return;
-    const compose::Part part = entry.part();
+    const Part part = entry.part();
     const unsigned which = compose::name_bit(part, entry.name());
     std::uint64_t& names = event.names_[which / 64];
     const std::uint64_t bit = std::uint64_t{1} << which % 64;
@@ -52,7 +52,7 @@ struct Builder {
     event.size_ += static_cast<std::uint32_t>(entry.write(out));
   }
 
-  static void add_members(Event& event, compose::Part part, Members members) noexcept {
+  static void add_members(Event& event, Part part, Members members) noexcept {
     for (const Member& member : members) {
       if (!event.problem_) return;
       if (Status status = compose::check_member(part, member.name); !status) {
@@ -67,7 +67,6 @@ struct Builder {
 }  // namespace detail
 
 using compose::NewEntry;
-using compose::Part;
 using detail::Builder;
 
 Event::Event(detail::Core* core) noexcept : core_(core), store_(inline_) {

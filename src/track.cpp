@@ -36,6 +36,8 @@ Status Core::track(const Event& event, Status problem) {
       if (!event.has_action_) return refuse(hold::Refusal::invalid, Code::missing_action);
 
       hold::Ring& ring = lane_->ring();
+      const std::int64_t unix_ms = clock_.unix_ms();
+      if (session_timeout_ms_ > 0) keep_session(unix_ms);
       const std::size_t bound = encoder_.bound(event.size_);
       char* line = bound <= compose::line_bytes_max ? ring.room(bound) : nullptr;
       if (line == nullptr && line_capacity_ < bound) {
@@ -49,7 +51,7 @@ Status Core::track(const Event& event, Status problem) {
       compose::Sentence sentence;
       sentence.parts = event.store_;
       sentence.parts_size = event.size_;
-      sentence.id_unix_ms = clock_.unix_ms();
+      sentence.id_unix_ms = unix_ms;
       sentence.chance[0] = dice_.next();
       sentence.chance[1] = dice_.next();
       sentence.unix_ms = event.has_time_ ? event.at_unix_ms_ : sentence.id_unix_ms;

@@ -55,6 +55,25 @@ Status Tracker::identify(std::string_view user_id, Members members) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.identify(user_id, members); });
 }
 
+Status Tracker::reset() noexcept {
+  return guarded(core_.get(), [](detail::Core& core) { return core.reset(); });
+}
+
+Status Tracker::set(Part part, Members members) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.set(part, members); });
+}
+
+Status Tracker::unset(Part part, std::string_view name) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.unset(part, name); });
+}
+
+Status Tracker::experiment(std::string_view name, std::string_view variant) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) {
+    const std::string member = "experiment_" + std::string(name);
+    return core.set(Part::user, {{member, variant}});
+  });
+}
+
 Event Tracker::event() noexcept {
   return Event(core_.get());
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/run.sh            the short run: unit, contract, simulation, short crash and disk, a few minutes on two cores
+# tests/run.sh            the short run: unit, life, contract, simulation, short crash and disk, a few minutes on two cores
 # tests/run.sh all        everything, with sanitizers, clang, format and lint; skips nothing
 # tests/run.sh LABEL…     every test with one of these labels, in build/release; tests/README.md lists the labels
 #
@@ -60,7 +60,7 @@ sanitize() {
   mkdir -p "$reports"
   local code=0
   build "$1"
-  run_tests "$@" -L "$(one_of unit contract simulation hosts)" -LE '^long$' || code=$?
+  run_tests "$@" -L "$(one_of unit life contract simulation hosts)" -LE '^long$' || code=$?
   if compgen -G "$reports/*" >/dev/null; then
     head -n 60 "$reports"/*
     fail "the sanitizer found something"
@@ -149,7 +149,7 @@ case ${1-} in
 "")
   install_packages "${packages_to_build[@]}"
   build release
-  run_tests release -L "$(one_of unit contract simulation crash disk)" -LE '^long$'
+  run_tests release -L "$(one_of unit life contract simulation crash disk)" -LE '^long$'
   ;;
 all) all ;;
 -*) fail "usage: tests/run.sh [all | LABEL…]" ;;

@@ -49,6 +49,9 @@ enum {
 /* granted: keep and send. pending: keep, send nothing. denied: keep nothing, and what waits is erased. */
 enum { YUKHA_GRANTED = 0, YUKHA_PENDING = 1, YUKHA_DENIED = 2 };
 
+/* The parts of a sentence that have members. */
+enum { YUKHA_PART_USER = 0, YUKHA_PART_DEVICE = 1, YUKHA_PART_CONTENT = 3, YUKHA_PART_ACTION = 5 };
+
 typedef struct yukha_tracker yukha_tracker;
 typedef struct yukha_sentence yukha_sentence;
 typedef struct yukha_request yukha_request;
@@ -103,7 +106,11 @@ typedef struct yukha_config {
   uint32_t connect_timeout_ms;
   uint32_t stall_timeout_ms;
   uint32_t total_timeout_ms;
-  uint32_t own_transport; /* 1: the host brings requests to the endpoint, see yukha_request_take */
+  uint32_t own_transport;      /* 1: the host brings requests to the endpoint, see yukha_request_take */
+  uint32_t session_timeout_ms; /* 0: no sessions; config.hpp has the words */
+  uint32_t session_background_timeout_ms;
+  uint32_t tell_identify;  /* 1: a sentence yukha_identify when somebody anonymous gets a name */
+  uint32_t tell_lifecycle; /* 1: yukha_first_open, yukha_update, yukha_restart */
 } yukha_config;
 
 /* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */
@@ -136,6 +143,15 @@ yukha_tracker* yukha_open(const yukha_config* config, yukha_result* result);
 /* Who: from now on. An empty id goes back to the anonymous one. Threads: any. Blocks: never. */
 yukha_result yukha_identify(yukha_tracker* tracker, const char* user_id, size_t user_id_size,
                             const yukha_member* members, size_t count);
+
+/* Back to anonymous, as after a logout; what yukha_set gave the user goes, too. Threads: any. Blocks: never. */
+yukha_result yukha_reset(yukha_tracker* tracker);
+
+/* Members for every sentence from now on, until yukha_unset; those of the same name are replaced. A sentence's own
+ * member goes before one that was set. The experiment becomes user.experiment_<name>. Threads: any. Blocks: never. */
+yukha_result yukha_set(yukha_tracker* tracker, int32_t part, const yukha_member* members, size_t count);
+yukha_result yukha_unset(yukha_tracker* tracker, int32_t part, const char* name);
+yukha_result yukha_experiment(yukha_tracker* tracker, const char* name, const char* variant, size_t variant_size);
 
 /* A sentence in the making: made once, used for one sentence after another, freed before its tracker. Its parts are
  * given in any order, each at most once; only the action is required. The first mistake is remembered and answered by

@@ -89,6 +89,21 @@ struct Config {
   std::string app_version;
   std::vector<std::pair<std::string, std::string>> device;  // more members of `device`, same rules as in a sentence
 
+  // A session ends after so long without a sentence, or so long in the background (Tracker::background; 0: as the
+  // first). Its sentences have `user.session` and `user.session_ordinal`, which counts from 1 for each install and
+  // lane; it goes on in the next process when that comes in time. A session also ends when a known user is another or
+  // nobody. 0: no sessions. Otherwise 1 s to 24 h; 30 minutes are usual.
+  std::chrono::milliseconds session_timeout{0};
+  std::chrono::milliseconds session_background_timeout{0};
+
+  // Sentences of the library's own, each tracked like the app's. identify() of somebody who was anonymous until then:
+  // action `yukha_identify`, with the id before as `user.anonymous_id`.
+  bool tell_identify = false;
+  // At open(): `yukha_first_open`; `yukha_update` when app_version is not the one of last time, with `content.version`
+  // and `content.previous_version`; `yukha_restart` when the lane's last run ended without close(), with
+  // `content.previous_run`.
+  bool tell_lifecycle = false;
+
   // How long a full batch may be waited for before what there is goes out. 100 ms to 1 h.
   std::chrono::milliseconds upload_interval{10'000};
   // The power-loss window: how long a kept sentence may stay unsynced. 10 ms to 1 min.

@@ -23,6 +23,9 @@ struct Builder;
 
 namespace yukha {
 
+// The six parts of a sentence.
+enum class Part : std::int32_t { user = 0, device = 1, location = 2, content = 3, referral = 4, action = 5 };
+
 // A further fact about a part. Names are [a-z][a-z0-9_]{0,63}; a value is any text. Invalid UTF-8 becomes U+FFFD.
 struct Member {
   std::string_view name;

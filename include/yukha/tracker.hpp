@@ -50,6 +50,20 @@ class Tracker {
   // `id`. Threads: any. Blocks: never.
   Status identify(std::string_view user_id, Members members = {}) noexcept;
 
+  // Back to anonymous, as after a logout; what set() gave the user goes, too.
+  // Threads: any. Blocks: never.
+  Status reset() noexcept;
+
+  // Members for every sentence from now on, until unset(); those of the same name are replaced. A sentence's own member
+  // goes before one that was set, and that before what identify() or Config gave. Parts: user, device, content, action,
+  // each 4 KiB; names as in a sentence, but for `user.id`. It lasts as long as this tracker.
+  // Threads: any. Blocks: never.
+  Status set(Part part, Members members) noexcept;
+  Status unset(Part part, std::string_view name) noexcept;
+  // The variant of an experiment that the user is in: `user.experiment_<name>`, until unset() or reset().
+  // Threads: any. Blocks: never.
+  Status experiment(std::string_view name, std::string_view variant) noexcept;
+
   // Begins a sentence; see Event.
   // Threads: any. Blocks: never.
   Event event() noexcept;

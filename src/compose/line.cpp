@@ -90,7 +90,7 @@ void put_members(Out& out, Part part, std::string_view base, const Places& place
   }
 }
 
-std::string joined(const std::string& store, const char* before_first) {
+[[gnu::cold]] std::string joined(const std::string& store, const char* before_first) {
   std::string text;
   Entry entry;
   for (Entries entries(store.data(), store.size()); entries.next(entry);) {
@@ -102,7 +102,7 @@ std::string joined(const std::string& store, const char* before_first) {
 
 }  // namespace
 
-void LineEncoder::set(const Circumstances& circumstances) {
+[[gnu::cold]] void LineEncoder::set(const Circumstances& circumstances) {
   // All of it or nothing: bound() and encode() must speak of the same texts, also when memory ends in between.
   LineEncoder fresh;
   fresh.circumstances_ = circumstances;
@@ -119,7 +119,8 @@ void LineEncoder::set(const Circumstances& circumstances) {
 
 std::size_t LineEncoder::bound(std::size_t parts_size) const noexcept {
   // 400 bytes are more than the keys, the id, the time, the sequence number and a clock offset take together.
-  return parts_size + user_to_seq_.size() + from_seq_to_location_.size() + 400;
+  return parts_size + user_to_seq_.size() + from_seq_to_location_.size() + circumstances_.content.size() +
+         circumstances_.action.size() + 400;
 }
 
 std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
@@ -167,11 +168,11 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   }
   out.put(places.text(Part::location));
   out.put("\",\"content\":{");
-  put_members(out, Part::content, {}, places);
+  put_members(out, Part::content, circumstances_.content, places);
   out.put("},\"referral\":\"");
   out.put(places.text(Part::referral));
   out.put("\",\"action\":{");
-  put_members(out, Part::action, {}, places);
+  put_members(out, Part::action, circumstances_.action, places);
   out.put("}}");
   return out.size();
 }

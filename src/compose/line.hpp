@@ -12,8 +12,11 @@ constexpr std::size_t line_bytes_max = 32 * 1024;  // wire contract, "The senten
 
 // What stands in every sentence until somebody changes it.
 struct Circumstances {
-  std::string user;    // store: `id` first, then what identify() gave
-  std::string device;  // store: the facts behind sdk and contract
+  // Stores of each part's members; see Standing.
+  std::string user;    // `id` first
+  std::string device;  // behind sdk and contract
+  std::string content;
+  std::string action;
   std::string install_id;
   std::uint64_t run = 0;
 };

@@ -169,8 +169,8 @@ std::size_t NewEntry::write(char* out) const noexcept {
 
 Status append_member(std::string& store, Part part, std::string_view name, std::string_view value) {
   if (has_entry(store.data(), store.size(), part, name)) return about_member(Code::repeated_member, part, name);
-  // Four kilobytes beside a sentence of 32 are a fact about a user or a device, not a document.
-  if (name.size() + value.size() + store.size() > 4096) return about_member(Code::too_many_members, part, name);
+  if (name.size() + value.size() + store.size() > members_bytes_max)
+    return about_member(Code::too_many_members, part, name);
   const std::size_t at = store.size();
   const NewEntry entry = NewEntry::member(part, name, value);
   store.resize(at + entry.size());

@@ -12,7 +12,6 @@
 
 namespace yukha::compose {
 
-enum class Part : std::uint8_t { user, device, location, content, referral, action };
 constexpr std::size_t part_count = 6;
 const char* part_name(Part part) noexcept;
 // The code with `part.name` as what it is about; the code alone when there is no memory for that.
@@ -93,7 +92,9 @@ class NewEntry {
   Members parameters_;
 };
 
-// Members kept between sentences (who, and with what device), as a store of their own.
+// Members kept between sentences (who, and with what device), as a store of their own. Four kilobytes beside a sentence
+// of 32 are a fact about a user or a device, not a document.
+constexpr std::size_t members_bytes_max = 4096;
 Status append_member(std::string& store, Part part, std::string_view name, std::string_view value);
 
 }  // namespace yukha::compose

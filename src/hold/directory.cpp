@@ -105,6 +105,7 @@ Status Directory::open_once(const std::string& platform_id) {
       database_.run("PRAGMA application_id=2037738344");
       database_.run("PRAGMA user_version=1");
     }
+    database_.run("CREATE TABLE IF NOT EXISTS note(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
     transaction.commit();
   }
   static_assert(application_id == 2037738344, "the number in the PRAGMA above");
@@ -260,6 +261,19 @@ void Directory::put_carried(const std::string& lane, const Ledger& ledger, std::
   add(",\"lost\":", ledger.lost);
   for (int i = 0; i < refusal_count; ++i) add(i == 0 ? ",\"refused\":[" : ",", ledger.refused[i]);
   Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text + "]}").run();
+}
+
+std::string Directory::note(const std::string& name) {
+  if (!database_.is_open()) return {};
+  Statement statement(database_, "SELECT value FROM note WHERE name = ?");
+  return statement.bind(name).row() ? std::string(statement.text(0)) : std::string();
+}
+
+bool Directory::set_note(const std::string& name, const std::string& value) {
+  if (!database_.is_open()) return true;
+  Transaction transaction(database_, Durable::yes);
+  Statement(database_, "INSERT OR REPLACE INTO note VALUES(?, ?)").bind(name).bind(value).run();
+  return transaction.commit();
 }
 
 bool Directory::carry(const std::string& lane, const Ledger& ledger) {

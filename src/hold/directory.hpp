@@ -54,6 +54,10 @@ class Directory {
   // lane that begins it; a lane without a name has none to carry.
   bool begin_new_epoch(const std::string& lane = {}, const Ledger& ledger = {});
 
+  // What else the directory remembers, by name; empty when there is nothing of that name, or it cannot be read.
+  std::string note(const std::string& name);
+  bool set_note(const std::string& name, const std::string& value);
+
   // The ledger of a lane whose files are about to be unlinked, for the present epoch. Kept until the lane has begun
   // anew, so that a kill in between loses no count.
   bool carry(const std::string& lane, const Ledger& ledger);

@@ -137,6 +137,7 @@ Status Lane::repair() {
 Status Lane::open_ring(const std::string& run) {
   if (!queue_.begin_opening(run)) return queue_.status();
   // Twice at the most: the second time the file is new.
+  SessionMark session;
   for (int attempt = 0; attempt < 2; ++attempt) {
     RingFound found;
     const system::Error error = ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(),
@@ -168,10 +169,13 @@ Status Lane::open_ring(const std::string& run) {
     if (found.damaged)
       notice_ =
           "the ring " + path(".ring") + " was damaged; sentences found in it: " + std::to_string(found.lines.size());
+    if (session.ordinal != 0) ring_.note_session(session);
     if (!found.begin_anew) {
       if (!run.empty()) ring_.warm(first_second_bytes);
       return settle_in();
     }
+    // Its number goes on; the session itself does not, because its id is made of the ring's.
+    if (!found.damaged) session.ordinal = ring_.session().ordinal;
     static_cast<void>(files_.remove(path(".ring")));
   }
   return {};

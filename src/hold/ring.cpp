@@ -26,6 +26,7 @@ constexpr std::size_t at_checksum = 40;  // over the 40 bytes before it
 constexpr std::size_t at_consumed = 64;  // from here on the words change while the ring is in use
 constexpr std::size_t at_accepted = 72;
 constexpr std::size_t at_refused = 80;
+constexpr std::size_t at_session = 112;  // ordinal, and when it was last seen
 
 static_assert(sizeof(std::atomic<std::uint64_t>) == 8, "a word of the ring must be stored in one piece");
 
@@ -164,6 +165,22 @@ void Ring::refuse(Refusal why) noexcept {
   const std::uint64_t count = refused_[which].load(std::memory_order_relaxed) + 1;
   refused_[which].store(count, std::memory_order_relaxed);
   if (memory_ != nullptr) store_header_word(at_refused + 8 * static_cast<std::size_t>(which), count);
+}
+
+void Ring::note_session(const SessionMark& session) noexcept {
+  if (memory_ == nullptr) return;
+  // The ordinal first: a kill in between then leaves an old session's time behind a new number, which ends it.
+  if (session.ordinal != load(memory_ + at_session)) store_header_word(at_session, session.ordinal);
+  store_header_word(at_session + 8, static_cast<std::uint64_t>(session.seen_unix_ms));
+}
+
+SessionMark Ring::session() const noexcept {
+  if (memory_ == nullptr) return {};
+  SessionMark session;
+  session.ordinal = load(memory_ + at_session);
+  session.seen_unix_ms = static_cast<std::int64_t>(load(memory_ + at_session + 8));
+  // No checksum covers them.
+  return session.ordinal <= count_max ? session : SessionMark();
 }
 
 void Ring::read(std::uint64_t position, std::size_t bytes_max, std::string& scratch, std::vector<RingLine>& lines) {

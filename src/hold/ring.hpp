@@ -36,6 +36,12 @@ struct RingLine {
   std::string_view text;  // borrowed until the next call on the ring, or its copy in `scratch`
 };
 
+// The session that the lane's sentences belong to; outlives the process so that a restart need not end it.
+struct SessionMark {
+  std::uint64_t ordinal = 0;      // 0: there was none
+  std::int64_t seen_unix_ms = 0;  // when a sentence last belonged to it, to the second
+};
+
 // What open() found in the file of an earlier process.
 struct RingFound {
   std::vector<RingLine> lines;  // in order; their text lies in `bytes`
@@ -48,7 +54,8 @@ struct RingFound {
   bool begin_anew = false;  // once the lines are safe, remove the file and open() again
 };
 
-// Threads: append() and refuse() by one thread at a time (the intake lock), everything else by one other (the worker).
+// Threads: append(), refuse() and the session by one thread at a time (the intake lock), everything else by one other
+// (the worker).
 class Ring {
  public:
   enum class Mode { mapped, written, memory };
@@ -70,6 +77,9 @@ class Ring {
   // Where the next line may be written, so that append() need not copy it: `most` bytes in one piece, or nullptr.
   char* room(std::size_t most) noexcept;
   void refuse(Refusal why) noexcept;
+  void note_session(const SessionMark& session) noexcept;
+  // As it was last noted, also by an earlier process; a ring that is begun anew has none.
+  SessionMark session() const noexcept;
 
   // --- the other thread ---
   // The lines from `position` on, at most `bytes_max` of text; their text is copied into `scratch`. Holes are passed
