@@ -161,8 +161,15 @@ Status Lane::open_ring(const std::string& run) {
       if (!queue_.take_over(drained, run.empty() ? queue_.previous_run().last_seq : 0, 0)) {
         Status status = queue_.status();
         // On a full disk the ring keeps what it has, and the drain tries again later.
-        if (status.code() != Code::disk_full) return status;
+        if (status.code() != Code::disk_full || (found.mark_unsure && queue_.sync_log() != 0)) return status;
         return {};
+      }
+      ring_.release(found.next_position);
+    } else if (found.mark_unsure) {
+      // Room behind a mark is only free once the mark is synced: what a power loss throws back must still be here.
+      if (const system::Error unsynced = queue_.sync_log()) {
+        queue_.close();
+        return {Code::disk_error, path(".queue-wal") + " (" + system::error_text(unsynced) + ")"};
       }
       ring_.release(found.next_position);
     }

@@ -1000,6 +1000,12 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   return transaction.commit();
 }
 
+system::Error Queue::sync_log() {
+  std::unique_ptr<system::File> log;
+  const system::Error error = files_->open(path_ + "-wal", system::OpenMode::existing, log);
+  return error != 0 ? error : log->sync();
+}
+
 bool Queue::fold_log() {
   return database_.run("PRAGMA journal_mode=DELETE");
 }

@@ -172,6 +172,8 @@ class Queue {
   bool salvage_from(const std::string& damaged, std::uint64_t& sentences);
   // Folds the log into the file, which is then whole by itself.
   bool fold_log();
+  // Every commit so far is on the disk, also one that an earlier process could not sync. Blocks: for one sync.
+  system::Error sync_log();
 
   // Bytes that sentences take, without what every lane takes even when it is empty.
   bool bytes_used(std::uint64_t& used);

@@ -292,6 +292,8 @@ void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) 
                              return candidate.line.position == consumed;
                            });
   if (on_a_border) from = std::max(from, consumed);
+  // Whoever committed the mark told the ring once it was synced, and may have died, or met a failing disk, in between.
+  found.mark_unsure = committed > consumed;
   candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
                                   [from, &mark](const Candidate& candidate) {
                                     return candidate.line.position < from || candidate.line.ordinal <= mark.accepted;

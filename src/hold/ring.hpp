@@ -50,8 +50,9 @@ struct RingFound {
   std::uint64_t refused[refusal_count] = {};
   std::uint64_t lost = 0;  // accepted, and neither in the database nor here
   std::uint64_t next_position = 0;
-  bool damaged = false;     // the header could not be read
-  bool begin_anew = false;  // once the lines are safe, remove the file and open() again
+  bool damaged = false;      // the header could not be read
+  bool mark_unsure = false;  // the mark came further than this ring was told: its commit may not be synced
+  bool begin_anew = false;   // once the lines are safe, remove the file and open() again
 };
 
 // Threads: append(), refuse() and the session by one thread at a time (the intake lock), everything else by one other

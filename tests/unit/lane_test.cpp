@@ -1,0 +1,86 @@
+// A lane on the simulation's disk, which knows what was synced.
+#include "hold/lane.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+#include "simulation/sim_disk.hpp"
+#include "simulation/virtual_time.hpp"
+
+using namespace yukha;
+using hold::Lane;
+using simulation::Chance;
+using simulation::Disk;
+using simulation::Process;
+
+namespace {
+
+// What one process has of a directory.
+struct Holder {
+  Holder(Disk& disk, Chance& chance, simulation::VirtualTime& time) : files(disk, chance, time), dice(chance) {
+    static_cast<void>(files.make_directory("/q"));
+    settings.directory = "/q";
+    settings.ring_bytes = 64 << 10;
+    settings.batches = {500, 1'000'000};
+    lane = std::make_unique<Lane>(files, dice, directory, settings);
+  }
+  Status open() {
+    if (Status status = directory.open(files, "/q", dice, "here"); !status) return status;
+    return lane->open("main", "0000000000000001");
+  }
+
+  Process files;
+  simulation::SeededDice dice;
+  hold::LaneSettings settings;
+  hold::Directory directory;
+  std::unique_ptr<Lane> lane;
+};
+
+std::string line(int number) {
+  return R"({"id":")" + std::to_string(1000 + number) + std::string(500, 'x') + "\"}";
+}
+
+}  // namespace
+
+TEST_CASE("room behind a commit that was never synced is not used again, so a power loss costs nothing kept") {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    Disk disk;
+    Chance chance(seed);
+    simulation::VirtualTime time;
+    {
+      Holder first(disk, chance, time);
+      REQUIRE(first.open());
+      for (int i = 0; i < 60; ++i) {
+        REQUIRE(first.lane->ring().append(line(i), hold::Priority::normal) == hold::Ring::Append::done);
+      }
+      first.files.kill();
+    }
+    disk.write_back();  // half a minute later the ring is on the platter
+    disk.fault = simulation::Fault::sync_error;
+    disk.fault_one_in = 1;
+    {
+      // It finds the sentences, writes them to the log, and cannot sync that.
+      Holder second(disk, chance, time);
+      CHECK_FALSE(second.open());
+      second.files.kill();
+    }
+    {
+      // The log has them by now, as long as there is power.
+      Holder third(disk, chance, time);
+      const bool opened = third.open().good();
+      CHECK_FALSE(opened);
+      for (int i = 60; opened && i < 160; ++i) {
+        static_cast<void>(third.lane->ring().append(line(i), hold::Priority::normal));
+      }
+      third.files.kill();
+    }
+    disk.fault_one_in = 0;
+    disk.lose_power(chance);
+    Holder last(disk, chance, time);
+    REQUIRE(last.open());
+    CHECK(last.lane->queue().ledger().lost == 0);
+    CHECK(last.lane->queue().ledger().accepted >= 60);
+  }
+}
