@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 STRIPPED_BYTES_MAX = 400 * 1024  # the goal of tests/bench/goals.hpp
-EXPORTED_MAX = 110               # 101 when it was set: 40 of yukha.h, the others of the C++ headers
+EXPORTED_MAX = 150               # 140 when it was set: 56 of yukha.h, the others of the C++ headers
 OURS = re.compile(r"^(yukha_\w+|((typeinfo|typeinfo name|vtable) for )?yukha::.+)$")
 
 

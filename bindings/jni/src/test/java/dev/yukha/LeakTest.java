@@ -104,7 +104,8 @@ class LeakTest {
             System.out.println(what + ": " + TRACKERS + " trackers; handles " + before.handles.size() + " -> "
                     + after.handles.size() + ", threads " + before.threads + " -> " + after.threads + ", memory "
                     + before.residentKb + " -> " + after.residentKb + " KiB");
-            assertEquals(before.handles.size(), after.handles.size(), () -> before.handles + ", then " + after.handles);
+            // The JVM itself opens one of its own now and then, and closes it.
+            assertTrue(after.handles.size() <= before.handles.size(), () -> before.handles + ", then " + after.handles);
             // The JVM ends compiler threads of its own when they idle, and starts them again.
             assertTrue(after.threads <= before.threads + 1, "threads: " + before.threads + ", then " + after.threads);
             // A sanitizer holds freed memory back to find its later use.
