@@ -9,6 +9,8 @@
 #include <yukha/event.hpp>
 
 #include "compose/parts.hpp"
+#include "core.hpp"
+#include "member_rules.hpp"
 
 namespace yukha::detail {
 
@@ -50,7 +52,29 @@ struct Builder {
     event.size_ += static_cast<std::uint32_t>(entry.write(out));
   }
 
+  // Null when there are none, or when what lies in the event went by them already.
+  static const MemberRules* rules(const Event& event) noexcept {
+    return event.core_ == nullptr || event.ruled_ ? nullptr : event.core_->rules();
+  }
+
+  // Calls with the members that the rules leave.
+  template <typename Call>
+  static void with_ruled(Event& event, Part part, Members members, const Call& call) noexcept {
+    const MemberRules* const rules = Builder::rules(event);
+    if (rules == nullptr) return call(members);
+    try {
+      call(RuledMembers(*rules, part, members).list());
+    } catch (...) {
+      event.problem_ = Code::out_of_memory;
+    }
+  }
+
   static void add_members(Event& event, Part part, Members members) noexcept {
+    with_ruled(event, part, members, [&event, part](Members left) { add_each(event, part, left); });
+  }
+
+ private:
+  static void add_each(Event& event, Part part, Members members) noexcept {
     for (const Member& member : members) {
       if (!event.problem_) return;
       if (Status status = compose::check_member(part, member.name); !status) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -21,6 +22,7 @@ struct yukha_tracker {
   std::shared_ptr<yukha::PolledTransport> transport;  // of own_transport
   std::mutex mutex;
   std::string last_error;
+  std::deque<yukha::Notice> notices;  // taken from the tracker, not yet by the host
 
   yukha_result note(const Status& status) noexcept {
     if (status.code() != Code::ok) {
@@ -54,6 +56,11 @@ struct yukha_sentence {
   void refuse(const Status& mistake) {
     if (parts().problem_) parts().problem_ = mistake;
   }
+};
+
+struct yukha_scope {
+  yukha_tracker* owner;
+  yukha::Scope scope;
 };
 
 namespace {
@@ -124,6 +131,16 @@ Status convert(const yukha_key* keys, size_t count, std::vector<yukha::SigningKe
   return {};
 }
 
+std::vector<std::string> separated(const char* by_semicolons) {
+  std::vector<std::string> all;
+  for (std::string_view left = text(by_semicolons); !left.empty();) {
+    const std::size_t end = std::min(left.find(';'), left.size());
+    all.emplace_back(left.substr(0, end));
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  return all;
+}
+
 // Fills what yukha_config has into a Config; `given` is a whole one.
 Status convert(const yukha_config& given, yukha::Config& config) {
   using std::chrono::milliseconds;
@@ -153,12 +170,7 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   if (given.batch_lines_max != 0) config.batch_lines_max = given.batch_lines_max;
   if (given.batch_bytes_max != 0) config.batch_bytes_max = given.batch_bytes_max;
   config.ca_file = text(given.ca_file);
-  std::string_view pins = text(given.pins);
-  while (!pins.empty()) {
-    const std::size_t end = std::min(pins.find(';'), pins.size());
-    config.pins.emplace_back(pins.substr(0, end));
-    pins.remove_prefix(std::min(end + 1, pins.size()));
-  }
+  config.pins = separated(given.pins);
   config.proxy = text(given.proxy);
   config.no_proxy = text(given.no_proxy);
   if (given.connect_timeout_ms != 0) config.connect_timeout = milliseconds(given.connect_timeout_ms);
@@ -168,6 +180,17 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   config.session_background_timeout = milliseconds(given.session_background_timeout_ms);
   config.tell_identify = given.tell_identify != 0;
   config.tell_lifecycle = given.tell_lifecycle != 0;
+  config.debug = given.debug != 0;
+  config.notices_max = given.notices_max;
+  config.deny_members = separated(given.deny_members);
+  config.hash_members = separated(given.hash_members);
+  config.allow_members = separated(given.allow_members);
+  config.hash_key_base64 = text(given.hash_key_base64);
+  config.on_metered = static_cast<yukha::Uploads>(given.on_metered);
+  config.on_low_battery = static_cast<yukha::Uploads>(given.on_low_battery);
+  config.in_background = static_cast<yukha::Uploads>(given.in_background);
+  config.suspend_in_background = given.suspend_in_background != 0;
+  if (given.sample_rate != 0) config.sample_rate = given.sample_rate;
   return {};
 }
 
@@ -328,6 +351,52 @@ yukha_result yukha_track(yukha_sentence* sentence) {
   }
 }
 
+yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t least_ms) {
+  if (sentence == nullptr) return nullptr;
+  try {
+    yukha::Scope scope = sentence->parts().begin({part, std::chrono::milliseconds(least_ms)});
+    sentence->event.reset();
+    sentence->owner->note(scope.problem());
+    if (!scope.problem()) return nullptr;  // and counts as a sentence that was refused
+    return new yukha_scope{sentence->owner, std::move(scope)};
+  } catch (...) {
+    sentence->owner->note(Code::out_of_memory);
+    return nullptr;
+  }
+}
+
+void yukha_scope_pause(yukha_scope* scope) {
+  if (scope != nullptr) scope->scope.pause();
+}
+
+void yukha_scope_resume(yukha_scope* scope) {
+  if (scope != nullptr) scope->scope.resume();
+}
+
+void yukha_scope_visible(yukha_scope* scope, double part) {
+  if (scope != nullptr) scope->scope.visible(part);
+}
+
+int64_t yukha_scope_ms(yukha_scope* scope) {
+  return scope == nullptr ? 0 : scope->scope.duration().count();
+}
+
+yukha_result yukha_scope_end(yukha_scope* scope, const yukha_member* members, size_t count) {
+  if (scope == nullptr) return YUKHA_BAD_ARGUMENT;
+  try {
+    std::vector<Member> list;
+    const Status given = convert(members, count, list);
+    return scope->owner->note(given ? scope->scope.end({list.data(), list.size()}) : given);
+  } catch (...) {
+    return scope->owner->note(Code::out_of_memory);
+  }
+}
+
+void yukha_scope_free(yukha_scope* scope) {
+  if (scope != nullptr) scope->scope.cancel();
+  delete scope;
+}
+
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
     return json == nullptr ? Status(Code::bad_argument, "json") : inner.track_json(text(json, size));
@@ -352,6 +421,24 @@ yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms) {
                       [&](yukha::Tracker& inner) { return inner.flush(std::chrono::milliseconds(deadline_ms)); });
 }
 
+yukha_result yukha_background(yukha_tracker* tracker, int64_t budget_ms) {
+  return with_tracker(tracker,
+                      [&](yukha::Tracker& inner) { return inner.background(std::chrono::milliseconds(budget_ms)); });
+}
+
+yukha_result yukha_foreground(yukha_tracker* tracker) {
+  return with_tracker(tracker, [](yukha::Tracker& inner) { return inner.foreground(); });
+}
+
+yukha_result yukha_network(yukha_tracker* tracker, int32_t network) {
+  return with_tracker(tracker,
+                      [&](yukha::Tracker& inner) { return inner.network(static_cast<yukha::Network>(network)); });
+}
+
+yukha_result yukha_low_battery(yukha_tracker* tracker, int32_t low) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.low_battery(low != 0); });
+}
+
 yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes) {
   if (tracker == nullptr || stats == nullptr || bytes < sizeof stats->bytes) return YUKHA_BAD_ARGUMENT;
   const yukha::Stats from = tracker->tracker.stats();
@@ -371,11 +458,32 @@ yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_
   full.refused_consent = from.refused_consent;
   full.refused_invalid = from.refused_invalid;
   full.refused_closed = from.refused_closed;
+  full.refused_sampled = from.refused_sampled;
   full.requests = from.requests;
   full.next_attempt_ms = from.next_attempt_ms;
   std::memset(stats, 0, bytes);
   std::memcpy(stats, &full, bytes < sizeof full ? bytes : sizeof full);
   return YUKHA_OK;
+}
+
+size_t yukha_notice(yukha_tracker* tracker, int32_t* level, char* buffer, size_t size) {
+  yukha::Notice next;
+  try {
+    if (tracker != nullptr) {
+      const std::lock_guard<std::mutex> lock(tracker->mutex);
+      if (tracker->notices.empty()) {
+        for (yukha::Notice& one : tracker->tracker.notices()) tracker->notices.push_back(std::move(one));
+      }
+      if (!tracker->notices.empty()) {
+        next = std::move(tracker->notices.front());
+        tracker->notices.pop_front();
+      }
+    }
+  } catch (...) {
+    next = {};
+  }
+  if (level != nullptr) *level = static_cast<int32_t>(next.level);
+  return copy_text(next.text, buffer, size);
 }
 
 size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size) {

@@ -1,6 +1,9 @@
 #include "core.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <system_error>
 
@@ -8,6 +11,7 @@
 #include "compose/text.hpp"
 #include "send/base64.hpp"
 #include "send/curl_transport.hpp"
+#include "system/crypto.hpp"
 #include "system/device.hpp"
 #include "system/thread.hpp"
 
@@ -71,6 +75,14 @@ Status check_network(const Config& config) {
   return {};
 }
 
+std::string rate_text(double rate) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", rate);
+  std::string written = text;
+  std::replace(written.begin(), written.end(), ',', '.');  // as some locales have it
+  return written;
+}
+
 // The parts of a sentence the library writes itself.
 std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previous) {
   std::string store;
@@ -91,6 +103,7 @@ std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previo
   number("refused_ring_full", ledger.refused[0]);
   number("refused_consent", ledger.refused[1]);
   number("refused_invalid", ledger.refused[2]);
+  if (ledger.refused[3] != 0) number("refused_sampled", ledger.refused[3]);
   if (!previous.run.empty()) {
     add(Part::content, "previous_run", previous.run);
     number("previous_last_seq", previous.last_seq);
@@ -131,6 +144,11 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   if (!between<std::uint64_t>(config.queue_bytes_max, 8ULL << 20, 64ULL << 30)) {
     return out_of_range("queue_bytes_max", "8 MiB to 64 GiB");
   }
+  if (!(config.sample_rate > 0 && config.sample_rate <= 1)) return out_of_range("sample_rate", "above 0 and at most 1");
+  for (const Uploads uploads : {config.on_metered, config.on_low_battery, config.in_background}) {
+    if (!between(uploads, Uploads::all, Uploads::none)) return out_of_range("uploads", "all, critical or none");
+  }
+  if (config.notices_max > 10'000) return out_of_range("notices_max", "0 to 10,000");
   if (config.queue_bytes_max < 2 * config.ring_bytes + (4 << 20)) {
     return out_of_range("queue_bytes_max", "at least twice ring_bytes and 4 MiB");
   }
@@ -172,11 +190,20 @@ Core* Core::open(const Config& config, const Seams& seams) {
 Core::Core(const Config& config, const Seams& seams)
     : app_id_(config.app_id),
       log_(config.log),
+      notices_max_(std::min<std::size_t>(config.notices_max, 10'000)),
+      debug_(config.debug),
       ring_full_wait_ms_(config.ring_full_wait.count()),
       use_thread_(config.use_thread),
       tell_identify_(config.tell_identify),
       tell_lifecycle_(config.tell_lifecycle),
       session_timeout_ms_(config.session_timeout.count()),
+      sample_rate_(config.sample_rate),
+      session_background_timeout_ms_(config.session_background_timeout.count()),
+      suspend_in_background_(config.suspend_in_background),
+      lane_is_named_(!config.lane.empty()),
+      on_metered_(config.on_metered),
+      on_low_battery_(config.on_low_battery),
+      in_background_(config.in_background),
       clock_(*seams.clock),
       entropy_(*seams.dice),
       files_(*seams.files),
@@ -185,6 +212,7 @@ Core::Core(const Config& config, const Seams& seams)
 
 void Core::open_lane(const Config& config) {
   status_ = check_config(config, settings_);
+  if (status_) status_ = rules_.set(config);
   if (!status_) return;
 
   // Facts first: a bad one is the app's mistake, and nothing was touched yet.
@@ -192,14 +220,19 @@ void Core::open_lane(const Config& config) {
   {
     system::DeviceFacts found;
     if (config.collect_device_facts) found = system::device_facts();
+    const auto add_fact = [&](const std::string& name, const std::string& value) {
+      const Member member{name, value};
+      const RuledMembers ruled(rules_, Part::device, {&member, 1});
+      for (const Member& one : ruled.list()) {
+        status_ = compose::append_member(facts, Part::device, one.name, one.value);
+      }
+    };
     const auto fact = [&](const char* name, const std::string& given, const std::string& otherwise) {
       const std::string& value = given.empty() ? otherwise : given;
       // What the app says itself replaces what was found.
       bool said = false;
       for (const auto& one : config.device) said = said || one.first == name;
-      if (status_ && !value.empty() && !said) {
-        status_ = compose::append_member(facts, Part::device, name, value);
-      }
+      if (status_ && !value.empty() && !said) add_fact(name, value);
     };
     fact("os", config.os, found.os);
     fact("model", config.model, found.model);
@@ -207,7 +240,7 @@ void Core::open_lane(const Config& config) {
     fact("locale", config.locale, found.locale);
     for (const auto& [name, value] : config.device) {
       if (status_) status_ = compose::check_member(Part::device, name);
-      if (status_) status_ = compose::append_member(facts, Part::device, name, value);
+      if (status_) add_fact(name, value);
     }
   }
   if (!status_) return;
@@ -215,43 +248,25 @@ void Core::open_lane(const Config& config) {
   Lock work(work_);
   Lock intake(intake_);
   standing_.facts = std::move(facts);
+  standing_.sample_rate = sample_rate_ < 1 ? rate_text(sample_rate_) : std::string();
   standing_.run = dice_.next();
   char run[16];
   compose::write_hex64(standing_.run, run);
   const std::string run_text(run, sizeof run);
 
   lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
-  Status status;
-  if (const system::Error error = files_.make_directory(config.queue_dir)) {
-    const std::string detail = "queue directory " + config.queue_dir + " (" + system::error_text(error) + ")";
-    status = Status(Code::disk_error, detail);
-  }
-  if (status) status = directory_.open(files_, config.queue_dir, entropy_, system::platform_id());
-  if (status) status = config.lane.empty() ? lane_->open_any(run_text) : lane_->open(config.lane, run_text);
-  if (status == Code::newer_format || status == Code::lane_held) {
-    status_ = std::move(status);
+  status_ = open_files(config.lane, run_text);
+  if (!status_) {
     lane_.reset();
     directory_.close();
     return;
-  }
-  if (!status) {
-    // Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
-    status_ = Status(Code::kept_in_memory, status.message());
-    log(LogLevel::error, status_.message());
-    directory_.open_in_memory(files_, config.queue_dir, entropy_);
-    lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
-    if (Status memory = lane_->open_in_memory(run_text); !memory) {
-      status_ = std::move(memory);
-      lane_.reset();
-      return;
-    }
   }
   if (const std::string notice = lane_->take_notice(); !notice.empty()) log(LogLevel::warning, notice);
   if (settings_.sends && settings_.endpoint.scheme == "http" && !settings_.endpoint.loopback) {
     log(LogLevel::warning, "sentences go over plain http to " + settings_.endpoint.host + ", as allow_plain_http asks");
   }
-  consent_ = directory_.state().consent;
   begin_run();
+  tell_of_cut_off();
 
   if (!transport_) {
     transport_ = send::make_curl_transport(
@@ -262,12 +277,7 @@ void Core::open_lane(const Config& config) {
     lane_.reset();
     return;
   }
-  worker_ = std::make_unique<send::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
-                                           static_cast<send::WorkerHost&>(*this));
-  {
-    Lock orders(orders_);
-    progress_ = worker_->progress();
-  }
+  make_worker();
   if (!use_thread_) return;
   try {
     thread_ = std::thread([this] { thread_main(); });
@@ -278,6 +288,41 @@ void Core::open_lane(const Config& config) {
     lane_.reset();
     directory_.close();
   }
+}
+
+// ok, kept_in_memory, or why the lane cannot be had; then the app's sentences are refused.
+Status Core::open_files(const std::string& lane, const std::string& run) {
+  const std::string& path = settings_.lanes.directory;
+  Status status;
+  if (const system::Error error = files_.make_directory(path)) {
+    status = Status(Code::disk_error, "queue directory " + path + " (" + system::error_text(error) + ")");
+  }
+  if (status) status = directory_.open(files_, path, entropy_, system::platform_id());
+  if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
+  if (status == Code::newer_format || status == Code::lane_held) return status;
+  if (!status) {
+    // Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
+    status = Status(Code::kept_in_memory, status.message());
+    log(LogLevel::error, status.message());
+    lane_->close();
+    directory_.open_in_memory(files_, path, entropy_);
+    if (Status memory = lane_->open_in_memory(run); !memory) return memory;
+  }
+  consent_ = directory_.state().consent;
+  return status;
+}
+
+void Core::make_worker() {
+  worker_ = std::make_unique<send::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
+                                           static_cast<send::WorkerHost&>(*this));
+  apply_hints();
+  note_progress();
+}
+
+void Core::note_progress() {
+  Lock orders(orders_);
+  progress_ = worker_->progress();
+  progress_.requests += requests_before_;
 }
 
 Core::~Core() {
@@ -324,13 +369,40 @@ void Core::begin_run() {
 
 // All of it or nothing, also when memory ends in between.
 void Core::stand(compose::Standing&& next) {
-  encoder_.set(next.circumstances());
+  const compose::Circumstances circumstances = next.circumstances();
+  encoder_.set(circumstances);
+  compose::Entry id{};
+  if (sample_rate_ < 1 && compose::Entries(circumstances.user.data(), circumstances.user.size()).next(id)) {
+    user_in_sample_ = in_sample(id.text);
+  }
   standing_ = std::move(next);
 }
 
-Status Core::check_open() const {
+// Evenly spread over users, and the same for a user on every device and in every language that can hash: the first 64
+// bits of SHA-256 over the member as it stands in the line, "id":"u_1842".
+bool Core::in_sample(std::string_view user_id_text) const noexcept {
+  const system::Sha256 digest = system::sha256(user_id_text);
+  std::uint64_t first = 0;
+  for (std::size_t i = 0; i < 8; ++i) first = first << 8 | digest[i];
+  return std::ldexp(static_cast<double>(first), -64) < sample_rate_;
+}
+
+bool Core::is_sampled(const Event& event) const noexcept {
+  compose::Entry entry{};
+  for (compose::Entries entries(event.store_, event.size_); entries.next(entry);) {
+    if (entry.part == Part::user && entry.name == "id") return in_sample(entry.text);
+  }
+  return user_in_sample_;
+}
+
+Status Core::check_alive() const {
   if (fork_guard_.in_child()) return Code::forked_child;
   return lane_ ? Status() : status_;
+}
+
+Status Core::check_open() {
+  Status status = check_alive();
+  return status && suspended_ ? resume() : status;
 }
 
 // --- the app's threads -----------------------------------------------------------------------------------------------
@@ -350,6 +422,15 @@ Status Core::change(const Change& change) {
 }
 
 Status Core::identify(std::string_view user_id, Members members) {
+  std::optional<RuledMembers> ruled;
+  std::string hashed;
+  if (!rules_.empty()) {
+    members = ruled.emplace(rules_, Part::user, members).list();
+    if (!user_id.empty() && rules_.of(Part::user, "id") == MemberRules::Fate::hash) {
+      hashed = rules_.hash(user_id);
+      user_id = hashed;
+    }
+  }
   std::string before;
   Status status = change([&](compose::Standing& next) {
     if (next.user_id.empty() && !user_id.empty()) before = next.install_id;
@@ -367,6 +448,8 @@ Status Core::reset() {
 }
 
 Status Core::set(Part part, Members members) {
+  std::optional<RuledMembers> ruled;
+  if (!rules_.empty()) members = ruled.emplace(rules_, part, members).list();
   return change([&](compose::Standing& next) { return next.set(part, members); });
 }
 
@@ -389,7 +472,7 @@ bool Core::wait_for_room(std::int64_t until_ms) {
 }
 
 Consent Core::consent() {
-  if (!check_open()) return Consent::pending;
+  if (!check_alive()) return Consent::pending;
   Lock intake(intake_);
   return consent_;
 }
@@ -419,8 +502,7 @@ Status Core::erase() {
     Lock work(work_);
     if (!worker_) return Code::closed;
     Status status = worker_->erase();
-    Lock orders(orders_);
-    progress_ = worker_->progress();
+    note_progress();
     return status;
   }
   {
@@ -491,7 +573,7 @@ Status Core::flush(std::chrono::milliseconds deadline) {
 
 Stats Core::stats() {
   Stats stats;
-  if (!check_open()) return stats;
+  if (!check_alive()) return stats;
   {
     // The worker's numbers first: what the ring accepted since then counts as waiting.
     Lock orders(orders_);
@@ -512,8 +594,10 @@ Stats Core::stats() {
   stats.refused_ring_full = ring.refused(hold::Refusal::ring_full);
   stats.refused_consent = ring.refused(hold::Refusal::consent);
   stats.refused_invalid = ring.refused(hold::Refusal::invalid);
+  stats.refused_sampled = ring.refused(hold::Refusal::sampled);
   stats.refused_closed = refused_closed_.load(std::memory_order_relaxed);
-  stats.refused = stats.refused_ring_full + stats.refused_consent + stats.refused_invalid + stats.refused_closed;
+  stats.refused = stats.refused_ring_full + stats.refused_consent + stats.refused_invalid + stats.refused_sampled +
+                  stats.refused_closed;
   return stats;
 }
 
@@ -527,11 +611,18 @@ Status Core::with_worker(const Call& call) {
     Lock work(work_);
     if (!worker_) return Code::closed;
     status = call(*worker_);
-    Lock orders(orders_);
-    progress_ = worker_->progress();
+    note_progress();
   }
   transport_->wake();
   return status;
+}
+
+std::vector<Notice> Core::notices() {
+  std::vector<Notice> all;
+  Lock notices(notices_mutex_);
+  for (Notice& notice : notices_) all.push_back(std::move(notice));
+  notices_.clear();
+  return all;
 }
 
 std::vector<Quarantined> Core::quarantined(std::uint64_t after, std::size_t most) {
@@ -561,7 +652,7 @@ Status Core::set_keys(const std::vector<SigningKey>& from) {
 
 std::chrono::milliseconds Core::work(std::chrono::milliseconds budget) {
   using std::chrono::milliseconds;
-  if (!check_open() || use_thread_) return milliseconds(-1);
+  if (!check_alive() || use_thread_) return milliseconds(-1);
   std::int64_t wait = step_once();
   const std::int64_t most = within_a_day(budget);
   {
@@ -580,9 +671,10 @@ std::chrono::milliseconds Core::work(std::chrono::milliseconds budget) {
 }
 
 Status Core::close(std::chrono::milliseconds deadline) {
-  if (Status status = check_open(); !status) return status;
+  if (Status status = check_alive(); !status) return status;
   Lock closing(closing_);
   if (close_done_) return close_status_;
+  cut_off_scopes();
   {
     Lock intake(intake_);
     closed_ = true;
@@ -604,6 +696,8 @@ Status Core::close(std::chrono::milliseconds deadline) {
   }
 
   Lock work(work_);
+  close_done_ = true;
+  if (!worker_) return close_status_;  // everything was closed when it was suspended
   const send::Progress progress = worker_->progress();
   close_status_ = progress.in_flight ? Status(Code::cut_short) : Status();
   worker_->cancel();
@@ -614,7 +708,6 @@ Status Core::close(std::chrono::milliseconds deadline) {
   worker_.reset();
   lane_->close();
   directory_.close();
-  close_done_ = true;
   return close_status_;
 }
 
@@ -646,8 +739,7 @@ std::int64_t Core::step_once() {
       ++erases_done_;
     }
     wait = worker_->step(order);
-    Lock orders(orders_);
-    progress_ = worker_->progress();
+    note_progress();
   }
   told_.notify_all();
   Lock intake(intake_);
@@ -665,6 +757,7 @@ bool Core::fall_asleep() {
     disk_waits = progress_.disk_waits;
   }
   Lock intake(intake_);
+  if (scopes_due_version_ != scopes_.version()) return false;
   const hold::Ring& ring = lane_->ring();
   if (any_line) {
     if (ring.used() != 0) return false;
@@ -733,6 +826,7 @@ Status Core::renew_lane(bool next_epoch) {
   Status status = lane_->erase(std::string(text, sizeof text), next_epoch);
   if (lane_->queue().epoch() == before) return status;
   standing_.run = run;
+  scopes_.clear();
   begin_run();
   return status;
 }
@@ -751,6 +845,24 @@ std::string Core::ledger_line(const hold::Ledger& ledger, const hold::RunMark& p
   return line.size() <= compose::line_bytes_max ? line : std::string();
 }
 
+void Core::clock_offset(std::optional<std::int64_t> offset_ms, std::int64_t unix_ms, std::int64_t monotonic_ms) {
+  Lock intake(intake_);
+  if (offset_ms != clock_offset_ms_) {
+    encoder_.set_clock_offset(offset_ms);
+    clock_offset_ms_ = offset_ms;
+  }
+  clock_difference_ms_ = unix_ms - monotonic_ms;
+  clock_checked_ms_ = unix_ms;
+}
+
+void Core::check_clock(std::int64_t unix_ms) noexcept {
+  constexpr std::int64_t jump_ms = 1000;  // as ClockOffset::watch
+  clock_checked_ms_ = unix_ms;
+  if (std::abs(unix_ms - clock_.monotonic_ms() - clock_difference_ms_) <= jump_ms) return;
+  clock_offset_ms_.reset();
+  encoder_.forget_clock_offset();
+}
+
 std::uint64_t Core::run_base() {
   Lock intake(intake_);
   return run_base_;
@@ -759,11 +871,18 @@ std::uint64_t Core::run_base() {
 void Core::consent_changed(Consent consent) {
   Lock intake(intake_);
   consent_ = consent;
+  if (consent == Consent::denied) scopes_.clear();
 }
 
 void Core::log(LogLevel level, const std::string& text) {
-  if (!log_) return;
+  if (!log_ && notices_max_ == 0) return;
   try {
+    if (notices_max_ > 0) {
+      Lock notices(notices_mutex_);
+      notices_.push_back({level, text});
+      if (notices_.size() > notices_max_) notices_.pop_front();
+    }
+    if (!log_) return;
     log_(level, text);
   } catch (...) {
     // The app's own function threw; its exception has no business in our thread.

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -19,6 +21,8 @@
 #include "compose/standing.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
+#include "member_rules.hpp"
+#include "scopes.hpp"
 #include "send/worker.hpp"
 #include "system/clock.hpp"
 #include "system/dice.hpp"
@@ -51,6 +55,8 @@ class Core final : private send::WorkerHost {
 
   const Status& status() const noexcept { return status_; }
   const std::string& app_id() const noexcept { return app_id_; }
+  // Null when there are none.
+  const MemberRules* rules() const noexcept { return rules_.empty() ? nullptr : &rules_; }
   bool in_child() const noexcept { return fork_guard_.in_child(); }
 
   Event event() noexcept { return Event(this); }
@@ -58,12 +64,24 @@ class Core final : private send::WorkerHost {
   Status reset();
   Status set(Part part, Members members);
   Status unset(Part part, std::string_view name);
-  Status track(const Event& event, Status problem);
+  // `chance`: the random part of the sentence's id, when it is known beforehand.
+  Status track(const Event& event, Status problem, const std::uint64_t* chance = nullptr);
+  std::uint64_t begin_scope(Event& event, const Shown& shown, Status& problem);
+  Status end_scope(std::uint64_t number, Members more, bool cut_off = false);
+  void cancel_scope(std::uint64_t number);
+  void pause_scope(std::uint64_t number, bool paused);
+  void show_scope(std::uint64_t number, double part);
+  std::int64_t scope_ms(std::uint64_t number);
   Status set_consent(Consent consent);
   Consent consent();
   Status erase();
   Status flush(std::chrono::milliseconds deadline);
+  Status background(std::chrono::milliseconds budget);
+  Status foreground();
+  Status set_network(Network network);
+  Status set_low_battery(bool low);
   Stats stats();
+  std::vector<Notice> notices();
   std::vector<Quarantined> quarantined(std::uint64_t after, std::size_t most);
   Status resend_quarantined(std::uint64_t number);
   Status erase_quarantined(std::uint64_t number);
@@ -84,9 +102,25 @@ class Core final : private send::WorkerHost {
   void go_on_with_session(const hold::SessionMark& mark) YUKHA_REQUIRES(intake_);
   void be_in_session(std::uint64_t id, std::uint64_t ordinal) YUKHA_REQUIRES(intake_);
   void keep_session(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
+  bool in_sample(std::string_view user_id_text) const noexcept;
+  bool is_sampled(const Event& event) const noexcept YUKHA_REQUIRES(intake_);
+  void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
+  void cut_off_scopes();
+  void tell_of_cut_off() YUKHA_REQUIRES(work_, intake_);
   void tell_of_opening(const std::string& app_version);
-  Status check_open() const;
+  // Why a call cannot be answered; what was suspended is taken up again by the way.
+  Status check_open();
+  Status check_alive() const;
+  void suspend();
+  Status resume();
+  Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_);
+  void make_worker() YUKHA_REQUIRES(work_);
+  void note_progress() YUKHA_REQUIRES(work_);
+  void apply_hints() YUKHA_REQUIRES(work_);
+  template <typename Change>
+  Status hint(const Change& change);
   Status refuse(hold::Refusal why, Status status) YUKHA_REQUIRES(intake_);
+  Status keep(const Event& event, Status problem, const std::uint64_t* chance, std::string* seen);
   bool wait_for_room(std::int64_t until_ms);
   template <typename Call>
   Status with_worker(const Call& call);
@@ -103,16 +137,29 @@ class Core final : private send::WorkerHost {
   Status renew_lane(bool next_epoch) override;
   std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) override;
   std::uint64_t run_base() override;
+  void clock_offset(std::optional<std::int64_t> offset_ms, std::int64_t unix_ms, std::int64_t monotonic_ms) override;
+  std::int64_t scopes_due_ms() override;
+  bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) override;
+  void scopes_kept(std::uint64_t version) override;
   void consent_changed(Consent consent) override;
   void log(LogLevel level, const std::string& text) override;
 
   const std::string app_id_;
   const LogFunction log_;
+  const std::size_t notices_max_;
+  const bool debug_;
   const std::int64_t ring_full_wait_ms_;
   const bool use_thread_;
   const bool tell_identify_;
   const bool tell_lifecycle_;
   const std::int64_t session_timeout_ms_;
+  const double sample_rate_;
+  const std::int64_t session_background_timeout_ms_;
+  const bool suspend_in_background_;
+  const bool lane_is_named_;
+  const Uploads on_metered_;
+  const Uploads on_low_battery_;
+  const Uploads in_background_;
   system::ForkGuard fork_guard_;
   system::Clock& clock_;
   system::Dice& entropy_;
@@ -120,11 +167,18 @@ class Core final : private send::WorkerHost {
   std::shared_ptr<HttpTransport> transport_;
   send::WorkerSettings settings_;
   Status status_;
+  MemberRules rules_;
 
   system::Mutex work_;  // the worker's step, and what only it touches
   hold::Directory directory_;
   std::unique_ptr<hold::Lane> lane_;
-  std::unique_ptr<send::Worker> worker_ YUKHA_GUARDED_BY(work_);
+  std::unique_ptr<send::Worker> worker_ YUKHA_GUARDED_BY(work_);  // none while suspended
+  std::uint64_t requests_before_ YUKHA_GUARDED_BY(work_) = 0;     // of earlier workers
+  Network network_ YUKHA_GUARDED_BY(work_) = Network::unknown;
+  bool low_battery_ YUKHA_GUARDED_BY(work_) = false;
+  bool background_ YUKHA_GUARDED_BY(work_) = false;
+  // Written with both locks held: whoever holds one may rely on it.
+  std::atomic<bool> suspended_{false};
 
   system::Mutex intake_;
   system::Condition room_;  // the worker freed room in the ring
@@ -133,6 +187,13 @@ class Core final : private send::WorkerHost {
   std::int64_t session_seen_ms_ YUKHA_GUARDED_BY(intake_) = 0;   // monotonic
   std::int64_t session_noted_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // monotonic
   bool session_over_ YUKHA_GUARDED_BY(intake_) = false;
+  std::int64_t background_since_ms_ YUKHA_GUARDED_BY(intake_) = -1;  // monotonic
+  bool user_in_sample_ YUKHA_GUARDED_BY(intake_) = true;
+  std::optional<std::int64_t> clock_offset_ms_ YUKHA_GUARDED_BY(intake_);
+  std::int64_t clock_difference_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // wall minus monotonic, when the offset was true
+  std::int64_t clock_checked_ms_ YUKHA_GUARDED_BY(intake_) = 0;     // by the wall clock
+  Scopes scopes_ YUKHA_GUARDED_BY(intake_);
+  std::uint64_t scopes_due_version_ YUKHA_GUARDED_BY(intake_) = 0;  // as the worker knows when they are due
   system::QuickDice dice_ YUKHA_GUARDED_BY(intake_);
   std::unique_ptr<char[]> line_ YUKHA_GUARDED_BY(intake_);
   std::size_t line_capacity_ YUKHA_GUARDED_BY(intake_) = 0;
@@ -159,6 +220,9 @@ class Core final : private send::WorkerHost {
   bool close_done_ YUKHA_GUARDED_BY(closing_) = false;
   Status close_status_ YUKHA_GUARDED_BY(closing_);
   std::thread thread_;
+
+  system::Mutex notices_mutex_;  // taken last, by whoever logs
+  std::deque<Notice> notices_ YUKHA_GUARDED_BY(notices_mutex_);
 };
 
 }  // namespace yukha::detail

@@ -29,6 +29,7 @@ Event::Event(Event&& other) noexcept
       has_time_(other.has_time_),
       has_action_(other.has_action_),
       critical_(other.critical_),
+      ruled_(other.ruled_),
       problem_(std::move(other.problem_)) {
   std::copy(std::begin(other.names_), std::end(other.names_), names_);
   if (other.store_ == other.inline_) {
@@ -46,12 +47,19 @@ Event::~Event() {
 }
 
 Event& Event::location(std::string_view screen, Members parameters) & noexcept {
-  if (core_ != nullptr) Builder::add(*this, NewEntry::location(core_->app_id(), screen, parameters));
+  Builder::with_ruled(*this, Part::location, parameters, [this, screen](Members left) {
+    if (core_ != nullptr) Builder::add(*this, NewEntry::location(core_->app_id(), screen, left));
+  });
   return *this;
 }
 
 Event& Event::content(std::string_view id, Members members) & noexcept {
-  if (!id.empty()) Builder::add(*this, NewEntry::member(Part::content, "id", id));
+  if (!id.empty()) {
+    const Member whole{"id", id};
+    Builder::with_ruled(*this, Part::content, {&whole, 1}, [this](Members left) {
+      for (const Member& one : left) Builder::add(*this, NewEntry::member(Part::content, "id", one.value));
+    });
+  }
   Builder::add_members(*this, Part::content, members);
   return *this;
 }

@@ -19,7 +19,7 @@ std::uint64_t session_id(std::uint64_t ring_id, std::uint64_t ordinal) {
 void Core::go_on_with_session(const hold::SessionMark& mark) {
   const std::int64_t since = clock_.unix_ms() - mark.seen_unix_ms;
   const bool goes_on = mark.ordinal != 0 && since >= 0 && since < session_timeout_ms_;
-  session_over_ = !goes_on;
+  session_over_ = session_over_ || !goes_on;
   session_seen_ms_ = clock_.monotonic_ms() - (goes_on ? since : 0);
   be_in_session(goes_on ? session_id(lane_->ring().id(), mark.ordinal) : 0, mark.ordinal);
 }

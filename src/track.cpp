@@ -3,6 +3,7 @@
 #include <new>
 
 #include "core.hpp"
+#include "readable.hpp"
 
 namespace yukha::detail {
 
@@ -13,11 +14,22 @@ Status Core::refuse(hold::Refusal why, Status status) {
   return status;
 }
 
-Status Core::track(const Event& event, Status problem) {
+Status Core::track(const Event& event, Status problem, const std::uint64_t* chance) {
+  if (!debug_) return keep(event, std::move(problem), chance, nullptr);
+  std::string line;
+  Status status = keep(event, std::move(problem), chance, &line);
+  log(LogLevel::debug, status ? readable(line) : "refused: " + status.message());
+  return status;
+}
+
+Status Core::keep(const Event& event, Status problem, const std::uint64_t* chance, std::string* seen) {
   if (fork_guard_.in_child()) return Code::forked_child;
   if (!lane_) return status_;
   std::int64_t give_up_ms = -1;
   while (true) {
+    if (suspended_.load(std::memory_order_relaxed)) {
+      if (Status status = resume(); !status) return status;
+    }
     bool wake = false;
     bool in_memory = false;
     hold::Ring::Append result = hold::Ring::Append::full;
@@ -27,6 +39,7 @@ Status Core::track(const Event& event, Status problem) {
         refused_closed_.fetch_add(1, std::memory_order_relaxed);
         return Code::closed;
       }
+      if (suspended_.load(std::memory_order_relaxed)) continue;
       if (consent_ == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
       if (!problem) {
         // Without memory the sentence may be as good as any: it is refused for want of room.
@@ -34,10 +47,13 @@ Status Core::track(const Event& event, Status problem) {
         return refuse(no_memory ? hold::Refusal::ring_full : hold::Refusal::invalid, std::move(problem));
       }
       if (!event.has_action_) return refuse(hold::Refusal::invalid, Code::missing_action);
+      if (sample_rate_ < 1 && !is_sampled(event)) return refuse(hold::Refusal::sampled, Code::sampled_out);
 
       hold::Ring& ring = lane_->ring();
       const std::int64_t unix_ms = clock_.unix_ms();
       if (session_timeout_ms_ > 0) keep_session(unix_ms);
+      // A wall clock that was set since says nothing any more; asking the other one each time would be a tenth of this.
+      if (clock_offset_ms_ && static_cast<std::uint64_t>(unix_ms - clock_checked_ms_) >= 1000) check_clock(unix_ms);
       const std::size_t bound = encoder_.bound(event.size_);
       char* line = bound <= compose::line_bytes_max ? ring.room(bound) : nullptr;
       if (line == nullptr && line_capacity_ < bound) {
@@ -52,14 +68,15 @@ Status Core::track(const Event& event, Status problem) {
       sentence.parts = event.store_;
       sentence.parts_size = event.size_;
       sentence.id_unix_ms = unix_ms;
-      sentence.chance[0] = dice_.next();
-      sentence.chance[1] = dice_.next();
+      sentence.chance[0] = chance != nullptr ? chance[0] : dice_.next();
+      sentence.chance[1] = chance != nullptr ? chance[1] : dice_.next();
       sentence.unix_ms = event.has_time_ ? event.at_unix_ms_ : sentence.id_unix_ms;
       sentence.own_time = event.has_time_;
       sentence.seq = ring.accepted() + 1 - run_base_;
       const std::size_t size = encoder_.encode(sentence, line);
       if (size > compose::line_bytes_max) return refuse(hold::Refusal::invalid, Code::sentence_too_large);
       result = ring.append({line, size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
+      if (seen != nullptr && result == hold::Ring::Append::done) seen->assign(line, size);
       in_memory = lane_->in_memory();
       const bool half_full = ring.used() * 2 >= ring.capacity();
       wake = attention_ == Attention::any_line || (attention_ == Attention::half_full && half_full);

@@ -107,6 +107,22 @@ Status Tracker::flush(std::chrono::milliseconds deadline) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.flush(deadline); });
 }
 
+Status Tracker::background(std::chrono::milliseconds budget) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.background(budget); });
+}
+
+Status Tracker::foreground() noexcept {
+  return guarded(core_.get(), [](detail::Core& core) { return core.foreground(); });
+}
+
+Status Tracker::network(Network now) noexcept {
+  return guarded(core_.get(), [now](detail::Core& core) { return core.set_network(now); });
+}
+
+Status Tracker::low_battery(bool low) noexcept {
+  return guarded(core_.get(), [low](detail::Core& core) { return core.set_low_battery(low); });
+}
+
 Stats Tracker::stats() const noexcept {
   Stats stats;
   static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
@@ -114,6 +130,15 @@ Stats Tracker::stats() const noexcept {
     return Status();
   }));
   return stats;
+}
+
+std::vector<Notice> Tracker::notices() noexcept {
+  std::vector<Notice> all;
+  static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
+    all = core.notices();
+    return Status();
+  }));
+  return all;
 }
 
 std::vector<Quarantined> Tracker::quarantined(std::uint64_t after, std::size_t most) const noexcept {

@@ -19,6 +19,8 @@ enum {
   YUKHA_KEPT_IN_MEMORY = 1,
   YUKHA_STILL_WAITING = 2,
   YUKHA_CUT_SHORT = 3,
+  YUKHA_TOO_SHORT = 4,
+  YUKHA_SAMPLED_OUT = 5,
   YUKHA_RING_FULL = -1,
   YUKHA_CLOSED = -2,
   YUKHA_NOT_OPEN = -3,
@@ -33,6 +35,7 @@ enum {
   YUKHA_ALREADY_TRACKED = -12,
   YUKHA_NOT_A_SENTENCE = -13,
   YUKHA_TOO_MANY_MEMBERS = -14,
+  YUKHA_TOO_MANY_SCOPES = -15,
   YUKHA_BAD_CONFIG = -20,
   YUKHA_BAD_KEY = -21,
   YUKHA_BAD_ENDPOINT = -22,
@@ -49,12 +52,17 @@ enum {
 /* granted: keep and send. pending: keep, send nothing. denied: keep nothing, and what waits is erased. */
 enum { YUKHA_GRANTED = 0, YUKHA_PENDING = 1, YUKHA_DENIED = 2 };
 
+/* What goes out of itself, and what the network is. */
+enum { YUKHA_UPLOADS_ALL = 0, YUKHA_UPLOADS_CRITICAL = 1, YUKHA_UPLOADS_NONE = 2 };
+enum { YUKHA_NETWORK_UNKNOWN = 0, YUKHA_NETWORK_UNMETERED = 1, YUKHA_NETWORK_METERED = 2, YUKHA_NETWORK_OFFLINE = 3 };
+
 /* The parts of a sentence that have members. */
 enum { YUKHA_PART_USER = 0, YUKHA_PART_DEVICE = 1, YUKHA_PART_CONTENT = 3, YUKHA_PART_ACTION = 5 };
 
 typedef struct yukha_tracker yukha_tracker;
 typedef struct yukha_sentence yukha_sentence;
 typedef struct yukha_request yukha_request;
+typedef struct yukha_scope yukha_scope;
 
 /* A further fact about a part: name, value, and the value's size (0: it ends with NUL). */
 typedef struct yukha_member {
@@ -109,8 +117,19 @@ typedef struct yukha_config {
   uint32_t own_transport;      /* 1: the host brings requests to the endpoint, see yukha_request_take */
   uint32_t session_timeout_ms; /* 0: no sessions; config.hpp has the words */
   uint32_t session_background_timeout_ms;
-  uint32_t tell_identify;  /* 1: a sentence yukha_identify when somebody anonymous gets a name */
-  uint32_t tell_lifecycle; /* 1: yukha_first_open, yukha_update, yukha_restart */
+  uint32_t tell_identify;   /* 1: a sentence yukha_identify when somebody anonymous gets a name */
+  uint32_t tell_lifecycle;  /* 1: yukha_first_open, yukha_update, yukha_restart */
+  uint32_t debug;           /* 1: each sentence is a notice, readable */
+  uint32_t notices_max;     /* 0: none are kept for yukha_notice */
+  const char* deny_members; /* user.plan and the like, several separated by ; */
+  const char* hash_members;
+  const char* allow_members;
+  const char* hash_key_base64;
+  double sample_rate; /* 0: everybody */
+  int32_t on_metered; /* YUKHA_UPLOADS_…; config.hpp has the words */
+  int32_t on_low_battery;
+  int32_t in_background;
+  uint32_t suspend_in_background;
 } yukha_config;
 
 /* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */
@@ -131,6 +150,7 @@ typedef struct yukha_stats {
   uint64_t refused_closed;
   uint64_t requests;
   int64_t next_attempt_ms;
+  uint64_t refused_sampled;
 } yukha_stats;
 
 /* Threads: any. Blocks: never. */
@@ -180,6 +200,20 @@ yukha_result yukha_critical(yukha_sentence* sentence);
  * Threads: one at a time for each sentence. Blocks: never, or up to ring_full_wait_ms. */
 yukha_result yukha_track(yukha_sentence* sentence);
 
+/* Begins something that takes time, with what `sentence` has by now, which is empty again afterwards; scope.hpp says
+ * what becomes of it. Time counts while at least `part` of it is visible, from 0 (always) to 1; what is shown for less
+ * than least_ms in all is not tracked. NULL when it cannot begin; yukha_last_error says why. It is freed before its
+ * tracker. Threads: any. Blocks: never, but for yukha_scope_end as yukha_track. */
+yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t least_ms);
+void yukha_scope_pause(yukha_scope* scope);
+void yukha_scope_resume(yukha_scope* scope);
+void yukha_scope_visible(yukha_scope* scope, double part);
+int64_t yukha_scope_ms(yukha_scope* scope);
+/* Tracks the sentence with its duration and these members of the action: as yukha_track, or YUKHA_TOO_SHORT. */
+yukha_result yukha_scope_end(yukha_scope* scope, const yukha_member* members, size_t count);
+/* Gives the handle back; what did not end is cancelled. */
+void yukha_scope_free(yukha_scope* scope);
+
 /* The six parts as one JSON object, in one call; Tracker::track_json describes it. Invalid UTF-8 is no JSON.
  * Threads: any. Blocks: as yukha_track. */
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size);
@@ -194,8 +228,20 @@ yukha_result yukha_erase(yukha_tracker* tracker);
 /* Delivers what is here now, or YUKHA_STILL_WAITING. Threads: any. Blocks: up to deadline_ms. */
 yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms);
 
+/* The app leaves the screen, and comes back; what that does is in tracker.hpp. The first sends what it can in budget_ms
+ * and answers as yukha_flush. Threads: any. Blocks: up to budget_ms, plus disk writes; the second never. */
+yukha_result yukha_background(yukha_tracker* tracker, int64_t budget_ms);
+yukha_result yukha_foreground(yukha_tracker* tracker);
+/* Hints. Threads: any. Blocks: for a worker's step. */
+yukha_result yukha_network(yukha_tracker* tracker, int32_t network);
+yukha_result yukha_low_battery(yukha_tracker* tracker, int32_t low);
+
 /* Fills as much of `stats` as `bytes` allows. Threads: any. Blocks: never. */
 yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes);
+
+/* The next line of the log, and how much it matters: 1 an error, 2 a warning, 3 information, 4 for debugging. Copies as
+ * yukha_last_error, and returns 0 when there is none. Threads: any, one at a time. Blocks: never. */
+size_t yukha_notice(yukha_tracker* tracker, int32_t* level, char* buffer, size_t size);
 
 /* What went wrong at the last attempt to deliver, and empty after one that did. Copies as yukha_last_error.
  * Threads: any. Blocks: never. */

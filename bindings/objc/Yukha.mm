@@ -26,14 +26,16 @@ NSString* const YKErrorDomain = @"yukha";
 
 // The header repeats the numbers, so that it need not include C's.
 static_assert(YKCodeOK == YUKHA_OK && YKCodeKeptInMemory == YUKHA_KEPT_IN_MEMORY &&
-              YKCodeStillWaiting == YUKHA_STILL_WAITING && YKCodeCutShort == YUKHA_CUT_SHORT, "");
+              YKCodeStillWaiting == YUKHA_STILL_WAITING && YKCodeCutShort == YUKHA_CUT_SHORT &&
+              YKCodeTooShort == YUKHA_TOO_SHORT && YKCodeSampledOut == YUKHA_SAMPLED_OUT, "");
 static_assert(YKCodeRingFull == YUKHA_RING_FULL && YKCodeClosed == YUKHA_CLOSED && YKCodeNotOpen == YUKHA_NOT_OPEN &&
               YKCodeConsentDenied == YUKHA_CONSENT_DENIED && YKCodeForkedChild == YUKHA_FORKED_CHILD, "");
 static_assert(YKCodeSentenceTooLarge == YUKHA_SENTENCE_TOO_LARGE && YKCodeBadMemberName == YUKHA_BAD_MEMBER_NAME &&
               YKCodeReservedMember == YUKHA_RESERVED_MEMBER && YKCodeRepeatedMember == YUKHA_REPEATED_MEMBER, "");
 static_assert(YKCodeMissingAction == YUKHA_MISSING_ACTION && YKCodeBadTime == YUKHA_BAD_TIME &&
               YKCodeAlreadyTracked == YUKHA_ALREADY_TRACKED && YKCodeNotASentence == YUKHA_NOT_A_SENTENCE &&
-              YKCodeTooManyMembers == YUKHA_TOO_MANY_MEMBERS, "");
+              YKCodeTooManyMembers == YUKHA_TOO_MANY_MEMBERS &&
+              YKCodeTooManyScopes == YUKHA_TOO_MANY_SCOPES, "");
 static_assert(YKCodeBadConfig == YUKHA_BAD_CONFIG && YKCodeBadKey == YUKHA_BAD_KEY &&
               YKCodeBadEndpoint == YUKHA_BAD_ENDPOINT && YKCodePlainHTTP == YUKHA_PLAIN_HTTP &&
               YKCodeBadArgument == YUKHA_BAD_ARGUMENT, "");

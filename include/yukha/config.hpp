@@ -18,6 +18,12 @@ namespace yukha {
 
 enum class LogLevel : std::int32_t { error = 1, warning = 2, info = 3, debug = 4 };
 
+// One line of the log.
+struct Notice {
+  LogLevel level = LogLevel::info;
+  std::string text;
+};
+
 // Called with one line of text without a line end. Never holds a secret.
 // Threads: the app's and the worker's; it must not call the tracker. Blocks: the caller for as long as it runs.
 using LogFunction = std::function<void(LogLevel level, std::string_view text)>;
@@ -42,6 +48,9 @@ using SignFunction = std::function<bool(std::string_view key_id, std::string_vie
 // endpoint knows none of those at hand. Empty: none now, and it is asked again after a back-off. Keys that cannot be
 // used count as none and are logged. Threads and Blocks: as SignFunction.
 using KeyFunction = std::function<std::vector<SigningKey>()>;
+
+// What may be sent of itself; flush() sends whatever there is, unless the network is offline.
+enum class Uploads : std::int32_t { all = 0, critical = 1, none = 2 };
 
 struct Config {
   // Names the app in locations (app://<app_id>/FEED): [a-z0-9][a-z0-9.-]{0,127}. Required.
@@ -104,6 +113,27 @@ struct Config {
   // `content.previous_run`.
   bool tell_lifecycle = false;
 
+  // What goes out while the app says so; the strictest of those that hold counts.
+  Uploads on_metered = Uploads::all;      // Tracker::network
+  Uploads on_low_battery = Uploads::all;  // Tracker::low_battery
+  Uploads in_background = Uploads::all;   // Tracker::background
+  // Tracker::background() then also closes the files and gives up their lock, as a system wants that suspends apps; the
+  // next call takes them again.
+  bool suspend_in_background = false;
+
+  // Members that may be kept, named like user.plan or location.y (a parameter), from wherever they come. deny: never.
+  // hash: only as the 64 hexadecimal digits of HMAC-SHA256 with this key, so that the same values stay the same; also
+  // user.id (not the anonymous one) and content.id. allow, unless it is empty: of those that are not named anywhere
+  // here, none but what a sentence needs and the library writes. A URL that an app gives whole is not looked into.
+  std::vector<std::string> deny_members;
+  std::vector<std::string> hash_members;
+  std::vector<std::string> allow_members;
+  std::string hash_key_base64;  // 16 to 256 bytes
+
+  // The share of users whose sentences are kept, above 0 and at most 1: by a hash of the user's id, so always the same
+  // ones. Their sentences have `user.sample_rate`, so that counts can be scaled; those of others are `sampled_out`.
+  double sample_rate = 1;
+
   // How long a full batch may be waited for before what there is goes out. 100 ms to 1 h.
   std::chrono::milliseconds upload_interval{10'000};
   // The power-loss window: how long a kept sentence may stay unsynced. 10 ms to 1 min.
@@ -119,6 +149,13 @@ struct Config {
 
   // false: no thread is started, and the host calls Tracker::work() where it suits.
   bool use_thread = true;
+
+  // Each sentence as a readable line, and each refusal with its cause, at LogLevel::debug. For a developer's eyes: it
+  // says who did what.
+  bool debug = false;
+  // How many of the latest lines of the log are kept for Tracker::notices(), for a host that is not to be called: the
+  // oldest go first. 0 to 10,000.
+  std::size_t notices_max = 0;
 
   LogFunction log;                           // empty: nothing is logged and nothing is spent on it
   std::shared_ptr<HttpTransport> transport;  // empty: libcurl

@@ -49,6 +49,14 @@ class Members {
   std::size_t count_ = 0;
 };
 
+// When the time of a scope counts.
+struct Shown {
+  double part = 0;                     // while at least so much of it is visible, from 0 (always) to 1
+  std::chrono::milliseconds least{0};  // and its sentence only when that was so long
+};
+
+class Scope;
+
 // Built by Tracker::event(), finished by track(). What is passed is copied at once; nothing is borrowed. It must not
 // outlive its tracker. The first mistake is remembered and answered by track(); later calls then do nothing.
 // Threads: one. Blocks: never.
@@ -92,6 +100,10 @@ class [[nodiscard]] Event {
   // Threads: one for this object, any for its tracker. Blocks: never, or up to Config::ring_full_wait.
   Status track() noexcept;
 
+  // Begins something that takes time; its end tracks the sentence. It has an action without duration, and no time.
+  Scope begin(const Shown& shown = {}) & noexcept;
+  Scope begin(const Shown& shown = {}) && noexcept;
+
   // The same words on a temporary, so that a sentence reads as one.
   Event&& location(std::string_view screen, Members parameters = {}) && noexcept {
     return static_cast<Event&&>(location(screen, parameters));
@@ -130,6 +142,7 @@ class [[nodiscard]] Event {
   bool has_time_ = false;
   bool has_action_ = false;
   bool critical_ = false;
+  bool ruled_ = false;  // what lies here went by the config's rules for members already
   Status problem_;
   char inline_[inline_bytes];
 };

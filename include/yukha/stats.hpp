@@ -24,6 +24,7 @@ struct Stats {
   std::uint64_t refused_ring_full = 0;  // no room: the worker was behind, or the disk or memory failed
   std::uint64_t refused_consent = 0;    // consent was denied
   std::uint64_t refused_invalid = 0;    // not a sentence: names, sizes, times
+  std::uint64_t refused_sampled = 0;    // the user is outside of Config::sample_rate
   std::uint64_t refused_closed = 0;     // after close(), in this process
 
   std::uint64_t requests = 0;        // since open()

@@ -21,6 +21,9 @@ enum class Code : std::int32_t {
   still_waiting = 2,   // flush: the deadline came first; what waits is safe and is sent later
   cut_short = 3,       // close: a running request was cancelled at the deadline; its batch is sent again
 
+  too_short = 4,    // Scope::end: it was shown for less than it should; nothing was tracked
+  sampled_out = 5,  // track(): the user is outside of Config::sample_rate, so nothing was kept
+
   ring_full = -1,           // the worker is behind; wait a moment or raise Config::ring_bytes
   closed = -2,              // the tracker was closed
   not_open = -3,            // it was never opened, or was moved away
@@ -35,6 +38,7 @@ enum class Code : std::int32_t {
   already_tracked = -12,    // the builder was moved from, or its sentence was tracked already
   not_a_sentence = -13,     // track_json: not the six parts as JSON
   too_many_members = -14,   // identify: more than fits beside a sentence
+  too_many_scopes = -15,    // begin: 256 scopes are open, or a mebibyte of them
 
   bad_config = -20,    // a setting outside its range; the message names it
   bad_key = -21,       // a signing key that is not base64, or has no id

@@ -24,6 +24,9 @@ namespace yukha {
 // Belongs to the queue directory and outlives the process.
 enum class Consent : std::int32_t { granted = 0, pending = 1, denied = 2 };
 
+// What the app knows of the network.
+enum class Network : std::int32_t { unknown = 0, unmetered = 1, metered = 2, offline = 3 };
+
 // Owns one lane of a queue directory and the worker that empties it. Movable, not copyable; several may live in one
 // process, each with a lane of its own. A moved-from tracker answers not_open.
 // Nothing here throws, prints, exits or raises a signal.
@@ -94,8 +97,25 @@ class Tracker {
   // Threads: any. Blocks: up to deadline.
   Status flush(std::chrono::milliseconds deadline) noexcept;
 
+  // The app leaves the screen: scopes stand still, Config::in_background holds, and what can be sent in `budget` is
+  // sent, as by flush(), whose answer this is. With Config::suspend_in_background a running request is then given up,
+  // the files are closed, and the run ends; any other call but stats(), notices(), work() and the hints takes them
+  // again. Threads: any. Blocks: up to budget, plus disk writes.
+  Status background(std::chrono::milliseconds budget) noexcept;
+  // It is back: scopes go on, and after Config::session_background_timeout another session begins.
+  // Threads: any. Blocks: never.
+  Status foreground() noexcept;
+  // Offline: nothing is begun, and nothing counts as an outage. From offline to anything else ends a back-off early, at
+  // most once in 10 s. Threads: any. Blocks: for a worker's step.
+  Status network(Network now) noexcept;
+  Status low_battery(bool low) noexcept;
+
   // Threads: any. Blocks: never for longer than a few memory reads.
   Stats stats() const noexcept;
+
+  // The lines of the log since the last call, at most Config::notices_max, oldest first.
+  // Threads: any. Blocks: never.
+  std::vector<Notice> notices() noexcept;
 
   // What the endpoint refused for good, of this tracker's lane: at most `most` sentences with a number above `after`,
   // in the order of their numbers. They stay until they are sent again, erased, too old or in the way of others.

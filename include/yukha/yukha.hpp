@@ -7,6 +7,7 @@
 #include <yukha/event.hpp>
 #include <yukha/http_transport.hpp>
 #include <yukha/polled_transport.hpp>
+#include <yukha/scope.hpp>
 #include <yukha/stats.hpp>
 #include <yukha/status.hpp>
 #include <yukha/tracker.hpp>

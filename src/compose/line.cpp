@@ -113,13 +113,27 @@ void put_members(Out& out, Part part, std::string_view base, const Places& place
   fresh.user_to_seq_ = joined(circumstances.user, "") + fresh.to_seq_;
   fresh.from_seq_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
   fresh.to_location_ = joined(circumstances.device, ",") + "},\"location\":\"";
-  fresh.from_seq_to_location_ = fresh.from_seq_ + fresh.to_location_;
+  fresh.clock_offset_ = clock_offset_;
+  fresh.from_seq_to_location_ = fresh.from_seq_ + fresh.clock_offset_ + fresh.to_location_;
   *this = std::move(fresh);
+}
+
+[[gnu::cold]] void LineEncoder::set_clock_offset(std::optional<std::int64_t> offset_ms) {
+  std::string offset;
+  if (offset_ms) offset = ",\"clock_offset_ms\":\"" + std::to_string(*offset_ms) + "\"";
+  std::string joined = from_seq_ + offset + to_location_;
+  clock_offset_ = std::move(offset);
+  from_seq_to_location_ = std::move(joined);
+}
+
+[[gnu::cold]] void LineEncoder::forget_clock_offset() noexcept {
+  clock_offset_.clear();
+  from_seq_to_location_.clear();
 }
 
 std::size_t LineEncoder::bound(std::size_t parts_size) const noexcept {
   // 400 bytes are more than the keys, the id, the time, the sequence number and a clock offset take together.
-  return parts_size + user_to_seq_.size() + from_seq_to_location_.size() + circumstances_.content.size() +
+  return parts_size + user_to_seq_.size() + from_seq_.size() + to_location_.size() + circumstances_.content.size() +
          circumstances_.action.size() + 400;
 }
 
@@ -154,11 +168,12 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   std::uint64_t seq = sentence.seq;
   char* const digits = out.room(10);
   for (int i = 9; i >= 0; --i, seq /= 10) digits[i] = static_cast<char>('0' + seq % 10);
-  if (!sentence.own_time && !places.has(Part::device)) {
+  if (!sentence.own_time && !places.has(Part::device) && !from_seq_to_location_.empty()) {
     out.put(from_seq_to_location_);
   } else {
     out.put(from_seq_);
-    if (sentence.own_time) out.put(",\"clock_offset_ms\":\"0\"");
+    // What the app says itself is true by definition; see the wire contract.
+    out.put(sentence.own_time ? std::string_view(",\"clock_offset_ms\":\"0\"") : std::string_view(clock_offset_));
     if (places.has(Part::device)) {
       put_members(out, Part::device, circumstances_.device, places);
       out.put("},\"location\":\"");
@@ -175,6 +190,27 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   put_members(out, Part::action, circumstances_.action, places);
   out.put("}}");
   return out.size();
+}
+
+[[gnu::cold]] std::string LineEncoder::parts_as_json(const std::string& parts) const {
+  std::string json(bound(parts.size()), '\0');
+  Out out(json.data());
+  const Places places(parts.data(), parts.size());
+  out.put("{\"user\":{");
+  put_members(out, Part::user, circumstances_.user, places);
+  out.put("},\"device\":{");
+  put_members(out, Part::device, circumstances_.device, places);
+  out.put("},\"location\":\"");
+  out.put(places.text(Part::location));
+  out.put("\",\"content\":{");
+  put_members(out, Part::content, circumstances_.content, places);
+  out.put("},\"referral\":\"");
+  out.put(places.text(Part::referral));
+  out.put("\",\"action\":{");
+  put_members(out, Part::action, circumstances_.action, places);
+  out.put('}');
+  json.resize(out.size());
+  return json;
 }
 
 }  // namespace yukha::compose

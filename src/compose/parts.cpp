@@ -167,14 +167,18 @@ std::size_t NewEntry::write(char* out) const noexcept {
   return entry_head_bytes + at;
 }
 
+void append_entry(std::string& store, Part part, std::string_view name, std::string_view value) {
+  const NewEntry entry = NewEntry::member(part, name, value);
+  const std::size_t at = store.size();
+  store.resize(at + entry.size());
+  entry.write(store.data() + at);
+}
+
 Status append_member(std::string& store, Part part, std::string_view name, std::string_view value) {
   if (has_entry(store.data(), store.size(), part, name)) return about_member(Code::repeated_member, part, name);
   if (name.size() + value.size() + store.size() > members_bytes_max)
     return about_member(Code::too_many_members, part, name);
-  const std::size_t at = store.size();
-  const NewEntry entry = NewEntry::member(part, name, value);
-  store.resize(at + entry.size());
-  entry.write(store.data() + at);
+  append_entry(store, part, name, value);
   return {};
 }
 

@@ -95,6 +95,8 @@ class NewEntry {
 // Members kept between sentences (who, and with what device), as a store of their own. Four kilobytes beside a sentence
 // of 32 are a fact about a user or a device, not a document.
 constexpr std::size_t members_bytes_max = 4096;
+void append_entry(std::string& store, Part part, std::string_view name, std::string_view value);
+// The same where an app may have written the name already, or too much.
 Status append_member(std::string& store, Part part, std::string_view name, std::string_view value);
 
 }  // namespace yukha::compose

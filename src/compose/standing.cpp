@@ -7,13 +7,6 @@
 namespace yukha::compose {
 namespace {
 
-void append(std::string& store, Part part, std::string_view name, std::string_view value) {
-  const NewEntry entry = NewEntry::member(part, name, value);
-  const std::size_t at = store.size();
-  store.resize(at + entry.size());
-  entry.write(store.data() + at);
-}
-
 // What `lower` has and `upper` does not.
 void append_below(std::string& store, const std::string& lower, const std::string& upper) {
   Entry entry{};
@@ -73,7 +66,7 @@ Status Standing::set(Part part, Members members) {
 Status Standing::unset(Part part, std::string_view name) {
   if (Status status = check_set(part, name); !status) return status;
   std::string gone;
-  append(gone, part, name, {});
+  append_entry(gone, part, name, {});
   std::string& old = context[static_cast<std::size_t>(part)];
   std::string rest;
   append_below(rest, old, gone);
@@ -86,20 +79,21 @@ Circumstances Standing::circumstances() const {
   Circumstances all;
   all.install_id = install_id;
   all.run = run;
-  append(all.user, Part::user, "id", who());
+  append_entry(all.user, Part::user, "id", who());
+  const auto own = [this, &all, &of](const char* name, std::string_view value) {
+    // An app that counts its sessions itself says so by setting them.
+    for (const std::string* store : {&identity, &of(Part::user)}) {
+      if (has_entry(store->data(), store->size(), Part::user, name)) return;
+    }
+    append_entry(all.user, Part::user, name, value);
+  };
   if (session != 0) {
-    const auto own = [this, &all, &of](const char* name, std::string_view value) {
-      // An app that counts its sessions itself says so by setting them.
-      const auto given = [name](const std::string& store) {
-        return has_entry(store.data(), store.size(), Part::user, name);
-      };
-      if (!given(identity) && !given(of(Part::user))) append(all.user, Part::user, name, value);
-    };
     char id[16];
     write_hex64(session, id);
     own("session", {id, sizeof id});
     own("session_ordinal", std::to_string(session_ordinal));
   }
+  if (!sample_rate.empty()) own("sample_rate", sample_rate);
   append_below(all.user, identity, of(Part::user));
   all.user += of(Part::user);
   append_below(all.device, facts, of(Part::device));

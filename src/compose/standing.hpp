@@ -22,6 +22,7 @@ struct Standing {
   std::string identity;             // store: what identify() gave besides
   std::string facts;                // store: what the config gives about the device
   std::string context[part_count];  // stores: what set() gave
+  std::string sample_rate;          // empty: everybody is in the sample
   std::uint64_t session = 0;        // 0: sessions are off
   std::uint64_t session_ordinal = 0;
 

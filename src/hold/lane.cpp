@@ -16,6 +16,18 @@ std::uint64_t random_id(system::Dice& dice) {
   return id;
 }
 
+// Those whose own end is not among the lines.
+std::vector<KeptScope> without_ended(std::vector<KeptScope> scopes, const std::vector<RingLine>& lines) {
+  constexpr std::size_t id_end = 7 + 36;  // {"id":"…
+  const auto is_over = [&lines](const KeptScope& scope) {
+    return std::any_of(lines.begin(), lines.end(), [&scope](const RingLine& line) {
+      return line.text.size() > id_end && line.text.substr(id_end - scope.tail.size(), scope.tail.size()) == scope.tail;
+    });
+  };
+  scopes.erase(std::remove_if(scopes.begin(), scopes.end(), is_over), scopes.end());
+  return scopes;
+}
+
 }  // namespace
 
 std::vector<std::string> Lane::list(system::Files& files, const std::string& directory) {
@@ -157,6 +169,8 @@ Status Lane::open_ring(const std::string& run) {
       drained.mark.accepted = found.accepted;
       std::copy(found.refused, found.refused + refusal_count, drained.mark.refused);
       drained.lost = found.lost;
+      const std::vector<KeptScope> scopes = without_ended(queue_.kept_scopes(), found.lines);
+      drained.scopes = &scopes;
       queue_.previous_run_went_on(found.lines.size() + found.lost);
       if (!queue_.take_over(drained, run.empty() ? queue_.previous_run().last_seq : 0, 0)) {
         Status status = queue_.status();

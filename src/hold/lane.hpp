@@ -39,7 +39,11 @@ class Lane {
   Status open_any(const std::string& run);
   // Neither files nor lock: sentences live in memory and end with the process.
   Status open_in_memory(const std::string& run);
-  void close() noexcept { queue_.close(); }
+  // Everything is as it would be after the process; only open() may follow.
+  void close() noexcept {
+    ring_.close();
+    queue_.close();
+  }
 
   // Sets a database that turned out to be damaged aside and goes on with what could be read of it. The ring stays.
   Status repair();

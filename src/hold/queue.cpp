@@ -441,6 +441,31 @@ bool Queue::complete(Piece& piece) {
   return true;
 }
 
+void Queue::put_scopes(const std::vector<KeptScope>& scopes) {
+  // Few apps have scopes, and a queue from before there were any has no table for them.
+  database_.run("CREATE TABLE IF NOT EXISTS scope(tail TEXT PRIMARY KEY, sentence TEXT NOT NULL) WITHOUT ROWID");
+  database_.run("DELETE FROM scope");
+  Statement insert(database_, "INSERT OR REPLACE INTO scope VALUES(?, ?)");
+  for (const KeptScope& scope : scopes) {
+    insert.bind(scope.tail).bind(scope.sentence).run();
+    insert.again();
+  }
+}
+
+bool Queue::keep_scopes(const std::vector<KeptScope>& scopes) {
+  Transaction transaction(database_, Durable::no);
+  put_scopes(scopes);
+  return transaction.commit();
+}
+
+std::vector<KeptScope> Queue::kept_scopes() {
+  std::vector<KeptScope> scopes;
+  if (database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'scope'") == 0) return scopes;
+  Statement rows(database_, "SELECT tail, sentence FROM scope ORDER BY tail");
+  while (rows.row()) scopes.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
+  return scopes;
+}
+
 bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms, const Sealer& seal) {
   Ledger ledger = ledger_;
   ledger.accepted = drained.mark.accepted;
@@ -473,6 +498,7 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
       }
     }
   }
+  if (drained.scopes != nullptr) put_scopes(*drained.scopes);
   save_ledger(ledger);
   Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?, last_seq = ?")
       .bind(static_cast<std::int64_t>(drained.mark.ring_id))

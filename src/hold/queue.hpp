@@ -72,6 +72,13 @@ struct Unsealed {
   std::int64_t held_ms = 0;
 };
 
+// A sentence about something that still goes on, should the process end before it does: the tail of the id that its own
+// end would have, and the six parts as JSON.
+struct KeptScope {
+  std::string tail;
+  std::string sentence;
+};
+
 // What the drain brings: lines and the ring's position and counters, which are committed together.
 struct Drained {
   std::vector<RingLine> lines;
@@ -79,6 +86,8 @@ struct Drained {
   RingMark mark;
   std::uint64_t lost = 0;
   std::int64_t held_ms = 0;  // since the opening
+  // What is open now that the lines were read: an end that is among them must not be told again. Null: as before.
+  const std::vector<KeptScope>* scopes = nullptr;
 };
 
 // The run that wrote before this one, for the ledger sentence.
@@ -129,6 +138,10 @@ class Queue {
   // at once where there is a sealer, and never lies in the database uncompressed.
   bool take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms,
                  const Sealer& seal = nullptr);
+
+  // Replaces the scopes that are kept. Not synced.
+  bool keep_scopes(const std::vector<KeptScope>& scopes);
+  std::vector<KeptScope> kept_scopes();
 
   // The chunks that fill a batch, or with `partial` whatever waits; false when there are none or they cannot be read.
   bool next_unsealed(Priority priority, bool partial, Unsealed& unsealed);
@@ -207,6 +220,7 @@ class Queue {
   bool save_ledger(const Ledger& ledger);
   bool insert_chunk(Priority priority, std::string_view text, std::size_t lines, std::size_t own_lines,
                     std::int64_t held_ms, std::vector<Chunk>& made);
+  void put_scopes(const std::vector<KeptScope>& scopes);
   bool insert_batch(NewBatch& batch);
   bool insert_rejected(const std::vector<Rejected>& rejected, std::int64_t opening, std::int64_t held_ms);
   bool remove_row(const char* table, std::int64_t id);

@@ -167,6 +167,12 @@ void Ring::refuse(Refusal why) noexcept {
   if (memory_ != nullptr) store_header_word(at_refused + 8 * static_cast<std::size_t>(which), count);
 }
 
+void Ring::pass_over(std::uint64_t sentences) noexcept {
+  const std::uint64_t accepted = accepted_.load(std::memory_order_relaxed) + sentences;
+  accepted_.store(accepted, std::memory_order_release);
+  if (memory_ != nullptr) store_header_word(at_accepted, accepted);
+}
+
 void Ring::note_session(const SessionMark& session) noexcept {
   if (memory_ == nullptr) return;
   // The ordinal first: a kill in between then leaves an old session's time behind a new number, which ends it.

@@ -18,7 +18,7 @@ enum class Priority : std::uint8_t { normal = 0, critical = 1 };
 constexpr int priority_count = 2;
 
 // Why track() answered no; the counters live in the ring's header.
-enum class Refusal : std::uint8_t { ring_full = 0, consent = 1, invalid = 2, closed = 3 };
+enum class Refusal : std::uint8_t { ring_full = 0, consent = 1, invalid = 2, sampled = 3 };
 constexpr int refusal_count = 4;
 
 // How far SQLite has taken a ring over: what the database committed last.
@@ -78,6 +78,8 @@ class Ring {
   // Where the next line may be written, so that append() need not copy it: `most` bytes in one piece, or nullptr.
   char* room(std::size_t most) noexcept;
   void refuse(Refusal why) noexcept;
+  // So many sentences were accepted that never lay here.
+  void pass_over(std::uint64_t sentences) noexcept;
   void note_session(const SessionMark& session) noexcept;
   // As it was last noted, also by an earlier process; a ring that is begun anew has none.
   SessionMark session() const noexcept;

@@ -87,7 +87,8 @@ Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold:
 
 std::int64_t Worker::step(const Orders& orders) {
   now_ = clock_.monotonic_ms();
-  offset_.watch(clock_.unix_ms(), now_);
+  const std::int64_t unix_ms = clock_.unix_ms();
+  offset_.watch(unix_ms, now_);
   // A fault that a stage left behind must not stand in the way of the next.
   for (hold::Lane* lane : {&lane_, adopted_.get()}) {
     if (lane == nullptr) continue;
@@ -98,6 +99,7 @@ std::int64_t Worker::step(const Orders& orders) {
   look_at_directory();
   if (orders.flush != flush_) begin_flush(orders.flush);
   take_over_if_due(orders);
+  keep_scopes_if_due(orders);
   settle_answer();
   make_room();
   if (share_owed_at_ms_ >= 0 && now_ >= share_owed_at_ms_) share_rest();
@@ -106,6 +108,8 @@ std::int64_t Worker::step(const Orders& orders) {
     send_next();
   }
   if (repair_wanted_) repair();
+  const std::optional<std::int64_t> true_ms = offset_.true_unix_ms(now_);
+  host_.clock_offset(true_ms ? std::optional<std::int64_t>(*true_ms - unix_ms) : std::nullopt, unix_ms, now_);
   note_progress();
   return next_wake(orders);
 }
@@ -202,6 +206,10 @@ void Worker::take_over_if_due(const Orders& orders) {
   const hold::Queue::Sealer seal = orders.close ? hold::Queue::Sealer() : seal_lines;
   // As much again is likely to come before the next drain; its pages are made ready here, not in the app's thread.
   if (!orders.close) ring.warm(2 * static_cast<std::size_t>(head - ring.tail()) + ring_page_bytes);
+  // After the head was read: an end that comes now is behind it.
+  std::vector<hold::KeptScope> scopes;
+  std::uint64_t scopes_version = 0;
+  bool scopes_changed = host_.open_scopes(false, scopes, scopes_version);
   std::string text;
   while (ring.tail() < head) {
     hold::Drained drained;
@@ -227,10 +235,13 @@ void Worker::take_over_if_due(const Orders& orders) {
     }
     const std::uint64_t base = host_.run_base();
     const std::uint64_t last_seq = drained.mark.accepted > base ? drained.mark.accepted - base : 0;
+    if (scopes_changed) drained.scopes = &scopes;
     if (!queue.take_over(drained, last_seq, unix_ms, seal)) {
       disk_trouble(lane_, "taking sentences over");
       return;
     }
+    if (scopes_changed) host_.scopes_kept(scopes_version);
+    scopes_changed = false;
     ring.release(drained.mark.position);
     if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
     room_look_ms_ = INT64_MIN / 2;
@@ -238,6 +249,19 @@ void Worker::take_over_if_due(const Orders& orders) {
   ring_seen_ms_ = -1;
   // More is likely to come: it waits for this look, and whoever tracks it need not wake anybody.
   look_ms_ = now_ + settings_.sync_interval_ms;
+}
+
+void Worker::keep_scopes_if_due(const Orders& orders) {
+  const std::int64_t due = host_.scopes_due_ms();
+  if (due == INT64_MAX || (now_ < due && !orders.close) || now_ < disk_retry_ms_) return;
+  std::vector<hold::KeptScope> scopes;
+  std::uint64_t version = 0;
+  if (!host_.open_scopes(now_ >= due, scopes, version)) return;
+  if (lane_.queue().keep_scopes(scopes)) {
+    host_.scopes_kept(version);
+  } else {
+    disk_trouble(lane_, "keeping what is open");
+  }
 }
 
 void Worker::make_room() {
@@ -324,7 +348,7 @@ void Worker::seal_if_due() {
   if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
   if (!allowed_to_send() || flight_) return;
   for (const hold::Priority priority : priorities) {
-    if (!queue.has_unsealed(priority)) continue;
+    if (priority < least_priority() || !queue.has_unsealed(priority)) continue;
     // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it
     // compresses. Two kinds are no reason to keep it open: one that only waits for a time of its own, or for an
     // acceptance, and those that the endpoint answered in vain since the last seal: it may refuse them for ever. While
@@ -395,13 +419,14 @@ void Worker::send_next() {
   for (int round = 0; round < 64; ++round) {
     hold::Batch batch;
     hold::Lane* from = nullptr;
-    if (pick(lane_, false, batch)) {
+    const hold::Priority least = least_priority();
+    if (pick(lane_, false, batch, least)) {
       from = &lane_;
     } else {
       if (adopted_ == nullptr) adopt_a_lane();
-      if (adopted_ != nullptr && pick(*adopted_, true, batch)) {
+      if (adopted_ != nullptr && pick(*adopted_, true, batch, least)) {
         from = adopted_.get();
-      } else if (pick(lane_, true, batch)) {
+      } else if (pick(lane_, true, batch, least)) {
         from = &lane_;
       }
     }
@@ -457,6 +482,8 @@ std::int64_t Worker::next_wake(const Orders& orders) const {
   } else if (look_ms_ >= 0) {
     at = std::min(at, look_ms_);
   }
+  if (const std::int64_t due = host_.scopes_due_ms(); due != INT64_MAX)
+    at = std::min(at, std::max(due, disk_retry_ms_));
   // What a fault put off is looked at again, also when nothing else would wake the worker.
   for (const std::int64_t retry : {disk_retry_ms_, send_retry_ms_}) {
     if (retry > now_) at = std::min(at, retry);
@@ -497,7 +524,17 @@ bool Worker::seal_all(hold::Lane& lane) {
 
 // --- choosing and starting -------------------------------------------------------------------------------------------
 
+void Worker::set_uploads(Uploads usually, Uploads in_flush) noexcept {
+  uploads_ = usually;
+  uploads_in_flush_ = in_flush;
+}
+
+hold::Priority Worker::least_priority() const noexcept {
+  return flush_ == 0 && uploads_ == Uploads::critical ? hold::Priority::critical : hold::Priority::normal;
+}
+
 bool Worker::allowed_to_send() const {
+  if ((flush_ != 0 ? uploads_in_flush_ : uploads_) == Uploads::none) return false;
   return settings_.sends && directory_read_ && !is_of_an_old_epoch() && directory_.state().consent == Consent::granted;
 }
 

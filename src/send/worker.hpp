@@ -37,6 +37,14 @@ class WorkerHost {
   virtual std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) = 0;
   // The ordinal before the run's first sentence: what is left of an ordinal after subtracting it is its seq.
   virtual std::uint64_t run_base() = 0;
+  // How far the device's clock is off, when that is known, as of these readings of the two clocks.
+  virtual void clock_offset(std::optional<std::int64_t> offset_ms, std::int64_t unix_ms, std::int64_t monotonic_ms) = 0;
+  // The scopes that are open, kept for the case that the process ends before they do: when that is due again
+  // (monotonic, INT64_MAX for never), and what is to be kept. open_scopes() is false when nothing began or ended since,
+  // unless `all` asks for their durations, too.
+  virtual std::int64_t scopes_due_ms() = 0;
+  virtual bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) = 0;
+  virtual void scopes_kept(std::uint64_t version) = 0;
   virtual void consent_changed(Consent consent) = 0;
   virtual void log(LogLevel level, const std::string& text) = 0;
 };
@@ -91,6 +99,10 @@ class Worker {
   void take(HttpAnswer&& answer);
   // Signs with these from now on, and ends a back-off early.
   void set_keys(std::vector<Key> keys);
+  // What is sent from now on, and during a flush.
+  void set_uploads(Uploads usually, Uploads in_flush) noexcept;
+  // The network is back, or somebody waits: ends a back-off early, at most once in 10 s.
+  void hurry();
   // The sentences that the endpoint refused, and what becomes of one of them; number 0 means all.
   std::vector<Quarantined> quarantined(std::uint64_t after, std::size_t most);
   Status resend_quarantined(std::uint64_t number);
@@ -120,6 +132,7 @@ class Worker {
   // The stages of a step, in their order.
   void look_at_directory();
   void take_over_if_due(const Orders& orders);
+  void keep_scopes_if_due(const Orders& orders);
   void make_room();
   void seal_if_due();
   void settle_answer();
@@ -131,7 +144,7 @@ class Worker {
   void begin_flush(std::uint64_t flush);
   bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least = hold::Priority::normal);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
-  void hurry();
+  hold::Priority least_priority() const noexcept;
   void fly();
   void fly_again();
   bool sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers);
@@ -221,6 +234,8 @@ class Worker {
   std::int64_t share_owed_at_ms_ = -1;  // of a rest that could not be written
   std::int64_t erase_owed_at_ms_ = -1;  // a denial's, that could not begin
   Consent told_consent_;
+  Uploads uploads_ = Uploads::all;
+  Uploads uploads_in_flush_ = Uploads::all;
 };
 
 }  // namespace yukha::send

@@ -290,6 +290,8 @@ class Host:
         if user["id"] == device["id"]:
             user["id"] = "INSTALL"
         if device.get("clock_offset_ms") != "0":
+            # Whether it is known depends on when the first answer came.
+            device.pop("clock_offset_ms", None)
             sentence["time"], sentence["clock_offset_ms"] = "NOW", "OFFSET"
         device["id"], device["run"], sentence["id"] = "INSTALL", "RUN", "ID"
         del sentence["received_at"]

@@ -10,6 +10,10 @@ public final class Result {
     public static final int STILL_WAITING = 2;
     /** close: a running request was cancelled at the deadline; its batch is sent again. */
     public static final int CUT_SHORT = 3;
+    /** A scope that was shown for less than it should; nothing was tracked. */
+    public static final int TOO_SHORT = 4;
+    /** The user is outside of the sample; nothing was kept. */
+    public static final int SAMPLED_OUT = 5;
     public static final int RING_FULL = -1;
     public static final int CLOSED = -2;
     public static final int NOT_OPEN = -3;
@@ -24,6 +28,7 @@ public final class Result {
     public static final int ALREADY_TRACKED = -12;
     public static final int NOT_A_SENTENCE = -13;
     public static final int TOO_MANY_MEMBERS = -14;
+    public static final int TOO_MANY_SCOPES = -15;
     public static final int BAD_CONFIG = -20;
     public static final int BAD_KEY = -21;
     public static final int BAD_ENDPOINT = -22;

@@ -1,0 +1,134 @@
+// Core's foreground and background, and what the app knows of network and battery.
+#include <algorithm>
+
+#include "compose/text.hpp"
+#include "core.hpp"
+
+namespace yukha::detail {
+
+using system::Lock;
+
+void Core::apply_hints() {
+  Uploads usually = Uploads::all;
+  const auto hold_to = [&usually](bool holds, Uploads uploads) {
+    if (holds) usually = std::max(usually, uploads);  // the stricter has the larger number
+  };
+  hold_to(network_ == Network::metered, on_metered_);
+  hold_to(low_battery_, on_low_battery_);
+  hold_to(background_, in_background_);
+  hold_to(network_ == Network::offline, Uploads::none);
+  if (worker_) worker_->set_uploads(usually, network_ == Network::offline ? Uploads::none : Uploads::all);
+}
+
+// A hint is no reason to take up what was suspended.
+template <typename Change>
+Status Core::hint(const Change& change) {
+  if (Status status = check_alive(); !status) return status;
+  transport_->wake();
+  {
+    Lock work(work_);
+    const Network before = network_;
+    change();
+    apply_hints();
+    if (worker_ && before == Network::offline && network_ != Network::offline) worker_->hurry();
+  }
+  transport_->wake();
+  Lock intake(intake_);
+  return closed_ ? Status(Code::closed) : Status();
+}
+
+Status Core::set_network(Network network) {
+  if (network < Network::unknown || network > Network::offline) return {Code::bad_argument, "network"};
+  return hint([this, network]() YUKHA_REQUIRES(work_) { network_ = network; });
+}
+
+Status Core::set_low_battery(bool low) {
+  return hint([this, low]() YUKHA_REQUIRES(work_) { low_battery_ = low; });
+}
+
+Status Core::background(std::chrono::milliseconds budget) {
+  if (Status status = check_alive(); !status) return status;
+  {
+    Lock intake(intake_);
+    const std::int64_t now = clock_.monotonic_ms();
+    scopes_.set_background(true, now);
+    if (background_since_ms_ < 0) background_since_ms_ = now;
+  }
+  Status status = hint([this]() YUKHA_REQUIRES(work_) { background_ = true; });
+  if (!status || suspended_) return status;
+  status = flush(budget);
+  if (suspend_in_background_) suspend();
+  return status;
+}
+
+Status Core::foreground() {
+  if (Status status = check_alive(); !status) return status;
+  {
+    Lock intake(intake_);
+    const std::int64_t now = clock_.monotonic_ms();
+    scopes_.set_background(false, now);
+    const std::int64_t limit =
+        session_background_timeout_ms_ > 0 ? session_background_timeout_ms_ : session_timeout_ms_;
+    if (limit > 0 && background_since_ms_ >= 0 && now - background_since_ms_ >= limit) session_over_ = true;
+    background_since_ms_ = -1;
+  }
+  return hint([this]() YUKHA_REQUIRES(work_) { background_ = false; });
+}
+
+void Core::suspend() {
+  // Those that wait for the network on another thread give it up.
+  transport_->wake();
+  Lock work(work_);
+  // What lives in memory would be gone.
+  if (!worker_ || lane_->in_memory()) return;
+  worker_->cancel();
+  send::Orders order;
+  order.close = true;
+  // What others track meanwhile comes along; who tracks without end keeps the files open.
+  for (int i = 0; i < 3; ++i) {
+    static_cast<void>(worker_->step(order));
+    note_progress();
+    Lock intake(intake_);
+    if (closed_) return;
+    if (lane_->ring().used() != 0) continue;
+    if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
+      log(LogLevel::warning, lane_->queue().status().message());
+    }
+    requests_before_ += worker_->progress().requests;
+    worker_.reset();
+    lane_->close();
+    directory_.close();
+    suspended_ = true;
+    return;
+  }
+}
+
+Status Core::resume() {
+  transport_->wake();
+  Lock work(work_);
+  {
+    Lock intake(intake_);
+    if (!suspended_) return {};
+    if (closed_) return Code::closed;
+    standing_.run = dice_.next();
+    char run[16];
+    compose::write_hex64(standing_.run, run);
+    // Its own lane, if nobody took it meanwhile.
+    const std::string name = lane_->name();
+    Status status = open_files(name, {run, sizeof run});
+    if (status == Code::lane_held && !lane_is_named_) status = open_files("", {run, sizeof run});
+    if (!status) {
+      lane_->close();
+      directory_.close();
+      return status;
+    }
+    begin_run();
+    tell_of_cut_off();
+    suspended_ = false;
+  }
+  make_worker();
+  if (use_thread_) transport_->wake();
+  return {};
+}
+
+}  // namespace yukha::detail

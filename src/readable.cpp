@@ -1,0 +1,54 @@
+#include "readable.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "system/json.hpp"
+
+namespace yukha::detail {
+namespace {
+
+using system::Json;
+
+// app://shop/FEED?y=3&tab=2 as "FEED at y=3, tab=2"; any other URL as it is.
+std::string place_of(const std::string& location) {
+  if (location.rfind("app://", 0) != 0) return location;
+  const std::size_t screen = location.find('/', 6);
+  if (screen == std::string::npos) return location;
+  std::string place = location.substr(screen + 1);
+  bool first = true;
+  for (std::size_t at = place.find_first_of("?&"); at != std::string::npos; at = place.find('&', at)) {
+    place.replace(at, 1, first ? " at " : ", ");
+    first = false;
+  }
+  return place;
+}
+
+}  // namespace
+
+std::string readable(std::string_view line) {
+  const Json sentence = system::read_json(line);
+  const auto text = [&sentence](const char* part, const char* member) -> const std::string& {
+    return sentence[part][member].text;
+  };
+  std::string said = text("user", "id");
+  for (const char* device : {"model", "os"}) {
+    if (text("device", device).empty()) continue;
+    said += " on " + text("device", device);
+    break;
+  }
+  const std::string& location = sentence["location"].text;
+  if (!location.empty()) said += " in " + place_of(location);
+  const std::string& referral = sentence["referral"].text;
+  said += referral.empty() ? " did " : " came by " + referral + " and ";
+  said += text("action", "type");
+  if (!text("content", "id").empty()) said += " " + text("content", "id");
+  if (const auto ms = sentence["action"]["duration_ms"].text; !ms.empty()) {
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, " for %.1f s", std::strtod(ms.c_str(), nullptr) / 1000);
+    said += seconds;
+  }
+  return said;
+}
+
+}  // namespace yukha::detail

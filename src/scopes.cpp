@@ -1,0 +1,398 @@
+#include "scopes.hpp"
+
+#include <yukha/scope.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <iterator>
+#include <utility>
+
+#include "builder.hpp"
+#include "compose/parts.hpp"
+#include "compose/text.hpp"
+#include "core.hpp"
+#include "sentence_json.hpp"
+#include "system/uuid.hpp"
+
+namespace yukha {
+namespace detail {
+namespace {
+
+using system::Lock;
+
+constexpr std::size_t scopes_max = 256;
+constexpr std::size_t scopes_bytes_max = 1 << 20;
+constexpr std::int64_t keep_every_ms = 10'000;
+// Of a UUIDv7: what comes behind the time and the first twelve random bits.
+constexpr std::size_t tail_begin = 19;
+
+std::string tail_of(const OpenScope& scope) {
+  char id[system::uuid_text_size];
+  compose::write_uuid7(0, scope.chance[0], scope.chance[1], id);
+  return {id + tail_begin, sizeof id - tail_begin};
+}
+
+}  // namespace
+
+// --- what is open ----------------------------------------------------------------------------------------------------
+
+std::int64_t OpenScope::duration(std::int64_t now_ms) const noexcept {
+  return counted_ms + (since_ms >= 0 ? std::max<std::int64_t>(now_ms - since_ms, 0) : 0);
+}
+
+void Scopes::count(OpenScope& scope, std::int64_t now_ms) noexcept {
+  scope.counted_ms = scope.duration(now_ms);
+  scope.since_ms = scope.paused || !scope.in_view || background_ ? -1 : now_ms;
+}
+
+void Scopes::change(std::int64_t now_ms) noexcept {
+  ++version_;
+  if (changed_ms_ < 0) changed_ms_ = now_ms;
+}
+
+std::uint64_t Scopes::begin(OpenScope&& scope, std::int64_t now_ms) {
+  if (open_.size() >= scopes_max || bytes_ + scope.parts.size() > scopes_bytes_max) return 0;
+  scope.in_view = !(scope.shown.part > 0);
+  count(scope, now_ms);
+  const std::size_t bytes = scope.parts.size();
+  open_.emplace(begun_ + 1, std::move(scope));
+  bytes_ += bytes;
+  change(now_ms);
+  return ++begun_;
+}
+
+bool Scopes::end(std::uint64_t number, std::int64_t now_ms, OpenScope& scope) {
+  const auto found = open_.find(number);
+  if (found == open_.end()) return false;
+  count(found->second, now_ms);
+  scope = std::move(found->second);
+  bytes_ -= scope.parts.size();
+  open_.erase(found);
+  change(now_ms);
+  return true;
+}
+
+void Scopes::pause(std::uint64_t number, bool paused, std::int64_t now_ms) noexcept {
+  const auto found = open_.find(number);
+  if (found == open_.end()) return;
+  found->second.paused = paused;
+  count(found->second, now_ms);
+}
+
+void Scopes::show(std::uint64_t number, double part, std::int64_t now_ms) noexcept {
+  const auto found = open_.find(number);
+  if (found == open_.end()) return;
+  found->second.in_view = part >= found->second.shown.part;  // which nothing is that is no number
+  count(found->second, now_ms);
+}
+
+std::int64_t Scopes::duration(std::uint64_t number, std::int64_t now_ms) const noexcept {
+  const auto found = open_.find(number);
+  return found == open_.end() ? 0 : found->second.duration(now_ms);
+}
+
+void Scopes::set_background(bool background, std::int64_t now_ms) noexcept {
+  background_ = background;
+  for (auto& [number, scope] : open_) count(scope, now_ms);
+}
+
+std::vector<hold::KeptScope> Scopes::reconcile(const std::vector<hold::KeptScope>& on_disk) {
+  std::vector<hold::KeptScope> others = on_disk;
+  for (auto at = open_.begin(); at != open_.end();) {
+    const std::string tail = tail_of(at->second);
+    const auto found =
+        std::find_if(others.begin(), others.end(), [&tail](const hold::KeptScope& one) { return one.tail == tail; });
+    if (found != others.end()) {
+      others.erase(found);
+    } else if (at->second.kept) {
+      bytes_ -= at->second.parts.size();
+      at = open_.erase(at);
+      continue;
+    }
+    ++at;
+  }
+  return others;
+}
+
+void Scopes::clear() noexcept {
+  open_.clear();
+  bytes_ = 0;
+  changed_ms_ = -1;
+}
+
+std::int64_t Scopes::due_ms(std::int64_t interval_ms) const noexcept {
+  const bool counts =
+      std::any_of(open_.begin(), open_.end(), [](const auto& scope) { return scope.second.since_ms >= 0; });
+  const std::int64_t next = counts ? kept_ms_ + keep_every_ms : INT64_MAX;
+  return changed_ms_ >= 0 ? std::min(changed_ms_ + interval_ms, next) : next;
+}
+
+std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder, std::int64_t now_ms,
+                                             std::int64_t unix_ms) {
+  std::vector<hold::KeptScope> all;
+  for (auto& [number, scope] : open_) {
+    const std::int64_t duration = scope.duration(now_ms);
+    // Should it be cut off now, it was not shown for long enough.
+    if (duration < scope.shown.least.count()) continue;
+    std::string parts = scope.parts;
+    compose::append_entry(parts, Part::action, "duration_ms", std::to_string(duration));
+    if (!compose::has_entry(parts.data(), parts.size(), Part::action, "cut_off")) {
+      compose::append_entry(parts, Part::action, "cut_off", "true");
+    }
+    hold::KeptScope kept;
+    kept.tail = tail_of(scope);
+    kept.sentence = encoder.parts_as_json(parts) + ",\"at_unix_ms\":" + std::to_string(unix_ms) +
+                    (scope.critical ? ",\"critical\":true}" : "}");
+    all.push_back(std::move(kept));
+    scope.kept = true;
+  }
+  return all;
+}
+
+void Scopes::kept(std::uint64_t version, std::int64_t now_ms) noexcept {
+  kept_ms_ = now_ms;
+  if (version == version_) changed_ms_ = -1;
+}
+
+// --- the tracker's side ----------------------------------------------------------------------------------------------
+
+std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& problem) {
+  if (problem) problem = check_open();
+  if (problem && !event.has_action_) problem = Code::missing_action;
+  if (problem && event.has_time_) problem = Status(Code::bad_time, "a scope's time is its end");
+  if (problem && compose::has_entry(event.store_, event.size_, Part::action, "duration_ms")) {
+    problem = compose::about_member(Code::reserved_member, Part::action, "duration_ms");
+  }
+  if (problem && (!(shown.part >= 0 && shown.part <= 1) || shown.least.count() < 0)) {
+    problem = Status(Code::bad_argument, "shown");
+  }
+  if (!problem) return 0;
+  OpenScope scope;
+  scope.parts.assign(event.store_, event.size_);
+  std::copy(std::begin(event.names_), std::end(event.names_), scope.names);
+  scope.critical = event.critical_;
+  scope.shown = shown;
+  std::uint64_t number = 0;
+  bool wake = false;
+  {
+    Lock intake(intake_);
+    if (closed_) problem = Code::closed;
+    if (problem && consent_ == Consent::denied) problem = Code::consent_denied;
+    if (!problem) return 0;
+    for (std::uint64_t& chance : scope.chance) chance = dice_.next();
+    number = scopes_.begin(std::move(scope), clock_.monotonic_ms());
+    if (number == 0) problem = Code::too_many_scopes;
+    // The worker may sleep with no thought of it.
+    wake = attention_ != Attention::none;
+    attention_ = Attention::none;
+  }
+  if (wake) transport_->wake();
+  return number;
+}
+
+Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
+  if (Status status = check_open(); !status) return status;
+  OpenScope scope;
+  {
+    // Gone from here before its sentence is kept: what is drained has no open scope any more, so a kill in between
+    // cannot have both.
+    Lock intake(intake_);
+    if (!scopes_.end(number, clock_.monotonic_ms(), scope)) return closed_ ? Code::closed : Code::already_tracked;
+  }
+  if (scope.counted_ms < scope.shown.least.count()) return Code::too_short;
+  Event event(this);
+  char* const room = Builder::room(event, scope.parts.size());
+  if (room == nullptr) return track(event, std::move(event.problem_));
+  std::memcpy(room, scope.parts.data(), scope.parts.size());
+  event.size_ = static_cast<std::uint32_t>(scope.parts.size());
+  std::copy(std::begin(scope.names), std::end(scope.names), event.names_);
+  event.has_action_ = true;
+  event.critical_ = scope.critical;
+  Builder::add(event, compose::NewEntry::member(Part::action, "duration_ms", std::to_string(scope.counted_ms)));
+  Builder::add_members(event, Part::action, more);
+  if (cut_off && !compose::has_entry(event.store_, event.size_, Part::action, "cut_off")) {
+    Builder::add_members(event, Part::action, {{"cut_off", "true"}});
+  }
+  return track(event, std::move(event.problem_), scope.chance);
+}
+
+void Core::cancel_scope(std::uint64_t number) {
+  if (!check_open()) return;
+  OpenScope scope;
+  Lock intake(intake_);
+  static_cast<void>(scopes_.end(number, clock_.monotonic_ms(), scope));
+}
+
+void Core::pause_scope(std::uint64_t number, bool paused) {
+  if (!check_open()) return;
+  Lock intake(intake_);
+  scopes_.pause(number, paused, clock_.monotonic_ms());
+}
+
+void Core::show_scope(std::uint64_t number, double part) {
+  if (!check_open()) return;
+  Lock intake(intake_);
+  scopes_.show(number, part, clock_.monotonic_ms());
+}
+
+std::int64_t Core::scope_ms(std::uint64_t number) {
+  if (!check_open()) return 0;
+  Lock intake(intake_);
+  return scopes_.duration(number, clock_.monotonic_ms());
+}
+
+void Core::cut_off_scopes() {
+  while (true) {
+    std::uint64_t number = 0;
+    {
+      Lock intake(intake_);
+      number = closed_ ? 0 : scopes_.first();
+    }
+    if (number == 0) return;
+    static_cast<void>(end_scope(number, {}, true));
+  }
+}
+
+void Core::tell_of_cut_off() {
+  hold::Ring& ring = lane_->ring();
+  hold::Queue& queue = lane_->queue();
+  // With lines in the ring the disk is full, and which scopes they ended is not settled.
+  if (lane_->in_memory() || ring.used() != 0) {
+    static_cast<void>(scopes_.reconcile({}));
+    return;
+  }
+  const std::vector<hold::KeptScope> on_disk = queue.kept_scopes();
+  const std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk);
+  if (kept.empty()) return;
+  // Of this process there are some only when it was suspended.
+  std::vector<hold::KeptScope> mine;
+  for (const hold::KeptScope& one : on_disk) {
+    const auto same = [&one](const hold::KeptScope& other) { return other.tail == one.tail; };
+    if (std::none_of(kept.begin(), kept.end(), same)) mine.push_back(one);
+  }
+  std::deque<std::string> texts;
+  hold::Drained drained;
+  drained.scopes = &mine;
+  drained.mark = queue.ring_mark();
+  for (const hold::KeptScope& scope : kept) {
+    Event event(this);
+    event.ruled_ = true;
+    // What lies on a disk is checked like any other sentence.
+    if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
+    compose::Sentence sentence;
+    sentence.parts = event.store_;
+    sentence.parts_size = event.size_;
+    sentence.id_unix_ms = clock_.unix_ms();
+    sentence.chance[0] = dice_.next();
+    sentence.chance[1] = dice_.next();
+    sentence.unix_ms = event.at_unix_ms_;
+    sentence.seq = drained.mark.accepted + 1 - run_base_;
+    std::string line(encoder_.bound(event.size_), '\0');
+    line.resize(encoder_.encode(sentence, line.data()));
+    if (line.size() > compose::line_bytes_max) continue;
+    texts.push_back(std::move(line));
+    hold::RingLine one;
+    one.ordinal = ++drained.mark.accepted;
+    one.priority = event.critical_ ? hold::Priority::critical : hold::Priority::normal;
+    one.text = texts.back();
+    drained.lines.push_back(one);
+  }
+  if (queue.take_over(drained, texts.size(), 0)) {
+    ring.pass_over(texts.size());
+  } else {
+    // They stay for the next opening.
+    log(LogLevel::warning, queue.status().message());
+  }
+}
+
+std::int64_t Core::scopes_due_ms() {
+  Lock intake(intake_);
+  scopes_due_version_ = scopes_.version();
+  return scopes_.due_ms(settings_.sync_interval_ms);
+}
+
+bool Core::open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) {
+  Lock intake(intake_);
+  const std::int64_t now = clock_.monotonic_ms();
+  if (!all && !scopes_.changed()) return false;
+  version = scopes_.version();
+  scopes = scopes_.to_keep(encoder_, now, clock_.unix_ms());
+  return true;
+}
+
+void Core::scopes_kept(std::uint64_t version) {
+  Lock intake(intake_);
+  scopes_.kept(version, clock_.monotonic_ms());
+}
+
+}  // namespace detail
+
+// --- the app's side --------------------------------------------------------------------------------------------------
+
+Scope Event::begin(const Shown& shown) & noexcept {
+  Status problem = std::move(problem_);
+  problem_ = Code::already_tracked;
+  std::uint64_t number = 0;
+  try {
+    if (core_ != nullptr) number = core_->begin_scope(*this, shown, problem);
+  } catch (...) {
+    problem = Code::out_of_memory;
+  }
+  return {core_, number, std::move(problem)};
+}
+
+Scope Event::begin(const Shown& shown) && noexcept {
+  return begin(shown);
+}
+
+Scope::Scope(detail::Core* core, std::uint64_t number, Status&& problem) noexcept
+    : core_(core), number_(number), problem_(std::move(problem)) {}
+
+Scope::Scope(Scope&& other) noexcept : core_(other.core_), number_(other.number_), problem_(std::move(other.problem_)) {
+  other.number_ = 0;
+  other.problem_ = Code::already_tracked;
+}
+
+Scope::~Scope() {
+  if (problem_ != Code::already_tracked) static_cast<void>(end());
+}
+
+void Scope::pause() noexcept {
+  if (number_ != 0) core_->pause_scope(number_, true);
+}
+
+void Scope::resume() noexcept {
+  if (number_ != 0) core_->pause_scope(number_, false);
+}
+
+void Scope::visible(double part) noexcept {
+  if (number_ != 0) core_->show_scope(number_, part);
+}
+
+std::chrono::milliseconds Scope::duration() const noexcept {
+  return std::chrono::milliseconds(number_ == 0 ? 0 : core_->scope_ms(number_));
+}
+
+Status Scope::end(Members more) noexcept {
+  Status problem = std::move(problem_);
+  problem_ = Code::already_tracked;
+  const std::uint64_t number = std::exchange(number_, 0);
+  if (core_ == nullptr || problem == Code::already_tracked) return problem;
+  try {
+    if (number != 0) return core_->end_scope(number, more);
+    // It never began; its refusal counts as that of a sentence.
+    Event event = core_->event();
+    return core_->track(event, std::move(problem));
+  } catch (...) {
+    return Code::out_of_memory;
+  }
+}
+
+void Scope::cancel() noexcept {
+  const std::uint64_t number = std::exchange(number_, 0);
+  problem_ = Code::already_tracked;
+  if (number != 0) core_->cancel_scope(number);
+}
+
+}  // namespace yukha

@@ -1,0 +1,248 @@
+// How long it took: scopes that end, pause, are cut off, or are never shown.
+#include <yukha/scope.hpp>
+
+#include <limits>
+#include <thread>
+
+#include "life/support.hpp"
+
+using namespace yukha;
+using namespace std::chrono_literals;
+using test::json;
+using test::Life;
+
+namespace {
+
+Scope begin(detail::Core& core, const char* type, const Shown& shown = {}) {
+  Event event = core.event();
+  event.location("FEED", {{"y", "3"}}).content("card", {{"type", "card"}}).action(type);
+  return event.begin(shown);
+}
+
+}  // namespace
+
+TEST_CASE("a scope's end is its sentence's time, and its duration is the monotonic clock's") {
+  Life life;
+  detail::Core& core = life.open();
+  Scope scope = begin(core, "READ");
+  REQUIRE(scope.problem());
+  life.clock.monotonic += 4'000;
+  CHECK(scope.duration() == 4s);
+  life.clock.unix_at_zero -= 5 * 365 * 86'400'000LL;  // years back, while it runs
+  life.clock.monotonic += 6'000;
+  REQUIRE(scope.end({{"depth", "0.8"}}));
+  const json read = life.last("READ");
+  CHECK(read["action"] == json{{"type", "READ"}, {"duration_ms", "10000"}, {"depth", "0.8"}});
+  CHECK(read["location"] == "app://shop/FEED?y=3");
+  CHECK(read["content"] == json{{"id", "card"}, {"type", "card"}});
+  CHECK(read["time"].get<std::string>().substr(0, 4) == "2021");
+  CHECK(scope.end() == Code::already_tracked);
+  CHECK(core.stats().accepted == 1);
+}
+
+TEST_CASE("a scope ends with its object, and does not when it was cancelled or moved away") {
+  Life life;
+  detail::Core& core = life.open();
+  {
+    Scope left = begin(core, "LEFT");
+    Scope cancelled = begin(core, "CANCELLED");
+    cancelled.cancel();
+    Scope moved = std::move(left);
+    life.clock.monotonic += 1'000;
+  }
+  CHECK(life.arrived().size() == 1);
+  CHECK(life.last("LEFT")["action"]["duration_ms"] == "1000");
+  CHECK(core.stats().refused == 0);
+}
+
+TEST_CASE("what is paused does not count") {
+  Life life;
+  detail::Core& core = life.open();
+  Scope scope = begin(core, "PLAY");
+  life.clock.monotonic += 1'000;
+  scope.pause();
+  scope.pause();
+  life.clock.monotonic += 10'000;
+  scope.resume();
+  scope.resume();
+  life.clock.monotonic += 2'000;
+  REQUIRE(scope.end());
+  CHECK(life.last("PLAY")["action"]["duration_ms"] == "3000");
+}
+
+TEST_CASE("an impression counts while enough of it is visible, and is told when that was for long enough") {
+  Life life;
+  detail::Core& core = life.open();
+  Scope seen = begin(core, "SEEN", {0.5, 1s});
+  Scope glanced = begin(core, "GLANCED", {0.5, 1s});
+  life.clock.monotonic += 5'000;
+  seen.visible(0.5);
+  glanced.visible(0.49);
+  life.clock.monotonic += 600;
+  seen.visible(0.2);
+  glanced.visible(1);
+  life.clock.monotonic += 5'000;
+  glanced.visible(std::numeric_limits<double>::quiet_NaN());
+  seen.visible(0.9);
+  life.clock.monotonic += 500;
+  glanced.visible(-1);
+  CHECK(glanced.duration() == 5s);
+  REQUIRE(seen.end());
+  CHECK(life.last("SEEN")["action"]["duration_ms"] == "1100");
+  Scope never = begin(core, "NEVER", {0.5, 1s});
+  life.clock.monotonic += 60'000;
+  CHECK(never.end() == Code::too_short);
+  glanced.cancel();
+  CHECK(life.arrived().size() == 1);
+}
+
+TEST_CASE("what cannot begin says why, and counts as a refused sentence") {
+  Life life;
+  detail::Core& core = life.open();
+  Scope without = core.event().location("FEED").begin();
+  CHECK(without.problem() == Code::missing_action);
+  CHECK(without.end() == Code::missing_action);
+  CHECK(without.end() == Code::already_tracked);
+  CHECK(core.event().action("A", 5s).begin().problem() == Code::reserved_member);
+  CHECK(core.event().action("A").at_unix_ms(0).begin().problem() == Code::bad_time);
+  CHECK(core.event().action("A", {{"Bad", "1"}}).begin().problem() == Code::bad_member_name);
+  CHECK(core.event().action("A").begin({1.5, 0s}).problem() == Code::bad_argument);
+  CHECK(core.event().action("A").begin({std::numeric_limits<double>::quiet_NaN(), 0s}).problem() == Code::bad_argument);
+  CHECK(core.event().action("A").begin({0, -1s}).problem() == Code::bad_argument);
+  CHECK(core.stats().refused_invalid == 7);
+  CHECK(Tracker().event().action("A").begin().problem() == Code::not_open);
+  Scope scope = begin(core, "A");
+  CHECK(scope.end({{"duration_ms", "5"}}) == Code::reserved_member);
+  CHECK(core.stats().accepted == 0);
+}
+
+TEST_CASE("there is a limit to what may be open at a time") {
+  Life life;
+  detail::Core& core = life.open();
+  std::vector<Scope> open;
+  for (int i = 0; i < 256; ++i) {
+    open.push_back(begin(core, "A"));
+    REQUIRE(open.back().problem());
+  }
+  CHECK(begin(core, "B").problem() == Code::too_many_scopes);
+  open.clear();
+  CHECK(core.stats().accepted == 256);
+  const std::string large(30'000, 'x');
+  Status last;
+  for (int i = 0; i < 60; ++i) {
+    open.push_back(core.event().content(large).action("C").begin());
+    last = open.back().problem();
+  }
+  CHECK(last == Code::too_many_scopes);
+  for (Scope& scope : open) scope.cancel();
+}
+
+TEST_CASE("close() cuts off what is open, and denied consent or an erase cancels it") {
+  Life life;
+  detail::Core& core = life.open();
+  {
+    Scope erased = begin(core, "ERASED");
+    REQUIRE(core.erase());
+    CHECK(erased.end() == Code::already_tracked);
+    Scope denied = begin(core, "DENIED");
+    REQUIRE(core.set_consent(Consent::denied));
+    CHECK(denied.end() == Code::already_tracked);
+    CHECK(begin(core, "REFUSED").problem() == Code::consent_denied);
+    REQUIRE(core.set_consent(Consent::granted));
+    Scope open = begin(core, "OPEN");
+    life.clock.monotonic += 7'000;
+    REQUIRE(core.close(1s));
+    CHECK(open.end() == Code::closed);
+  }
+  life.open();
+  CHECK(life.arrived().size() == 1);
+  CHECK(life.last("OPEN")["action"] == json{{"type", "OPEN"}, {"duration_ms", "7000"}, {"cut_off", "true"}});
+  life.open();
+  CHECK(life.arrived().size() == 1);
+}
+
+TEST_CASE("a crash cuts off what is open, once, with the duration known by then and the user of then") {
+  Life life;
+  life.config.session_timeout = 30min;
+  test::killed_after([&life] {
+    life.endpoint->silent = true;
+    detail::Core& core = life.open();
+    REQUIRE(core.identify("u_1", {{"plan", "free"}}));
+    life.act("BEFORE");
+    Event event = core.event();
+    event.location("FEED", {{"y", "3"}}).content("card \"9\"").referral("CLICK").action("READ").critical();
+    auto* const scope = new Scope(event.begin());
+    auto* const unseen = new Scope(begin(core, "UNSEEN", {0.5, 1s}));
+    REQUIRE((scope->problem() && unseen->problem()));
+    for (int i = 0; i < 24; ++i) {
+      life.clock.monotonic += 1'000;
+      core.work(0ms);
+    }
+  });
+  life.clock.monotonic += 60'000;
+  detail::Core& core = life.open();
+  CHECK(core.stats().accepted == 2);
+  life.act("AFTER");
+  const json read = life.last("READ");
+  const json before = life.last("BEFORE");
+  CHECK(read["user"] == before["user"]);
+  CHECK(read["user"]["session_ordinal"] == "1");
+  CHECK(read["location"] == "app://shop/FEED?y=3");
+  CHECK(read["content"]["id"] == "card \"9\"");
+  CHECK(read["referral"] == "CLICK");
+  CHECK(read["action"]["cut_off"] == "true");
+  const int duration = std::stoi(read["action"]["duration_ms"].get<std::string>());
+  CHECK(duration > 10'000);
+  CHECK(duration <= 24'000);
+  CHECK(read["time"] > before["time"]);
+  CHECK(read["device"].count("clock_offset_ms") == 0);
+  CHECK(read["device"]["seq"] == "0000000001");
+  CHECK(life.last("AFTER")["device"]["seq"] == "0000000002");
+  CHECK(read["device"]["run"] == life.last("AFTER")["device"]["run"]);
+  CHECK(life.arrived().size() == 3);
+  life.open();
+  CHECK(life.arrived().size() == 3);
+  const Stats stats = life.core->stats();
+  CHECK(stats.accepted == 3);
+  CHECK(stats.delivered == 3);
+  CHECK(stats.lost == 0);
+}
+
+TEST_CASE("what ended before a crash is not cut off as well, wherever the kill fell") {
+  for (int late = 0; late < 3; ++late) {
+    Life life;
+    test::killed_after([&] {
+      detail::Core& core = life.open();
+      auto* const scope = new Scope(begin(core, "READ"));
+      for (int i = 0; i < 12; ++i) {
+        life.clock.monotonic += 1'000;
+        core.work(0ms);
+      }
+      REQUIRE(scope->end());
+      // In the ring; looked at, and not due yet; taken over.
+      for (int i = 0; i < late; ++i) {
+        life.clock.monotonic += i * 1'000;
+        core.work(0ms);
+      }
+    });
+    life.open();
+    CHECK(life.arrived().size() == 1);
+    CHECK(life.last("READ")["action"] == json{{"type", "READ"}, {"duration_ms", "12000"}});
+    CHECK(life.core->stats().accepted == 1);
+  }
+}
+
+TEST_CASE("a worker's thread keeps what is open, and sleeps when nothing is") {
+  test::TempDirectory directory;
+  Config config = test::plain_config(directory);
+  config.use_thread = true;
+  config.sync_interval = 50ms;
+  test::killed_after([&] {
+    auto* const tracker = new Tracker(Tracker::open(config));
+    auto* const scope = new Scope(tracker->event().action("READ").begin());
+    REQUIRE(scope->problem());
+    std::this_thread::sleep_for(1s);
+  });
+  Tracker tracker = Tracker::open(config);
+  CHECK(tracker.stats().accepted == 1);
+}
