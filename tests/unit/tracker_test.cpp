@@ -46,8 +46,8 @@ std::set<std::string> arrived(const FakeEndpoint& endpoint) {
 void check_balance(const Stats& stats) {
   CHECK(stats.accepted ==
         stats.delivered + stats.waiting + stats.quarantined + stats.evicted + stats.erased + stats.lost);
-  CHECK(stats.refused ==
-        stats.refused_ring_full + stats.refused_consent + stats.refused_invalid + stats.refused_closed);
+  CHECK(stats.refused == stats.refused_ring_full + stats.refused_consent + stats.refused_invalid +
+                             stats.refused_sampled + stats.refused_closed);
 }
 
 // True when a file of the directory holds these bytes.
