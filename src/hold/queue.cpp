@@ -318,6 +318,8 @@ bool Queue::settle_in(const std::string& place) {
   Statement(database_, "UPDATE state SET place = ?").bind(place).run();
   const bool copied = !place_.empty();
   if (copied) {
+    // What was open then ends where it was begun, not once more in each copy.
+    put_scopes({});
     // What is tracked from now on belongs to another opening than what came with the copy.
     Statement(database_, "UPDATE state SET copied_until = ?").bind(opening_).run();
     Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();

@@ -90,6 +90,7 @@ Config Life::config_for(App& app) {
   config.ring_bytes = 64 << 10;
   config.use_thread = false;
   config.transport = app.transport;
+  config.suspend_in_background = traits_.scopes;
   if (traits_.short_age) config.age_max = std::chrono::hours(1);
   if (traits_.fat) config.queue_bytes_max = 8 << 20;
   if (story_) {
@@ -294,6 +295,92 @@ void Life::track(App& app) {
   app.next_work_ms = std::min(app.next_work_ms, time_.now_ms);
 }
 
+// --- what takes time -------------------------------------------------------------------------------------------------
+
+void Life::begin_scope(App& app) {
+  const std::string name = "s" + std::to_string(tracked_.size());
+  Event event = app.core->event();
+  event.location("FEED", {{"y", "3"}}).content(name, {{"padding", "scope"}}).action("READ", {{"poison", "false"}});
+  app.busy = true;
+  auto scope = std::make_unique<Scope>(event.begin());
+  app.busy = false;
+  tell("%zu begin %s: %s", app.run, name.c_str(), scope->problem().message().c_str());
+  if (!app.process->alive() || !scope->problem()) {
+    scope->cancel();
+    return;
+  }
+  Tracked& tracked = tracked_[name];
+  tracked.at_ms = time_.now_ms;
+  tracked.run = app.run;
+  tracked.user = app.user;
+  tracked.is_scope = tracked.is_open = true;
+  app.scopes.emplace_back(name, std::move(scope));
+  app.next_work_ms = std::min(app.next_work_ms, time_.now_ms);
+  count("scopes");
+}
+
+void Life::end_scope(App& app) {
+  if (app.scopes.empty()) return;
+  const std::size_t which = throw_up_to(chance_, app.scopes.size() - 1);
+  const auto [name, scope] = std::move(app.scopes[which]);
+  app.scopes.erase(app.scopes.begin() + static_cast<std::ptrdiff_t>(which));
+  Tracked& tracked = tracked_[name];
+  app.busy = true;
+  const Status status = scope->end();
+  app.busy = false;
+  tell("%zu end %s: %s%s", app.run, name.c_str(), code_name(status.code()),
+       app.process->alive() ? "" : " (a ghost's answer)");
+  tracked.is_open = false;
+  // When it was cut off meanwhile: by another process that took the lane of this one, which was suspended.
+  if (!app.process->alive() || status == Code::already_tracked) return;
+  tracked.at_ms = time_.now_ms;
+  tracked.time = time_text(time_.unix_ms());
+  tracked.user = app.user;
+  tracked.may_be_gone =
+      tracked.may_be_gone || app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000);
+  if (status || status == Code::kept_in_memory) {
+    app.in_memory = status == Code::kept_in_memory;
+    tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
+  } else if (!status) {
+    // The disk has it as open until the worker's next look: a kill before that has it cut off.
+    tracked.answer = Answer::unknown;
+  }
+  count("scopes that ended");
+  app.next_work_ms = std::min(app.next_work_ms, time_.now_ms);
+}
+
+// Its process is gone, or closed: what was open is cut off by then or by the next opening.
+void Life::leave_scopes(App& app) {
+  for (const auto& [name, scope] : app.scopes) {
+    Tracked& tracked = tracked_[name];
+    tracked.is_open = false;
+    // It has been on the disk for long, and only what takes everything takes it.
+    if (!traits_.faults && !app.in_memory && !app.closed && app.process->died_ms() - tracked.at_ms > 3 * sync_ms) {
+      tracked.answer = Answer::kept;
+      tracked.may_be_gone = tracked.may_be_gone || traits_.several || traits_.erases || traits_.consents;
+    }
+    scope->cancel();
+  }
+  app.scopes.clear();
+}
+
+void Life::go_to_background(App& app) {
+  server_.left_in_peace_until_ms = 0;
+  ++outage_excuses_;
+  app.transport->wait_until = [this, &app](std::int64_t until_ms) {
+    excuse_the_dead(app);
+    pass(until_ms);
+  };
+  app.busy = true;
+  const Status status = app.core->background(std::chrono::milliseconds(throw_up_to(chance_, 2'000)));
+  app.transport->wait_until = nullptr;
+  tell("%zu background: %s", app.run, status.message().c_str());
+  if (app.process->alive() && chance(2)) static_cast<void>(app.core->foreground());
+  app.busy = false;
+  app.next_work_ms = time_.now_ms;
+  count("times in the background");
+}
+
 // A process that is killed between two stores of an append leaves some of them behind: any of the record's words, its
 // position only after all of them, the header's counter last.
 void Life::die_in_append(App& app, const std::map<std::string, std::vector<char>>& before) {
@@ -381,6 +468,7 @@ void Life::bury_the_dead() {
     ++outage_excuses_;
     excuse_the_dead(app);
     app.transport->wait_until = nullptr;
+    leave_scopes(app);
     static_cast<void>(app.core->close(std::chrono::milliseconds(0)));
     app.core.reset();
     apps_.erase(apps_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -407,7 +495,8 @@ void Life::lose_power() {
   lost_power_ = true;
   server_.left_in_peace_until_ms = 0;
   for (auto& [name, tracked] : tracked_) {
-    tracked.power_lost = tracked.power_lost || time_.now_ms <= tracked.at_risk_until_ms;
+    // What is open is written for the case of a crash, not of a power loss.
+    tracked.power_lost = tracked.power_lost || tracked.is_scope || time_.now_ms <= tracked.at_risk_until_ms;
   }
   tell("power lost");
 }
@@ -486,7 +575,7 @@ void Life::erased_by(App& app, const Status& status) {
       tracked.may_be_gone = true;
       continue;
     }
-    if (!certain || on_its_way.count(name) != 0 || tracked.answer == Answer::in_memory) {
+    if (!certain || on_its_way.count(name) != 0 || tracked.answer == Answer::in_memory || tracked.is_open) {
       tracked.may_be_gone = true;
     } else {
       tracked.erased = true;
@@ -599,6 +688,12 @@ void Life::something_happens(App& app) {
     count("user changes");
   }
   if (chance(150)) flush(app);
+  if (traits_.scopes && app.process->alive()) {
+    if (app.scopes.size() < 5 && chance(15)) begin_scope(app);
+    if (chance(20) && app.process->alive()) end_scope(app);
+    if (chance(150) && app.process->alive()) go_to_background(app);
+    if (!app.process->alive()) return;
+  }
   if (traits_.clocks && chance(100)) change_clock();
   if (traits_.faults && chance(40)) change_disk();
   if (traits_.quarantine && chance(100) && app.process->alive()) look_into_quarantine(app);
@@ -630,6 +725,7 @@ std::uint64_t Life::live() {
     traits_.quarantine = chance(4);
     traits_.rotation = chance(4);
     traits_.fat = chance(12);
+    traits_.scopes = chance(3);
   } else {
     traits_.several = chance(4);
     traits_.faults = chance(4);
@@ -826,6 +922,11 @@ std::string Life::check_line(const std::string& content, const std::string& line
   const Tracked& tracked = found->second;
   if (tracked.answer == Answer::refused) return "was refused and arrived all the same";
   if (tracked.erased) return "was erased and arrived all the same";
+  if (tracked.is_scope && line.find("\"cut_off\":\"true\"") != std::string::npos) {
+    // By whoever opened the lane next, with the time and the user of then.
+    return tracked.answer == Answer::kept && !tracked.time.empty() && !tracked.power_lost ? "was cut off, and had ended"
+                                                                                          : "";
+  }
   if (value_in(line, "\"time\":\"") != tracked.time) return "has another time than " + tracked.time + ": " + line;
   if (!tracked.user.empty() && value_in(line, "\"user\":{\"id\":\"") != tracked.user)
     return "has another user than " + tracked.user + ": " + line;
@@ -834,6 +935,7 @@ std::string Life::check_line(const std::string& content, const std::string& line
   const auto [place, is_new] = run_of_text_.insert({run, tracked.run});
   if (place->second != tracked.run) return "has the run of another process: " + line;
   const std::string seq = value_in(line, "\"seq\":\"");
+  if (traits_.scopes) return "";  // what was cut off before has numbers of its own, and each suspension ends a run
   if (tracked.seq != 0 && std::strtoull(seq.c_str(), nullptr, 10) != tracked.seq)
     return "is not the sentence " + std::to_string(tracked.seq) + " of its run: " + line;
   return "";

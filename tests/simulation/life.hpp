@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <vector>
+#include <yukha/scope.hpp>
 
 #include "core.hpp"
 #include "server.hpp"
@@ -57,6 +58,8 @@ class Life {
     bool may_be_gone = false;           // an erase or a restored backup may have taken it
     bool power_lost = false;            // power went while it was not synced
     bool may_come_twice = false;
+    bool is_scope = false;  // begun, and perhaps cut off
+    bool is_open = false;
   };
 
   // What this life has besides tracking, kills, power losses and weather.
@@ -71,6 +74,7 @@ class Life {
     bool fat = false;         // a small queue and large sentences
     bool quarantine = false;  // it is sent again and erased
     bool rotation = false;    // keys change at the endpoint
+    bool scopes = false;      // some sentences take time, and the app goes to the background
   };
 
   // A process on the device.
@@ -86,7 +90,8 @@ class Life {
     std::uint64_t epoch_seen = 0;
     bool in_memory = false;
     bool closed = false;
-    bool busy = false;  // inside of one of its calls
+    bool busy = false;                                                   // inside of one of its calls
+    std::vector<std::pair<std::string, std::unique_ptr<Scope>>> scopes;  // by the name of their sentence
     // From when to when it stood still: in an operation during which another went on, or waiting for the other's lock.
     std::vector<std::pair<std::int64_t, std::int64_t>> stood_still_ms;
   };
@@ -117,6 +122,10 @@ class Life {
   void erase(App& app);
   void erased_by(App& app, const Status& status);
   void flush(App& app);
+  void begin_scope(App& app);
+  void end_scope(App& app);
+  void leave_scopes(App& app);
+  void go_to_background(App& app);
   void look_into_quarantine(App& app);
   void back_up_or_restore();
   void something_happens(App& app);

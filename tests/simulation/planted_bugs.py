@@ -81,6 +81,13 @@ BUGS = [
       "  if (true) {\n    std::vector<std::string> lines;")),
     ("a portal's 200 is a delivery", "send/verdict.cpp",
      ("      if (!kept) {", "      if (!kept && json.is_object()) {")),
+    ("an end is taken over while its scope stays open on the disk", "send/worker.cpp",
+     ("    if (scopes_changed) drained.scopes = &scopes;\n", "")),
+    ("what ended before a kill is cut off as well", "hold/lane.cpp",
+     ("  scopes.erase(std::remove_if(scopes.begin(), scopes.end(), is_over), scopes.end());\n",
+      "  static_cast<void>(is_over);\n")),
+    ("what a copy was made with is cut off in each", "hold/queue.cpp",
+     ("    put_scopes({});\n", "")),
 ]
 
 
