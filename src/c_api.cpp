@@ -358,7 +358,12 @@ yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t leas
     sentence->event.reset();
     sentence->owner->note(scope.problem());
     if (!scope.problem()) return nullptr;  // and counts as a sentence that was refused
-    return new yukha_scope{sentence->owner, std::move(scope)};
+    auto* const handle = new (std::nothrow) yukha_scope{sentence->owner, std::move(scope)};
+    if (handle == nullptr) {
+      scope.cancel();
+      sentence->owner->note(Code::out_of_memory);
+    }
+    return handle;
   } catch (...) {
     sentence->owner->note(Code::out_of_memory);
     return nullptr;
@@ -475,8 +480,9 @@ size_t yukha_notice(yukha_tracker* tracker, int32_t* level, char* buffer, size_t
         for (yukha::Notice& one : tracker->tracker.notices()) tracker->notices.push_back(std::move(one));
       }
       if (!tracker->notices.empty()) {
-        next = std::move(tracker->notices.front());
-        tracker->notices.pop_front();
+        next = tracker->notices.front();
+        // Whoever only asks how long it is comes back for it.
+        if (buffer != nullptr && size > 0) tracker->notices.pop_front();
       }
     }
   } catch (...) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
@@ -309,6 +310,10 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
     if (Status memory = lane_->open_in_memory(run); !memory) return memory;
   }
   consent_ = directory_.state().consent;
+  // What an erase or a denial took while nobody looked.
+  if (consent_ == Consent::denied || directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
+  epoch_ = directory_.state().epoch;
+  if (!lane_->in_memory()) lane_name_ = lane_->name();
   return status;
 }
 
@@ -326,7 +331,20 @@ void Core::note_progress() {
 }
 
 Core::~Core() {
-  static_cast<void>(close(std::chrono::seconds(2)));
+  try {
+    static_cast<void>(close(std::chrono::seconds(2)));
+  } catch (...) {
+    // Out of memory; what waits is safe.
+  }
+  if (thread_.joinable()) {
+    {
+      Lock orders(orders_);
+      order_.close = true;
+      close_by_ms_ = INT64_MIN;
+    }
+    transport_->wake();
+    thread_.join();
+  }
 }
 
 void Core::tell_of_opening(const std::string& app_version) {
@@ -343,9 +361,9 @@ void Core::tell_of_opening(const std::string& app_version) {
   const std::string version = app_version.empty() ? "?" : app_version;
   Status told;
   if (version_before.empty()) {
-    told = event().action("yukha_first_open").track();
+    told = own_event().action("yukha_first_open").track();
   } else if (version_before != version) {
-    told = event()
+    told = own_event()
                .content("", {{"version", version}, {"previous_version", version_before}})
                .action("yukha_update")
                .track();
@@ -355,7 +373,7 @@ void Core::tell_of_opening(const std::string& app_version) {
     static_cast<void>(directory_.set_note("app_version", version));
   }
   if (!previous.run.empty() && !previous.closed) {
-    told = event().content("", {{"previous_run", previous.run}}).action("yukha_restart").track();
+    told = own_event().content("", {{"previous_run", previous.run}}).action("yukha_restart").track();
   }
 }
 
@@ -421,6 +439,12 @@ Status Core::change(const Change& change) {
   return status;
 }
 
+Event Core::own_event() noexcept {
+  Event own(this);
+  own.ruled_ = true;
+  return own;
+}
+
 Status Core::identify(std::string_view user_id, Members members) {
   std::optional<RuledMembers> ruled;
   std::string hashed;
@@ -437,7 +461,8 @@ Status Core::identify(std::string_view user_id, Members members) {
     return next.identify(user_id, members);
   });
   if (!status || before.empty() || !tell_identify_) return status;
-  return event().user({{"anonymous_id", before}}).action("yukha_identify").track();
+  static_cast<void>(own_event().user({{"anonymous_id", before}}).action("yukha_identify").track());
+  return status;
 }
 
 Status Core::reset() {
@@ -477,18 +502,29 @@ Consent Core::consent() {
   return consent_;
 }
 
+// Between two of the worker's steps; what was suspended meanwhile is taken up again.
+template <typename Call>
+Status Core::at_work(const Call& call) {
+  while (true) {
+    if (Status status = check_open(); !status) return status;
+    transport_->wake();  // another thread may wait for the network in work()
+    Lock work(work_);
+    if (worker_) return call(*worker_);
+    if (!suspended_) return Code::closed;
+  }
+}
+
 Status Core::set_consent(Consent consent) {
   if (Status status = check_open(); !status) return status;
   if (consent != Consent::granted && consent != Consent::pending && consent != Consent::denied) {
     return {Code::bad_argument, "consent"};
   }
-  transport_->wake();
-  {
-    Lock work(work_);
-    if (!worker_) return Code::closed;
+  Status status = at_work([this, consent](send::Worker&) YUKHA_REQUIRES(work_) {
     if (!directory_.set_consent(consent)) return directory_.status_of_fault("writing");
     consent_changed(consent);
-  }
+    return Status();
+  });
+  if (!status) return status;
   if (consent == Consent::denied) return erase();
   if (use_thread_) transport_->wake();
   return {};
@@ -497,13 +533,11 @@ Status Core::set_consent(Consent consent) {
 Status Core::erase() {
   if (Status status = check_open(); !status) return status;
   if (!use_thread_) {
-    // Another thread may wait for the network in work().
-    transport_->wake();
-    Lock work(work_);
-    if (!worker_) return Code::closed;
-    Status status = worker_->erase();
-    note_progress();
-    return status;
+    return at_work([this](send::Worker& worker) YUKHA_REQUIRES(work_) {
+      Status status = worker.erase();
+      note_progress();
+      return status;
+    });
   }
   {
     Lock intake(intake_);
@@ -514,7 +548,17 @@ Status Core::erase() {
   const std::uint64_t before = erases_done_;
   erase_wanted_ = true;
   transport_->wake();
-  while (erases_done_ == before && !ended_) told_.wait(orders_);
+  while (erases_done_ == before && !ended_) {
+    if (!suspended_) {
+      told_.wait(orders_);
+      continue;
+    }
+    // The order is left for the next worker.
+    orders_.unlock();
+    Status status = resume();
+    orders_.lock();
+    if (!status) return status;
+  }
   return erases_done_ == before ? Status(Code::closed) : erase_status_;
 }
 
@@ -604,21 +648,18 @@ Stats Core::stats() {
 // Between two of the worker's steps, and wakes it: there may be something to send now.
 template <typename Call>
 Status Core::with_worker(const Call& call) {
-  if (Status status = check_open(); !status) return status;
-  transport_->wake();
-  Status status;
-  {
-    Lock work(work_);
-    if (!worker_) return Code::closed;
-    status = call(*worker_);
+  Status status = at_work([this, &call](send::Worker& worker) YUKHA_REQUIRES(work_) {
+    Status answer = call(worker);
     note_progress();
-  }
-  transport_->wake();
+    return answer;
+  });
+  if (check_alive()) transport_->wake();
   return status;
 }
 
 std::vector<Notice> Core::notices() {
   std::vector<Notice> all;
+  if (fork_guard_.in_child()) return all;
   Lock notices(notices_mutex_);
   for (Notice& notice : notices_) all.push_back(std::move(notice));
   notices_.clear();
@@ -627,9 +668,10 @@ std::vector<Notice> Core::notices() {
 
 std::vector<Quarantined> Core::quarantined(std::uint64_t after, std::size_t most) {
   std::vector<Quarantined> all;
-  if (!check_open()) return all;
-  Lock work(work_);
-  if (worker_) all = worker_->quarantined(after, most);
+  static_cast<void>(at_work([&](send::Worker& worker) {
+    all = worker.quarantined(after, most);
+    return Status();
+  }));
   return all;
 }
 
@@ -674,13 +716,14 @@ Status Core::close(std::chrono::milliseconds deadline) {
   if (Status status = check_alive(); !status) return status;
   Lock closing(closing_);
   if (close_done_) return close_status_;
+  const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
+  closing_now_ = true;
   cut_off_scopes();
   {
     Lock intake(intake_);
     closed_ = true;
     room_.notify_all();
   }
-  const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
   transport_->wake();
   {
     Lock orders(orders_);
@@ -716,17 +759,19 @@ Status Core::close(std::chrono::milliseconds deadline) {
 std::int64_t Core::step_once() {
   send::Orders order;
   bool erase_wanted = false;
-  {
-    Lock orders(orders_);
-    order = order_;
-    erase_wanted = erase_wanted_;
-    erase_wanted_ = false;
-  }
+  bool suspend_wanted = false;
   std::int64_t wait = -1;
   Status erased;
   {
     Lock work(work_);
+    // What is ordered while it is suspended waits for the next worker.
     if (!worker_) return -1;
+    {
+      Lock orders(orders_);
+      order = order_;
+      erase_wanted = std::exchange(erase_wanted_, false);
+      suspend_wanted = std::exchange(suspend_wanted_, false);
+    }
     if (erase_wanted) {
       // Its caller waits for an answer, whatever happens here.
       try {
@@ -740,6 +785,15 @@ std::int64_t Core::step_once() {
     }
     wait = worker_->step(order);
     note_progress();
+    if (order.close) {
+      Lock orders(orders_);
+      close_seen_ = true;
+    }
+    if (suspend_wanted) {
+      suspend();
+      Lock orders(orders_);
+      ++suspends_done_;
+    }
   }
   told_.notify_all();
   Lock intake(intake_);
@@ -752,11 +806,12 @@ bool Core::fall_asleep() {
   bool disk_waits = false;
   {
     Lock orders(orders_);
-    if (erase_wanted_) return false;
+    if ((erase_wanted_ || suspend_wanted_) && !suspended_) return false;
     any_line = progress_.drained && !progress_.looks;
     disk_waits = progress_.disk_waits;
   }
   Lock intake(intake_);
+  if (suspended_) return true;
   if (scopes_due_version_ != scopes_.version()) return false;
   const hold::Ring& ring = lane_->ring();
   if (any_line) {
@@ -775,7 +830,8 @@ bool Core::finished_closing() {
   Lock orders(orders_);
   if (!order_.close) return false;
   // Nothing is begun any more: what is left is the ring's way to the disk and the answer to a running request.
-  return (progress_.drained && !progress_.in_flight) || clock_.monotonic_ms() >= close_by_ms_;
+  if (suspended_) return true;
+  return (close_seen_ && progress_.drained && !progress_.in_flight) || clock_.monotonic_ms() >= close_by_ms_;
 }
 
 void Core::thread_main() noexcept {
@@ -812,7 +868,7 @@ bool Core::turn() {
   HttpAnswer answer;
   if (transport_->poll(std::chrono::milliseconds(wait), answer)) {
     Lock work(work_);
-    worker_->take(std::move(answer));
+    if (worker_) worker_->take(std::move(answer));
   }
   return true;
 }
@@ -826,7 +882,7 @@ Status Core::renew_lane(bool next_epoch) {
   Status status = lane_->erase(std::string(text, sizeof text), next_epoch);
   if (lane_->queue().epoch() == before) return status;
   standing_.run = run;
-  scopes_.clear();
+  scopes_.clear(clock_.monotonic_ms());
   begin_run();
   return status;
 }
@@ -871,7 +927,7 @@ std::uint64_t Core::run_base() {
 void Core::consent_changed(Consent consent) {
   Lock intake(intake_);
   consent_ = consent;
-  if (consent == Consent::denied) scopes_.clear();
+  if (consent == Consent::denied) scopes_.clear(clock_.monotonic_ms());
 }
 
 void Core::log(LogLevel level, const std::string& text) {

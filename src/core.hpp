@@ -106,12 +106,13 @@ class Core final : private send::WorkerHost {
   bool is_sampled(const Event& event) const noexcept YUKHA_REQUIRES(intake_);
   void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
   void cut_off_scopes();
+  void wake_for_scopes();
   void tell_of_cut_off() YUKHA_REQUIRES(work_, intake_);
   void tell_of_opening(const std::string& app_version);
   // Why a call cannot be answered; what was suspended is taken up again by the way.
   Status check_open();
   Status check_alive() const;
-  void suspend();
+  void suspend() YUKHA_REQUIRES(work_);
   Status resume();
   Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_);
   void make_worker() YUKHA_REQUIRES(work_);
@@ -123,7 +124,11 @@ class Core final : private send::WorkerHost {
   Status keep(const Event& event, Status problem, const std::uint64_t* chance, std::string* seen);
   bool wait_for_room(std::int64_t until_ms);
   template <typename Call>
+  Status at_work(const Call& call);
+  template <typename Call>
   Status with_worker(const Call& call);
+  // A sentence of the library's own, whose members no rule of the app's touches.
+  Event own_event() noexcept;
 
   void thread_main() noexcept;
   bool turn();
@@ -179,6 +184,11 @@ class Core final : private send::WorkerHost {
   bool background_ YUKHA_GUARDED_BY(work_) = false;
   // Written with both locks held: whoever holds one may rely on it.
   std::atomic<bool> suspended_{false};
+  std::atomic<bool> closing_now_{false};  // close() waits for no room
+  std::string lane_name_ YUKHA_GUARDED_BY(work_);
+  std::uint64_t epoch_ YUKHA_GUARDED_BY(work_) = 0;
+  std::int64_t resume_again_ms_ YUKHA_GUARDED_BY(work_) = INT64_MIN;
+  Status resume_status_ YUKHA_GUARDED_BY(work_);  // of the last time that failed
 
   system::Mutex intake_;
   system::Condition room_;  // the worker freed room in the ring
@@ -213,6 +223,9 @@ class Core final : private send::WorkerHost {
   bool erase_wanted_ YUKHA_GUARDED_BY(orders_) = false;
   Status erase_status_ YUKHA_GUARDED_BY(orders_);
   std::uint64_t erases_done_ YUKHA_GUARDED_BY(orders_) = 0;
+  bool suspend_wanted_ YUKHA_GUARDED_BY(orders_) = false;
+  std::uint64_t suspends_done_ YUKHA_GUARDED_BY(orders_) = 0;
+  bool close_seen_ YUKHA_GUARDED_BY(orders_) = false;  // by a step
   std::int64_t close_by_ms_ YUKHA_GUARDED_BY(orders_) = INT64_MAX;
   send::Progress progress_ YUKHA_GUARDED_BY(orders_);
 

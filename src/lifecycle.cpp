@@ -54,10 +54,27 @@ Status Core::background(std::chrono::milliseconds budget) {
     scopes_.set_background(true, now);
     if (background_since_ms_ < 0) background_since_ms_ = now;
   }
-  Status status = hint([this]() YUKHA_REQUIRES(work_) { background_ = true; });
+  bool offline = false;
+  Status status = hint([this, &offline]() YUKHA_REQUIRES(work_) {
+    background_ = true;
+    offline = network_ == Network::offline;
+  });
   if (!status || suspended_) return status;
-  status = flush(budget);
-  if (suspend_in_background_) suspend();
+  // Offline there is nothing to wait for.
+  status = flush(offline ? std::chrono::milliseconds(0) : budget);
+  if (!suspend_in_background_) return status;
+  if (!use_thread_) {
+    transport_->wake();
+    Lock work(work_);
+    suspend();
+    return status;
+  }
+  // The worker does it, because only its thread may speak to the transport.
+  Lock orders(orders_);
+  const std::uint64_t before = suspends_done_;
+  suspend_wanted_ = true;
+  transport_->wake();
+  while (suspends_done_ == before && !ended_ && !suspended_) told_.wait(orders_);
   return status;
 }
 
@@ -76,57 +93,68 @@ Status Core::foreground() {
 }
 
 void Core::suspend() {
-  // Those that wait for the network on another thread give it up.
-  transport_->wake();
-  Lock work(work_);
   // What lives in memory would be gone.
   if (!worker_ || lane_->in_memory()) return;
+  {
+    Lock intake(intake_);
+    if (closed_) return;
+  }
   worker_->cancel();
   send::Orders order;
   order.close = true;
-  // What others track meanwhile comes along; who tracks without end keeps the files open.
-  for (int i = 0; i < 3; ++i) {
-    static_cast<void>(worker_->step(order));
-    note_progress();
-    Lock intake(intake_);
-    if (closed_) return;
-    if (lane_->ring().used() != 0) continue;
-    if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
-      log(LogLevel::warning, lane_->queue().status().message());
-    }
-    requests_before_ += worker_->progress().requests;
-    worker_.reset();
-    lane_->close();
-    directory_.close();
-    suspended_ = true;
-    return;
+  static_cast<void>(worker_->step(order));
+  note_progress();
+  Lock intake(intake_);
+  if (closed_) return;
+  // What others tracked meanwhile, or a full disk did not take, is in the ring's file as after a kill.
+  if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
+    log(LogLevel::warning, lane_->queue().status().message());
   }
+  requests_before_ += worker_->progress().requests;
+  worker_.reset();
+  lane_->close();
+  directory_.close();
+  suspended_ = true;
+  room_.notify_all();
 }
 
 Status Core::resume() {
+  constexpr std::int64_t again_after_ms = 1000;
   transport_->wake();
   Lock work(work_);
+  if (!suspended_) return {};
   {
     Lock intake(intake_);
-    if (!suspended_) return {};
     if (closed_) return Code::closed;
+  }
+  const std::int64_t now = clock_.monotonic_ms();
+  if (now < resume_again_ms_) return resume_status_;
+  Status status;
+  try {
+    Lock intake(intake_);
     standing_.run = dice_.next();
     char run[16];
     compose::write_hex64(standing_.run, run);
     // Its own lane, if nobody took it meanwhile.
-    const std::string name = lane_->name();
-    Status status = open_files(name, {run, sizeof run});
+    status = open_files(lane_name_, {run, sizeof run});
     if (status == Code::lane_held && !lane_is_named_) status = open_files("", {run, sizeof run});
-    if (!status) {
-      lane_->close();
-      directory_.close();
-      return status;
+    if (status) {
+      begin_run();
+      tell_of_cut_off();
+      make_worker();
+      suspended_ = false;
     }
-    begin_run();
-    tell_of_cut_off();
-    suspended_ = false;
+  } catch (...) {
+    status = Code::out_of_memory;
   }
-  make_worker();
+  if (!status) {
+    worker_.reset();
+    lane_->close();
+    directory_.close();
+    resume_again_ms_ = now + again_after_ms;
+    resume_status_ = status;
+    return status;
+  }
   if (use_thread_) transport_->wake();
   return {};
 }

@@ -66,8 +66,10 @@ std::string MemberRules::hash(std::string_view value) const {
 
 RuledMembers::RuledMembers(const MemberRules& rules, Part part, Members members) {
   for (Member member : members) {
-    const MemberRules::Fate fate =
-        compose::is_member_name(member.name) ? rules.of(part, member.name) : MemberRules::Fate::keep;
+    const MemberRules::Fate fate = compose::is_member_name(member.name) ? rules.of(part, member.name)
+                                   : part == Part::location && rules.allows()
+                                       ? MemberRules::Fate::drop  // a parameter may have any name
+                                       : MemberRules::Fate::keep;
     if (fate == MemberRules::Fate::drop) continue;
     if (fate == MemberRules::Fate::hash) {
       hashes_.push_back(rules.hash(member.value));

@@ -16,6 +16,7 @@ namespace yukha::detail {
 class MemberRules {
  public:
   Status set(const Config& config);
+  bool allows() const noexcept { return allows_; }
   bool empty() const noexcept { return !allows_ && rules_.empty(); }
 
   enum class Fate { keep, drop, hash };

@@ -42,8 +42,11 @@ std::int64_t OpenScope::duration(std::int64_t now_ms) const noexcept {
 }
 
 void Scopes::count(OpenScope& scope, std::int64_t now_ms) noexcept {
+  const bool counted = scope.since_ms >= 0;
   scope.counted_ms = scope.duration(now_ms);
   scope.since_ms = scope.paused || !scope.in_view || background_ ? -1 : now_ms;
+  // The worker may sleep with another thought of it, and what was counted up to a pause is worth keeping.
+  if (counted != (scope.since_ms >= 0)) change(now_ms);
 }
 
 void Scopes::change(std::int64_t now_ms) noexcept {
@@ -115,26 +118,41 @@ std::vector<hold::KeptScope> Scopes::reconcile(const std::vector<hold::KeptScope
   return others;
 }
 
-void Scopes::clear() noexcept {
+void Scopes::leave(std::vector<hold::KeptScope>&& untold, std::int64_t now_ms) {
+  if (untold.empty() && untold_.empty()) return;
+  untold_ = std::move(untold);
+  change(now_ms);
+}
+
+void Scopes::clear(std::int64_t now_ms) noexcept {
+  if (open_.empty() && untold_.empty()) return;
   open_.clear();
+  untold_.clear();
   bytes_ = 0;
-  changed_ms_ = -1;
+  change(now_ms);
 }
 
 std::int64_t Scopes::due_ms(std::int64_t interval_ms) const noexcept {
-  const bool counts =
-      std::any_of(open_.begin(), open_.end(), [](const auto& scope) { return scope.second.since_ms >= 0; });
-  const std::int64_t next = counts ? kept_ms_ + keep_every_ms : INT64_MAX;
-  return changed_ms_ >= 0 ? std::min(changed_ms_ + interval_ms, next) : next;
+  std::int64_t due = changed_ms_ >= 0 ? changed_ms_ + interval_ms : INT64_MAX;
+  for (const auto& [number, scope] : open_) {
+    if (scope.since_ms < 0) continue;
+    // What is not shown for long enough yet is not on the disk.
+    const std::int64_t long_enough_ms = scope.since_ms + scope.shown.least.count() - scope.counted_ms;
+    const std::int64_t next_ms =
+        scope.kept ? kept_ms_ + keep_every_ms : std::max(long_enough_ms, kept_ms_ + interval_ms);
+    if (scope.kept || changed_ms_ < 0) due = std::min(due, next_ms);
+  }
+  return due;
 }
 
 std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder, std::int64_t now_ms,
                                              std::int64_t unix_ms) {
-  std::vector<hold::KeptScope> all;
+  std::vector<hold::KeptScope> all = untold_;
   for (auto& [number, scope] : open_) {
     const std::int64_t duration = scope.duration(now_ms);
     // Should it be cut off now, it was not shown for long enough.
-    if (duration < scope.shown.least.count()) continue;
+    scope.to_keep = duration >= scope.shown.least.count();
+    if (!scope.to_keep) continue;
     std::string parts = scope.parts;
     compose::append_entry(parts, Part::action, "duration_ms", std::to_string(duration));
     if (!compose::has_entry(parts.data(), parts.size(), Part::action, "cut_off")) {
@@ -145,13 +163,13 @@ std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder
     kept.sentence = encoder.parts_as_json(parts) + ",\"at_unix_ms\":" + std::to_string(unix_ms) +
                     (scope.critical ? ",\"critical\":true}" : "}");
     all.push_back(std::move(kept));
-    scope.kept = true;
   }
   return all;
 }
 
 void Scopes::kept(std::uint64_t version, std::int64_t now_ms) noexcept {
   kept_ms_ = now_ms;
+  for (auto& [number, scope] : open_) scope.kept = scope.kept || std::exchange(scope.to_keep, false);
   if (version == version_) changed_ms_ = -1;
 }
 
@@ -173,34 +191,51 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
   std::copy(std::begin(event.names_), std::end(event.names_), scope.names);
   scope.critical = event.critical_;
   scope.shown = shown;
-  std::uint64_t number = 0;
-  bool wake = false;
+  while (true) {
+    if (problem = check_open(); !problem) return 0;
+    std::uint64_t number = 0;
+    {
+      Lock intake(intake_);
+      if (closed_) problem = Code::closed;
+      if (problem && consent_ == Consent::denied) problem = Code::consent_denied;
+      if (!problem) return 0;
+      if (suspended_) continue;
+      for (std::uint64_t& chance : scope.chance) chance = dice_.next();
+      number = scopes_.begin(std::move(scope), clock_.monotonic_ms());
+    }
+    if (number == 0) problem = Code::too_many_scopes;
+    wake_for_scopes();
+    return number;
+  }
+}
+
+// The worker may sleep with no thought of what began, goes on, or ended without a sentence.
+void Core::wake_for_scopes() {
   {
     Lock intake(intake_);
-    if (closed_) problem = Code::closed;
-    if (problem && consent_ == Consent::denied) problem = Code::consent_denied;
-    if (!problem) return 0;
-    for (std::uint64_t& chance : scope.chance) chance = dice_.next();
-    number = scopes_.begin(std::move(scope), clock_.monotonic_ms());
-    if (number == 0) problem = Code::too_many_scopes;
-    // The worker may sleep with no thought of it.
-    wake = attention_ != Attention::none;
+    if (attention_ == Attention::none || scopes_due_version_ == scopes_.version()) return;
     attention_ = Attention::none;
   }
-  if (wake) transport_->wake();
-  return number;
+  transport_->wake();
 }
 
 Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
-  if (Status status = check_open(); !status) return status;
   OpenScope scope;
-  {
+  while (true) {
+    Status status = check_open();
+    if (status == Code::forked_child) return status;
     // Gone from here before its sentence is kept: what is drained has no open scope any more, so a kill in between
     // cannot have both.
     Lock intake(intake_);
+    if (status && suspended_) continue;
     if (!scopes_.end(number, clock_.monotonic_ms(), scope)) return closed_ ? Code::closed : Code::already_tracked;
+    if (!status) return status;
+    break;
   }
-  if (scope.counted_ms < scope.shown.least.count()) return Code::too_short;
+  if (scope.counted_ms < scope.shown.least.count()) {
+    wake_for_scopes();
+    return Code::too_short;
+  }
   Event event(this);
   char* const room = Builder::room(event, scope.parts.size());
   if (room == nullptr) return track(event, std::move(event.problem_));
@@ -211,33 +246,48 @@ Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
   event.critical_ = scope.critical;
   Builder::add(event, compose::NewEntry::member(Part::action, "duration_ms", std::to_string(scope.counted_ms)));
   Builder::add_members(event, Part::action, more);
+  event.ruled_ = true;
   if (cut_off && !compose::has_entry(event.store_, event.size_, Part::action, "cut_off")) {
     Builder::add_members(event, Part::action, {{"cut_off", "true"}});
   }
-  return track(event, std::move(event.problem_), scope.chance);
+  Status status = track(event, std::move(event.problem_), scope.chance);
+  if (!status.kept()) wake_for_scopes();
+  return status;
 }
 
 void Core::cancel_scope(std::uint64_t number) {
-  if (!check_open()) return;
-  OpenScope scope;
-  Lock intake(intake_);
-  static_cast<void>(scopes_.end(number, clock_.monotonic_ms(), scope));
+  while (true) {
+    Status status = check_open();
+    if (status == Code::forked_child) return;
+    OpenScope scope;
+    Lock intake(intake_);
+    if (status && suspended_) continue;
+    static_cast<void>(scopes_.end(number, clock_.monotonic_ms(), scope));
+    break;
+  }
+  wake_for_scopes();
 }
 
 void Core::pause_scope(std::uint64_t number, bool paused) {
-  if (!check_open()) return;
-  Lock intake(intake_);
-  scopes_.pause(number, paused, clock_.monotonic_ms());
+  if (!check_alive()) return;
+  {
+    Lock intake(intake_);
+    scopes_.pause(number, paused, clock_.monotonic_ms());
+  }
+  wake_for_scopes();
 }
 
 void Core::show_scope(std::uint64_t number, double part) {
-  if (!check_open()) return;
-  Lock intake(intake_);
-  scopes_.show(number, part, clock_.monotonic_ms());
+  if (!check_alive()) return;
+  {
+    Lock intake(intake_);
+    scopes_.show(number, part, clock_.monotonic_ms());
+  }
+  wake_for_scopes();
 }
 
 std::int64_t Core::scope_ms(std::uint64_t number) {
-  if (!check_open()) return 0;
+  if (!check_alive()) return 0;
   Lock intake(intake_);
   return scopes_.duration(number, clock_.monotonic_ms());
 }
@@ -257,14 +307,20 @@ void Core::cut_off_scopes() {
 void Core::tell_of_cut_off() {
   hold::Ring& ring = lane_->ring();
   hold::Queue& queue = lane_->queue();
-  // With lines in the ring the disk is full, and which scopes they ended is not settled.
-  if (lane_->in_memory() || ring.used() != 0) {
-    static_cast<void>(scopes_.reconcile({}));
+  const std::int64_t now = clock_.monotonic_ms();
+  const std::vector<hold::KeptScope> on_disk =
+      lane_->in_memory() ? std::vector<hold::KeptScope>() : queue.kept_scopes();
+  std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk);
+  scopes_.leave({}, now);
+  if (kept.empty()) return;
+  if (ring.used() != 0) {
+    // The disk is full. What ended is told by the lines that wait in the ring, the others by the next opening.
+    std::string text;
+    std::vector<hold::RingLine> lines;
+    ring.read(ring.tail(), ring.head(), SIZE_MAX, text, lines);
+    scopes_.leave(hold::without_ended(std::move(kept), lines), now);
     return;
   }
-  const std::vector<hold::KeptScope> on_disk = queue.kept_scopes();
-  const std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk);
-  if (kept.empty()) return;
   // Of this process there are some only when it was suspended.
   std::vector<hold::KeptScope> mine;
   for (const hold::KeptScope& one : on_disk) {
@@ -280,6 +336,7 @@ void Core::tell_of_cut_off() {
     event.ruled_ = true;
     // What lies on a disk is checked like any other sentence.
     if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
+    if (consent_ == Consent::denied || (sample_rate_ < 1 && !is_sampled(event))) continue;
     compose::Sentence sentence;
     sentence.parts = event.store_;
     sentence.parts_size = event.size_;
@@ -303,6 +360,7 @@ void Core::tell_of_cut_off() {
   } else {
     // They stay for the next opening.
     log(LogLevel::warning, queue.status().message());
+    scopes_.leave(std::move(kept), now);
   }
 }
 
@@ -329,6 +387,20 @@ void Core::scopes_kept(std::uint64_t version) {
 }  // namespace detail
 
 // --- the app's side --------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Whatever is thrown inside, for want of memory, ends here.
+template <typename Call>
+void guarded(const Call& call) noexcept {
+  try {
+    call();
+  } catch (...) {
+    // Durations are then counted from the next change on.
+  }
+}
+
+}  // namespace
 
 Scope Event::begin(const Shown& shown) & noexcept {
   Status problem = std::move(problem_);
@@ -359,19 +431,29 @@ Scope::~Scope() {
 }
 
 void Scope::pause() noexcept {
-  if (number_ != 0) core_->pause_scope(number_, true);
+  guarded([this] {
+    if (number_ != 0) core_->pause_scope(number_, true);
+  });
 }
 
 void Scope::resume() noexcept {
-  if (number_ != 0) core_->pause_scope(number_, false);
+  guarded([this] {
+    if (number_ != 0) core_->pause_scope(number_, false);
+  });
 }
 
 void Scope::visible(double part) noexcept {
-  if (number_ != 0) core_->show_scope(number_, part);
+  guarded([this, part] {
+    if (number_ != 0) core_->show_scope(number_, part);
+  });
 }
 
 std::chrono::milliseconds Scope::duration() const noexcept {
-  return std::chrono::milliseconds(number_ == 0 ? 0 : core_->scope_ms(number_));
+  std::int64_t ms = 0;
+  guarded([this, &ms] {
+    if (number_ != 0) ms = core_->scope_ms(number_);
+  });
+  return std::chrono::milliseconds(ms);
 }
 
 Status Scope::end(Members more) noexcept {
@@ -392,7 +474,9 @@ Status Scope::end(Members more) noexcept {
 void Scope::cancel() noexcept {
   const std::uint64_t number = std::exchange(number_, 0);
   problem_ = Code::already_tracked;
-  if (number != 0) core_->cancel_scope(number);
+  guarded([this, number] {
+    if (number != 0) core_->cancel_scope(number);
+  });
 }
 
 }  // namespace yukha

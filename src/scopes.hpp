@@ -21,7 +21,8 @@ struct OpenScope {
   bool critical = false;
   std::uint64_t chance[2] = {};  // the random part of its sentence's id, by which its end is known again after a kill
   Shown shown;
-  bool kept = false;  // the disk has it, in whatever state
+  bool kept = false;     // the disk has it, in whatever state
+  bool to_keep = false;  // it is being written
   bool paused = false;
   bool in_view = true;
   std::int64_t counted_ms = 0;
@@ -47,9 +48,11 @@ class Scopes {
   // Those that the disk had, and has no more, were told of by whoever took the lane meanwhile: they are cancelled.
   // Returns what the disk has of others.
   std::vector<hold::KeptScope> reconcile(const std::vector<hold::KeptScope>& on_disk);
-  // All are cancelled, and the disk has none any more.
-  void clear() noexcept;
+  // All are cancelled, and the disk is to have none.
+  void clear(std::int64_t now_ms) noexcept;
 
+  // What the disk has of earlier processes that could not be told yet; it stays there.
+  void leave(std::vector<hold::KeptScope>&& untold, std::int64_t now_ms);
   // What the disk is to have of them. It changes with each begin() and end(), and as time goes on.
   std::uint64_t version() const noexcept { return version_; }
   // When it is to be written, INT64_MAX for never; `interval_ms` after a change.
@@ -64,6 +67,7 @@ class Scopes {
   void count(OpenScope& scope, std::int64_t now_ms) noexcept;
 
   std::map<std::uint64_t, OpenScope> open_;
+  std::vector<hold::KeptScope> untold_;
   std::size_t bytes_ = 0;
   std::uint64_t begun_ = 0;
   bool background_ = false;

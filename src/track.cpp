@@ -15,10 +15,14 @@ Status Core::refuse(hold::Refusal why, Status status) {
 }
 
 Status Core::track(const Event& event, Status problem, const std::uint64_t* chance) {
-  if (!debug_) return keep(event, std::move(problem), chance, nullptr);
+  if (!debug_ || fork_guard_.in_child()) return keep(event, std::move(problem), chance, nullptr);
   std::string line;
   Status status = keep(event, std::move(problem), chance, &line);
-  log(LogLevel::debug, status ? readable(line) : "refused: " + status.message());
+  try {
+    log(LogLevel::debug, status ? readable(line) : "refused: " + status.message());
+  } catch (...) {
+    // Without memory to tell of it the sentence is kept all the same.
+  }
   return status;
 }
 
@@ -28,7 +32,9 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
   std::int64_t give_up_ms = -1;
   while (true) {
     if (suspended_.load(std::memory_order_relaxed)) {
-      if (Status status = resume(); !status) return status;
+      Status status = resume();
+      if (status == Code::closed) refused_closed_.fetch_add(1, std::memory_order_relaxed);
+      if (!status) return status;
     }
     bool wake = false;
     bool in_memory = false;
@@ -75,8 +81,8 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
       sentence.seq = ring.accepted() + 1 - run_base_;
       const std::size_t size = encoder_.encode(sentence, line);
       if (size > compose::line_bytes_max) return refuse(hold::Refusal::invalid, Code::sentence_too_large);
+      if (seen != nullptr) seen->assign(line, size);
       result = ring.append({line, size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
-      if (seen != nullptr && result == hold::Ring::Append::done) seen->assign(line, size);
       in_memory = lane_->in_memory();
       const bool half_full = ring.used() * 2 >= ring.capacity();
       wake = attention_ == Attention::any_line || (attention_ == Attention::half_full && half_full);
@@ -90,13 +96,14 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
     if (result == hold::Ring::Append::done) return in_memory ? Status(Code::kept_in_memory) : Status();
     if (result == hold::Ring::Append::disk_error) {
       Lock intake(intake_);
+      if (suspended_) continue;
       return refuse(hold::Refusal::ring_full, Code::disk_error);
     }
     const std::int64_t now = clock_.monotonic_ms();
-    if (give_up_ms < 0) give_up_ms = now + ring_full_wait_ms_;
+    if (give_up_ms < 0) give_up_ms = now + (closing_now_ ? 0 : ring_full_wait_ms_);
     if (now >= give_up_ms || !wait_for_room(give_up_ms)) {
       Lock intake(intake_);
-      if (closed_) continue;
+      if (closed_ || suspended_) continue;
       return refuse(hold::Refusal::ring_full, Code::ring_full);
     }
   }

@@ -203,7 +203,7 @@ yukha_result yukha_track(yukha_sentence* sentence);
 /* Begins something that takes time, with what `sentence` has by now, which is empty again afterwards; scope.hpp says
  * what becomes of it. Time counts while at least `part` of it is visible, from 0 (always) to 1; what is shown for less
  * than least_ms in all is not tracked. NULL when it cannot begin; yukha_last_error says why. It is freed before its
- * tracker. Threads: any. Blocks: never, but for yukha_scope_end as yukha_track. */
+ * tracker. Threads: one at a time for each. Blocks: never, but for yukha_scope_end as yukha_track. */
 yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t least_ms);
 void yukha_scope_pause(yukha_scope* scope);
 void yukha_scope_resume(yukha_scope* scope);
@@ -229,7 +229,7 @@ yukha_result yukha_erase(yukha_tracker* tracker);
 yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms);
 
 /* The app leaves the screen, and comes back; what that does is in tracker.hpp. The first sends what it can in budget_ms
- * and answers as yukha_flush. Threads: any. Blocks: up to budget_ms, plus disk writes; the second never. */
+ * and answers as yukha_flush. Threads: any. Blocks: up to budget_ms, plus disk writes; the second for a step. */
 yukha_result yukha_background(yukha_tracker* tracker, int64_t budget_ms);
 yukha_result yukha_foreground(yukha_tracker* tracker);
 /* Hints. Threads: any. Blocks: for a worker's step. */
@@ -240,7 +240,8 @@ yukha_result yukha_low_battery(yukha_tracker* tracker, int32_t low);
 yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes);
 
 /* The next line of the log, and how much it matters: 1 an error, 2 a warning, 3 information, 4 for debugging. Copies as
- * yukha_last_error, and returns 0 when there is none. Threads: any, one at a time. Blocks: never. */
+ * yukha_last_error, and returns 0 when there is none; without a buffer it stays the next. Threads: any, one at a time.
+ * Blocks: never. */
 size_t yukha_notice(yukha_tracker* tracker, int32_t* level, char* buffer, size_t size);
 
 /* What went wrong at the last attempt to deliver, and empty after one that did. Copies as yukha_last_error.

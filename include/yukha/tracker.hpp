@@ -103,7 +103,7 @@ class Tracker {
   // again. Threads: any. Blocks: up to budget, plus disk writes.
   Status background(std::chrono::milliseconds budget) noexcept;
   // It is back: scopes go on, and after Config::session_background_timeout another session begins.
-  // Threads: any. Blocks: never.
+  // Threads: any. Blocks: for a worker's step.
   Status foreground() noexcept;
   // Offline: nothing is begun, and nothing counts as an outage. From offline to anything else ends a back-off early, at
   // most once in 10 s. Threads: any. Blocks: for a worker's step.
@@ -134,7 +134,7 @@ class Tracker {
   Status keys(const std::vector<SigningKey>& keys) noexcept;
 
   // For hosts without a thread to spare (Config::use_thread false): does what is due, waits at most `budget` for the
-  // network, and returns how long until there is more to do (negative: nothing until the next sentence).
+  // network, and returns how long until there is more to do (negative: nothing until the next sentence or scope).
   // Threads: any, one at a time. Blocks: up to budget, plus disk writes.
   std::chrono::milliseconds work(std::chrono::milliseconds budget) noexcept;
 

@@ -16,18 +16,6 @@ std::uint64_t random_id(system::Dice& dice) {
   return id;
 }
 
-// Those whose own end is not among the lines.
-std::vector<KeptScope> without_ended(std::vector<KeptScope> scopes, const std::vector<RingLine>& lines) {
-  constexpr std::size_t id_end = 7 + 36;  // {"id":"…
-  const auto is_over = [&lines](const KeptScope& scope) {
-    return std::any_of(lines.begin(), lines.end(), [&scope](const RingLine& line) {
-      return line.text.size() > id_end && line.text.substr(id_end - scope.tail.size(), scope.tail.size()) == scope.tail;
-    });
-  };
-  scopes.erase(std::remove_if(scopes.begin(), scopes.end(), is_over), scopes.end());
-  return scopes;
-}
-
 }  // namespace
 
 std::vector<std::string> Lane::list(system::Files& files, const std::string& directory) {
@@ -46,6 +34,7 @@ std::vector<std::string> Lane::list(system::Files& files, const std::string& dir
 
 Status Lane::open(const std::string& name, const std::string& run) {
   name_ = name;
+  in_memory_ = false;
   if (Status status = open_queue(); !status) return status;
   const std::uint64_t epoch = directory_.state().epoch;
   if (queue_.epoch() < epoch) {

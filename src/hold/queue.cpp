@@ -58,6 +58,17 @@ Priority priority_of(std::int64_t value) noexcept {
 
 }  // namespace
 
+std::vector<KeptScope> without_ended(std::vector<KeptScope> scopes, const std::vector<RingLine>& lines) {
+  constexpr std::size_t id_end = 7 + 36;  // {"id":"…
+  const auto is_over = [&lines](const KeptScope& scope) {
+    return std::any_of(lines.begin(), lines.end(), [&scope](const RingLine& line) {
+      return line.text.size() > id_end && line.text.substr(id_end - scope.tail.size(), scope.tail.size()) == scope.tail;
+    });
+  };
+  scopes.erase(std::remove_if(scopes.begin(), scopes.end(), is_over), scopes.end());
+  return scopes;
+}
+
 Status Queue::status() {
   if (stale_ && database_.is_open() && database_.fault() == Fault::none) stale_ = !load(nullptr);
   Status status = status_of(database_, path_);
@@ -463,7 +474,10 @@ bool Queue::keep_scopes(const std::vector<KeptScope>& scopes) {
 std::vector<KeptScope> Queue::kept_scopes() {
   std::vector<KeptScope> scopes;
   if (database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'scope'") == 0) return scopes;
-  Statement rows(database_, "SELECT tail, sentence FROM scope ORDER BY tail");
+  // What is not of our making is as if it were not there.
+  Statement rows(database_,
+                 "SELECT tail, sentence FROM scope WHERE length(CAST(tail AS BLOB)) = 17"
+                 " AND length(CAST(sentence AS BLOB)) <= 65536 ORDER BY tail LIMIT 1024");
   while (rows.row()) scopes.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
   return scopes;
 }

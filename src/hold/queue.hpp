@@ -79,6 +79,9 @@ struct KeptScope {
   std::string sentence;
 };
 
+// Those whose own end is not among the lines.
+std::vector<KeptScope> without_ended(std::vector<KeptScope> scopes, const std::vector<RingLine>& lines);
+
 // What the drain brings: lines and the ring's position and counters, which are committed together.
 struct Drained {
   std::vector<RingLine> lines;

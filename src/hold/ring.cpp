@@ -186,13 +186,15 @@ SessionMark Ring::session() const noexcept {
   session.ordinal = load(memory_ + at_session);
   session.seen_unix_ms = static_cast<std::int64_t>(load(memory_ + at_session + 8));
   // No checksum covers them.
-  return session.ordinal <= count_max ? session : SessionMark();
+  const bool sound = session.ordinal <= count_max && session.seen_unix_ms >= 0 &&
+                     session.seen_unix_ms <= static_cast<std::int64_t>(count_max);
+  return sound ? session : SessionMark();
 }
 
-void Ring::read(std::uint64_t position, std::size_t bytes_max, std::string& scratch, std::vector<RingLine>& lines) {
+void Ring::read(std::uint64_t position, std::uint64_t head, std::size_t bytes_max, std::string& scratch,
+                std::vector<RingLine>& lines) {
   scratch.clear();
   lines.clear();
-  const std::uint64_t head = this->head();
   std::vector<std::size_t> starts;
   while (position < head) {
     RingLine line;

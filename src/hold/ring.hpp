@@ -85,9 +85,10 @@ class Ring {
   SessionMark session() const noexcept;
 
   // --- the other thread ---
-  // The lines from `position` on, at most `bytes_max` of text; their text is copied into `scratch`. Holes are passed
-  // over.
-  void read(std::uint64_t position, std::size_t bytes_max, std::string& scratch, std::vector<RingLine>& lines);
+  // The lines from `position` on up to `head`, which was read before, at most `bytes_max` of text; their text is copied
+  // into `scratch`. Holes are passed over.
+  void read(std::uint64_t position, std::uint64_t head, std::size_t bytes_max, std::string& scratch,
+            std::vector<RingLine>& lines);
   // Everything before `position` is safe elsewhere, its room may be used again.
   void release(std::uint64_t position) noexcept;
   // Readies the pages that the next `bytes` go to: the first store into a page that is new, or was written to the disk

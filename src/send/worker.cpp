@@ -209,11 +209,11 @@ void Worker::take_over_if_due(const Orders& orders) {
   // After the head was read: an end that comes now is behind it.
   std::vector<hold::KeptScope> scopes;
   std::uint64_t scopes_version = 0;
-  bool scopes_changed = host_.open_scopes(false, scopes, scopes_version);
+  bool scopes_changed = host_.open_scopes(scopes_wanted_, scopes, scopes_version);
   std::string text;
   while (ring.tail() < head) {
     hold::Drained drained;
-    ring.read(ring.tail(), take_over_bytes_max, text, drained.lines);
+    ring.read(ring.tail(), head, take_over_bytes_max, text, drained.lines);
     if (drained.lines.empty()) {
       // Nothing but a hole that a power loss left.
       ring.release(head);
@@ -253,11 +253,13 @@ void Worker::take_over_if_due(const Orders& orders) {
 
 void Worker::keep_scopes_if_due(const Orders& orders) {
   const std::int64_t due = host_.scopes_due_ms();
-  if (due == INT64_MAX || (now_ < due && !orders.close) || now_ < disk_retry_ms_) return;
+  if (due == INT64_MAX && !scopes_wanted_) return;
+  if ((now_ < due && !orders.close && !scopes_wanted_) || now_ < disk_retry_ms_) return;
   std::vector<hold::KeptScope> scopes;
   std::uint64_t version = 0;
-  if (!host_.open_scopes(now_ >= due, scopes, version)) return;
+  if (!host_.open_scopes(now_ >= due || scopes_wanted_, scopes, version)) return;
   if (lane_.queue().keep_scopes(scopes)) {
+    scopes_wanted_ = false;
     host_.scopes_kept(version);
   } else {
     disk_trouble(lane_, "keeping what is open");
@@ -414,7 +416,12 @@ void Worker::settle_answer() {
 }
 
 void Worker::send_next() {
-  if (flight_ || !allowed_to_send()) return;
+  if (flight_) return;
+  if (!allowed_to_send()) {
+    // Its owner may come back before anything may be sent.
+    let_go_of_adopted();
+    return;
+  }
   // Each round either flies or makes the queue's batches smaller, of which there is an end.
   for (int round = 0; round < 64; ++round) {
     hold::Batch batch;
@@ -1127,6 +1134,7 @@ void Worker::repair() {
   repair_wanted_ = false;
   cancel();
   const Status status = lane_.repair();
+  scopes_wanted_ = true;
   if (const std::string notice = lane_.take_notice(); !notice.empty()) host_.log(LogLevel::error, notice);
   if (!status) host_.log(LogLevel::error, status.message());
 }

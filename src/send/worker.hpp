@@ -224,7 +224,8 @@ class Worker {
   bool directory_read_ = true;                           // in this step
   bool others_swept_ = false;
   bool repair_wanted_ = false;
-  int refusals_ = 0;  // 400 and 413 in a row
+  bool scopes_wanted_ = false;  // after a repair, which does not save them
+  int refusals_ = 0;            // 400 and 413 in a row
   bool last_was_accepted_ = false;
   bool critical_in_vain_ = false;  // the last turn
   int not_allowed_in_row_ = 0;

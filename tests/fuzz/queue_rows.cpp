@@ -47,7 +47,7 @@ const Left& left_behind() {
     const auto drain = [&lane] {
       std::string scratch;
       Drained drained;
-      lane.ring().read(lane.ring().tail(), SIZE_MAX, scratch, drained.lines);
+      lane.ring().read(lane.ring().tail(), lane.ring().head(), SIZE_MAX, scratch, drained.lines);
       drained.mark.ring_id = lane.ring().id();
       drained.mark.position = lane.ring().head();
       drained.mark.accepted = lane.ring().accepted();

@@ -36,7 +36,7 @@ const fuzz::Image& whole_ring() {
     std::vector<RingLine> lines;
     for (std::size_t i = 0; i < 40; ++i) {
       promise(ring.append(std::string(100 + 7 * i, 'a'), Priority::normal) == Ring::Append::done, "there is room");
-      ring.read(ring.tail(), SIZE_MAX, scratch, lines);
+      ring.read(ring.tail(), ring.head(), SIZE_MAX, scratch, lines);
       if (lines.size() > 6) ring.release(lines[1].position);
     }
     ring.close();
@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // What was found can be read once more, as a worker does that could not take it over.
   std::string scratch;
   std::vector<RingLine> lines;
-  ring.read(ring.tail(), SIZE_MAX, scratch, lines);
+  ring.read(ring.tail(), ring.head(), SIZE_MAX, scratch, lines);
   promise(scratch.size() <= ring.capacity(), "no more is read than a ring can hold");
   // A record forged within another one's text is passed over by one of the two ways to read, and not by the other.
   promise(forged || lines.size() >= found.lines.size(), "what was found is still there");

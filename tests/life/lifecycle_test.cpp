@@ -185,6 +185,49 @@ TEST_CASE("a lane that another took while it was suspended is left to it") {
   CHECK(life.arrived().size() == 2);
 }
 
+TEST_CASE("a named lane that another took is refused with the cause, and closing comes to an end") {
+  Life life;
+  life.config.suspend_in_background = true;
+  life.config.lane = "main";
+  detail::Core& core = life.open();
+  Scope scope = core.event().action("READ").begin();
+  life.clock.monotonic += 5'000;
+  CHECK(core.background(0ms).good());
+  {
+    Tracker neighbour = Tracker::open(life.config);
+    REQUIRE(neighbour.status() == Code::ok);
+    CHECK(core.event().action("A").track() == Code::lane_held);
+    CHECK(core.erase() == Code::lane_held);
+    CHECK(core.close(1s) == Code::ok);
+  }
+  CHECK(core.event().action("B").track() == Code::closed);
+  CHECK(core.stats().refused_closed == 1);
+}
+
+TEST_CASE("an app that is killed in the background is told of with what was counted in the foreground") {
+  Life life;
+  for (const bool suspends : {false, true}) {
+    life.config.suspend_in_background = suspends;
+    const std::string type = suspends ? "SUSPENDED" : "RUNNING";
+    test::killed_after([&] {
+      life.endpoint->silent = true;
+      detail::Core& core = life.open();
+      auto* const scope = new Scope(core.event().action(type).begin({0, 5s}));
+      life.clock.monotonic += 1'500;
+      core.work(0ms);
+      life.clock.monotonic += 7'500;
+      static_cast<void>(core.background(0ms));
+      CHECK(scope->duration() == 9s);
+      core.work(0ms);
+      life.clock.monotonic += 1'500;
+      core.work(0ms);
+    });
+    life.open();
+    CHECK(life.last(type.c_str())["action"]["duration_ms"] == "9000");
+    life.core.reset();
+  }
+}
+
 TEST_CASE("a scope outlives a suspension") {
   Life life;
   life.config.suspend_in_background = true;

@@ -67,7 +67,7 @@ TEST_CASE("with a list of allowed members no other is kept, but for what a sente
   detail::Core& core = life.open();
   REQUIRE(core.identify("u_1", {{"email", "a@b.c"}, {"plan", "free"}}));
   REQUIRE(core.event()
-              .location("FEED", {{"q", "x"}, {"y", "3"}})
+              .location("FEED", {{"q", "x"}, {"y", "3"}, {"userId", "x"}})
               .content("card", {{"type", "card"}})
               .action("READ", 5s, {{"depth", "1"}})
               .track());

@@ -4,6 +4,7 @@
 #include <limits>
 #include <thread>
 
+#include "hold/sqlite.hpp"
 #include "life/support.hpp"
 
 using namespace yukha;
@@ -245,4 +246,97 @@ TEST_CASE("a worker's thread keeps what is open, and sleeps when nothing is") {
   });
   Tracker tracker = Tracker::open(config);
   CHECK(tracker.stats().accepted == 1);
+}
+
+TEST_CASE("what comes into view after the worker slept is kept from then on") {
+  Life life;
+  test::killed_after([&life] {
+    life.endpoint->silent = true;
+    detail::Core& core = life.open();
+    auto* const scope = new Scope(begin(core, "SEEN", {0.5, 5s}));
+    for (int i = 0; i < 30; ++i) {
+      life.clock.monotonic += 1'000;
+      core.work(0ms);
+    }
+    CHECK(core.work(0ms) < 0ms);
+    scope->visible(1);
+    std::int64_t left = 8'000;
+    while (left > 0) {
+      // As a host without a thread does it: nothing before it is due.
+      const std::int64_t wait = core.work(0ms).count();
+      if (wait < 0) break;
+      life.clock.monotonic += std::max<std::int64_t>(wait, 1);
+      left -= std::max<std::int64_t>(wait, 1);
+    }
+  });
+  life.open();
+  const json seen = life.last("SEEN");
+  CHECK(seen["action"]["cut_off"] == "true");
+  CHECK(std::stoi(seen["action"]["duration_ms"].get<std::string>()) >= 5'000);
+}
+
+TEST_CASE("what was counted up to a pause is on the disk soon after it") {
+  Life life;
+  test::killed_after([&life] {
+    life.endpoint->silent = true;
+    detail::Core& core = life.open();
+    auto* const paused = new Scope(begin(core, "PAUSED"));
+    auto* const cancelled = new Scope(begin(core, "CANCELLED"));
+    life.clock.monotonic += 1'500;
+    core.work(0ms);
+    life.clock.monotonic += 7'500;
+    paused->pause();
+    cancelled->cancel();
+    core.work(0ms);
+    life.clock.monotonic += 1'500;
+    core.work(0ms);
+  });
+  life.open();
+  CHECK(life.arrived().size() == 1);
+  CHECK(life.last("PAUSED")["action"]["duration_ms"] == "9000");
+}
+
+TEST_CASE("rows of scopes that are not ours do no harm") {
+  Life life;
+  life.config.sample_rate = 1;
+  life.open();
+  REQUIRE(life.core->close(1s));
+  life.core.reset();
+  {
+    hold::Database database;
+    REQUIRE(database.open(life.directory / "lane-00.queue", nullptr, false));
+    REQUIRE(database.run("CREATE TABLE IF NOT EXISTS scope(tail TEXT PRIMARY KEY, sentence TEXT NOT NULL)"));
+    for (const char* row : {"('"
+                            "12345678901234567890123456789012345678901234567890"
+                            "', '{}')",
+                            "('', '{}')", "('9d41-5f2b8c1e0a77', 'no JSON')",
+                            "('9d41-5f2b8c1e0a78', '{\"action\":{\"type\":\"A\"},\"ninth\":1}')",
+                            "('9d41-5f2b8c1e0a79', zeroblob(100000))",
+                            "('9d41-5f2b8c1e0a7a', '{\"user\":{\"id\":\"u\"},\"action\":{\"type\":\"GOOD\"}}')"}) {
+      REQUIRE(database.run((std::string("INSERT INTO scope VALUES") + row).c_str()));
+    }
+  }
+  test::killed_after([&life] {
+    life.endpoint->silent = true;
+    life.open();
+    life.act("IN_THE_RING");
+  });
+  life.open();
+  CHECK(life.arrived().size() == 2);
+  CHECK(life.last("GOOD")["user"]["id"] == "u");
+}
+
+TEST_CASE("a crash tells nothing of users outside of the sample") {
+  Life life;
+  life.config.sample_rate = 0.000001;
+  test::killed_after([&life] {
+    detail::Core& core = life.open();
+    auto* const scope = new Scope(begin(core, "READ"));
+    for (int i = 0; scope->problem() && i < 12; ++i) {
+      life.clock.monotonic += 1'000;
+      core.work(0ms);
+    }
+  });
+  life.open();
+  CHECK(life.core->stats().accepted == 0);
 }

@@ -631,7 +631,7 @@ struct OpenLane {
 void drain(Lane& lane) {
   std::string scratch;
   Drained drained;
-  lane.ring().read(lane.ring().tail(), SIZE_MAX, scratch, drained.lines);
+  lane.ring().read(lane.ring().tail(), lane.ring().head(), SIZE_MAX, scratch, drained.lines);
   drained.mark.ring_id = lane.ring().id();
   drained.mark.position = lane.ring().head();
   drained.mark.accepted = lane.ring().accepted();

@@ -55,7 +55,7 @@ std::string line_of(std::uint64_t number, std::size_t size) {
 
 std::vector<RingLine> read_all(Ring& ring, std::string& scratch) {
   std::vector<RingLine> lines;
-  ring.read(ring.tail(), SIZE_MAX, scratch, lines);
+  ring.read(ring.tail(), ring.head(), SIZE_MAX, scratch, lines);
   return lines;
 }
 
@@ -221,11 +221,11 @@ TEST_CASE("a reader with little room gets the lines piece by piece, at least one
   }
   std::string scratch;
   std::vector<RingLine> lines;
-  opened.ring->read(opened.ring->tail(), 250, scratch, lines);
+  opened.ring->read(opened.ring->tail(), opened.ring->head(), 250, scratch, lines);
   CHECK(lines.size() == 2);
-  opened.ring->read(opened.ring->tail(), 1, scratch, lines);
+  opened.ring->read(opened.ring->tail(), opened.ring->head(), 1, scratch, lines);
   CHECK(lines.size() == 1);
-  opened.ring->read(opened.ring->head(), 250, scratch, lines);
+  opened.ring->read(opened.ring->head(), opened.ring->head(), 250, scratch, lines);
   CHECK(lines.empty());
 }
 
