@@ -8,7 +8,7 @@
 //   track ID                          one sentence from this thread; "code name"
 //   fork                              what a forked child is told by each call, and how it ended
 //   leave_child MS                    forks a child that does nothing for so long; its process id
-//   flush MS, close MS, stats
+//   flush MS, erase, close MS, stats
 //
 // Sentence N of thread T has the content id ID-T-N. KIND `short`: without a text of their own; `critical`: these, all
 // of them critical; `notes`: texts of many lengths, and each answer is noted on standard output when it is there and
@@ -114,6 +114,7 @@ class Process {
       const yukha::Status status = tracker_.flush(milliseconds(given.number(1)));
       return named(status) + " " + yukha::test::in_hex(status.message());
     }
+    if (command == "erase") return named(tracker_.erase());
     if (command == "close") return named(tracker_.close(milliseconds(given.number(1))));
     if (command == "stats") return stats();
     return "unknown";
