@@ -353,3 +353,35 @@ TEST_CASE("the C interface has the same hints") {
   CHECK(yukha_low_battery(nullptr, 0) == YUKHA_BAD_ARGUMENT);
   yukha_free(tracker);
 }
+
+TEST_CASE("consent that is changed a hundred times a second from many threads ends as the last one said") {
+  test::TempDirectory directory;
+  const auto endpoint = std::make_shared<test::FakeEndpoint>();
+  Config config = test::sending_config(directory, endpoint);
+  config.use_thread = true;
+  Tracker tracker = Tracker::open(config);
+  std::atomic<bool> over{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&tracker, &over, i] {
+      constexpr Consent all[] = {Consent::granted, Consent::pending, Consent::denied};
+      for (int turn = i; !over; ++turn) {
+        static_cast<void>(tracker.consent(all[turn % 3]));
+        static_cast<void>(tracker.event().action("READ").track());
+        Scope scope = tracker.event().action("SCOPE").begin();
+        std::this_thread::sleep_for(5ms);
+      }
+    });
+  }
+  std::this_thread::sleep_for(700ms);
+  over = true;
+  for (std::thread& thread : threads) thread.join();
+  REQUIRE(tracker.consent(Consent::denied) == Code::ok);
+  CHECK(tracker.event().action("AFTER").track() == Code::consent_denied);
+  const Stats stats = tracker.stats();
+  CHECK(stats.waiting == 0);
+  CHECK(stats.accepted == stats.delivered + stats.erased);
+  REQUIRE(tracker.consent(Consent::granted) == Code::ok);
+  REQUIRE(tracker.event().action("GRANTED").track() == Code::ok);
+  CHECK(tracker.flush(10s) == Code::ok);
+}
