@@ -485,6 +485,7 @@ Status Core::unset(Part part, std::string_view name) {
 bool Core::wait_for_room(std::int64_t until_ms) {
   if (!use_thread_) {
     step_once();
+    Lock intake(intake_);
     return lane_->ring().used() < lane_->ring().capacity() / 2;
   }
   Lock intake(intake_);
@@ -544,22 +545,27 @@ Status Core::erase() {
     if (closed_) return Code::closed;
   }
   // The worker does it, because only its thread may speak to the transport.
-  Lock orders(orders_);
-  const std::uint64_t before = erases_done_;
-  erase_wanted_ = true;
-  transport_->wake();
-  while (erases_done_ == before && !ended_) {
-    if (!suspended_) {
-      told_.wait(orders_);
-      continue;
-    }
-    // The order is left for the next worker.
-    orders_.unlock();
-    Status status = resume();
-    orders_.lock();
-    if (!status) return status;
+  std::uint64_t before = 0;
+  {
+    Lock orders(orders_);
+    before = erases_done_;
   }
-  return erases_done_ == before ? Status(Code::closed) : erase_status_;
+  while (true) {
+    {
+      Lock orders(orders_);
+      if (erases_done_ == before) erase_wanted_ = true;
+      transport_->wake();
+      while (erases_done_ == before && !ended_ && !suspended_) told_.wait(orders_);
+      if (erases_done_ != before) return erase_status_;
+      if (ended_) return Code::closed;
+    }
+    // The next worker does it.
+    if (Status status = resume(); !status) {
+      Lock orders(orders_);
+      erase_wanted_ = false;
+      return status;
+    }
+  }
 }
 
 template <typename Done>
@@ -570,7 +576,7 @@ bool Core::drive(std::int64_t until_ms, const Done& done) {
       transport_->wake();
       while (true) {
         if (done(progress_)) return true;
-        if (ended_) return false;
+        if (ended_ || suspended_) return false;
         const std::int64_t left = until_ms - clock_.monotonic_ms();
         if (left <= 0) return false;
         told_.wait_for(orders_, std::chrono::milliseconds(left));
@@ -757,47 +763,59 @@ Status Core::close(std::chrono::milliseconds deadline) {
 // --- the worker's thread ---------------------------------------------------------------------------------------------
 
 std::int64_t Core::step_once() {
-  send::Orders order;
-  bool erase_wanted = false;
   bool suspend_wanted = false;
-  std::int64_t wait = -1;
-  Status erased;
-  {
-    Lock work(work_);
-    // What is ordered while it is suspended waits for the next worker.
-    if (!worker_) return -1;
-    {
-      Lock orders(orders_);
-      order = order_;
-      erase_wanted = std::exchange(erase_wanted_, false);
-      suspend_wanted = std::exchange(suspend_wanted_, false);
-    }
-    if (erase_wanted) {
-      // Its caller waits for an answer, whatever happens here.
-      try {
-        erased = worker_->erase();
-      } catch (...) {
-        erased = Code::out_of_memory;
-      }
-      Lock orders(orders_);
-      erase_status_ = erased;
-      ++erases_done_;
-    }
-    wait = worker_->step(order);
-    note_progress();
-    if (order.close) {
-      Lock orders(orders_);
-      close_seen_ = true;
-    }
+  const auto tell = [this, &suspend_wanted] {
     if (suspend_wanted) {
-      suspend();
       Lock orders(orders_);
+      suspend_wanted_ = false;
       ++suspends_done_;
     }
+    told_.notify_all();
+  };
+  std::int64_t wait = -1;
+  try {
+    wait = step_at_work(suspend_wanted);
+  } catch (...) {
+    // Whoever waits for an answer gets one, whatever happened.
+    tell();
+    throw;
   }
-  told_.notify_all();
+  tell();
   Lock intake(intake_);
   if (waiting_for_room_ > 0) room_.notify_all();
+  return wait;
+}
+
+std::int64_t Core::step_at_work(bool& suspend_wanted) {
+  Lock work(work_);
+  // What is ordered while it is suspended waits for the next worker.
+  if (!worker_) return -1;
+  send::Orders order;
+  bool erase_wanted = false;
+  {
+    Lock orders(orders_);
+    order = order_;
+    erase_wanted = std::exchange(erase_wanted_, false);
+    suspend_wanted = suspend_wanted_;
+  }
+  if (erase_wanted) {
+    Status erased;
+    try {
+      erased = worker_->erase();
+    } catch (...) {
+      erased = Code::out_of_memory;
+    }
+    Lock orders(orders_);
+    erase_status_ = std::move(erased);
+    ++erases_done_;
+  }
+  const std::int64_t wait = worker_->step(order);
+  note_progress();
+  if (order.close) {
+    Lock orders(orders_);
+    close_seen_ = true;
+  }
+  if (suspend_wanted) suspend();
   return wait;
 }
 
@@ -812,7 +830,7 @@ bool Core::fall_asleep() {
   }
   Lock intake(intake_);
   if (suspended_) return true;
-  if (scopes_due_version_ != scopes_.version()) return false;
+  if (scopes_.due_ms(settings_.sync_interval_ms) < scopes_due_told_ms_) return false;
   const hold::Ring& ring = lane_->ring();
   if (any_line) {
     if (ring.used() != 0) return false;
@@ -882,6 +900,7 @@ Status Core::renew_lane(bool next_epoch) {
   Status status = lane_->erase(std::string(text, sizeof text), next_epoch);
   if (lane_->queue().epoch() == before) return status;
   standing_.run = run;
+  epoch_ = directory_.state().epoch;
   scopes_.clear(clock_.monotonic_ms());
   begin_run();
   return status;

@@ -133,6 +133,7 @@ class Core final : private send::WorkerHost {
   void thread_main() noexcept;
   bool turn();
   std::int64_t step_once();
+  std::int64_t step_at_work(bool& suspend_wanted);
   bool fall_asleep();
   bool finished_closing();
   template <typename Done>
@@ -186,7 +187,7 @@ class Core final : private send::WorkerHost {
   std::atomic<bool> suspended_{false};
   std::atomic<bool> closing_now_{false};  // close() waits for no room
   std::string lane_name_ YUKHA_GUARDED_BY(work_);
-  std::uint64_t epoch_ YUKHA_GUARDED_BY(work_) = 0;
+  std::uint64_t epoch_ YUKHA_GUARDED_BY(intake_) = 0;
   std::int64_t resume_again_ms_ YUKHA_GUARDED_BY(work_) = INT64_MIN;
   Status resume_status_ YUKHA_GUARDED_BY(work_);  // of the last time that failed
 
@@ -203,7 +204,7 @@ class Core final : private send::WorkerHost {
   std::int64_t clock_difference_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // wall minus monotonic, when the offset was true
   std::int64_t clock_checked_ms_ YUKHA_GUARDED_BY(intake_) = 0;     // by the wall clock
   Scopes scopes_ YUKHA_GUARDED_BY(intake_);
-  std::uint64_t scopes_due_version_ YUKHA_GUARDED_BY(intake_) = 0;  // as the worker knows when they are due
+  std::int64_t scopes_due_told_ms_ YUKHA_GUARDED_BY(intake_) = INT64_MAX;  // as the worker knows when they are due
   system::QuickDice dice_ YUKHA_GUARDED_BY(intake_);
   std::unique_ptr<char[]> line_ YUKHA_GUARDED_BY(intake_);
   std::size_t line_capacity_ YUKHA_GUARDED_BY(intake_) = 0;

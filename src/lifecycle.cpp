@@ -71,6 +71,7 @@ Status Core::background(std::chrono::milliseconds budget) {
   }
   // The worker does it, because only its thread may speak to the transport.
   Lock orders(orders_);
+  if (suspended_) return status;
   const std::uint64_t before = suspends_done_;
   suspend_wanted_ = true;
   transport_->wake();
@@ -105,7 +106,11 @@ void Core::suspend() {
   static_cast<void>(worker_->step(order));
   note_progress();
   Lock intake(intake_);
-  if (closed_) return;
+  // An erase that the step met may have left nothing but memory.
+  if (closed_ || lane_->in_memory()) return;
+  if (scopes_.changed()) {
+    static_cast<void>(lane_->queue().keep_scopes(scopes_.to_keep(encoder_, clock_.monotonic_ms(), clock_.unix_ms())));
+  }
   // What others tracked meanwhile, or a full disk did not take, is in the ring's file as after a kill.
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
     log(LogLevel::warning, lane_->queue().status().message());

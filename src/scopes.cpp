@@ -119,7 +119,6 @@ std::vector<hold::KeptScope> Scopes::reconcile(const std::vector<hold::KeptScope
 }
 
 void Scopes::leave(std::vector<hold::KeptScope>&& untold, std::int64_t now_ms) {
-  if (untold.empty() && untold_.empty()) return;
   untold_ = std::move(untold);
   change(now_ms);
 }
@@ -170,7 +169,7 @@ std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder
 void Scopes::kept(std::uint64_t version, std::int64_t now_ms) noexcept {
   kept_ms_ = now_ms;
   for (auto& [number, scope] : open_) scope.kept = scope.kept || std::exchange(scope.to_keep, false);
-  if (version == version_) changed_ms_ = -1;
+  changed_ms_ = version == version_ ? -1 : now_ms;
 }
 
 // --- the tracker's side ----------------------------------------------------------------------------------------------
@@ -191,12 +190,13 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
   std::copy(std::begin(event.names_), std::end(event.names_), scope.names);
   scope.critical = event.critical_;
   scope.shown = shown;
+  scope.shown.least = std::min<std::chrono::milliseconds>(shown.least, std::chrono::hours(24 * 365));
   while (true) {
     if (problem = check_open(); !problem) return 0;
     std::uint64_t number = 0;
     {
       Lock intake(intake_);
-      if (closed_) problem = Code::closed;
+      if (closed_ || closing_now_) problem = Code::closed;
       if (problem && consent_ == Consent::denied) problem = Code::consent_denied;
       if (!problem) return 0;
       if (suspended_) continue;
@@ -213,7 +213,8 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
 void Core::wake_for_scopes() {
   {
     Lock intake(intake_);
-    if (attention_ == Attention::none || scopes_due_version_ == scopes_.version()) return;
+    // Only what is due before the worker thinks: a scroll of impressions must not be a row of wake-ups.
+    if (attention_ == Attention::none || scopes_.due_ms(settings_.sync_interval_ms) >= scopes_due_told_ms_) return;
     attention_ = Attention::none;
   }
   transport_->wake();
@@ -229,6 +230,7 @@ Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
     Lock intake(intake_);
     if (status && suspended_) continue;
     if (!scopes_.end(number, clock_.monotonic_ms(), scope)) return closed_ ? Code::closed : Code::already_tracked;
+    if (status == Code::closed) refused_closed_.fetch_add(1, std::memory_order_relaxed);
     if (!status) return status;
     break;
   }
@@ -311,7 +313,7 @@ void Core::tell_of_cut_off() {
   const std::vector<hold::KeptScope> on_disk =
       lane_->in_memory() ? std::vector<hold::KeptScope>() : queue.kept_scopes();
   std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk);
-  scopes_.leave({}, now);
+  scopes_.forget_untold();
   if (kept.empty()) return;
   if (ring.used() != 0) {
     // The disk is full. What ended is told by the lines that wait in the ring, the others by the next opening.
@@ -366,8 +368,8 @@ void Core::tell_of_cut_off() {
 
 std::int64_t Core::scopes_due_ms() {
   Lock intake(intake_);
-  scopes_due_version_ = scopes_.version();
-  return scopes_.due_ms(settings_.sync_interval_ms);
+  scopes_due_told_ms_ = scopes_.due_ms(settings_.sync_interval_ms);
+  return scopes_due_told_ms_;
 }
 
 bool Core::open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) {

@@ -53,6 +53,7 @@ class Scopes {
 
   // What the disk has of earlier processes that could not be told yet; it stays there.
   void leave(std::vector<hold::KeptScope>&& untold, std::int64_t now_ms);
+  void forget_untold() noexcept { untold_.clear(); }
   // What the disk is to have of them. It changes with each begin() and end(), and as time goes on.
   std::uint64_t version() const noexcept { return version_; }
   // When it is to be written, INT64_MAX for never; `interval_ms` after a change.

@@ -59,7 +59,6 @@ Status Lane::open(const std::string& name, const std::string& run) {
       ledger.quarantined = 0;
       if (!directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
     }
-    queue_.close();
     if (Status status = unlink_files(); !status) return status;
     if (Status status = open_queue(); !status) return status;
   }
@@ -229,14 +228,18 @@ Status Lane::open_in_memory(const std::string& run) {
   return {};
 }
 
+// Under the database's lock until its name is gone: another process that finishes the same erase must not have begun
+// anew, and taken the carried counters, before this one removes what it takes for the old files.
 Status Lane::unlink_files() {
   // The ring first: a database that is new beside an old ring would take its lines for its own.
   for (const char* ending : {".ring", ".queue-wal", ".queue", ".queue-journal", ".damaged", ".damaged-wal", ".salvage",
                              ".salvage-wal", ".salvage-journal"}) {
     if (const system::Error error = files_.remove(path(ending))) {
+      queue_.close();
       return {Code::disk_error, path(ending) + " (" + system::error_text(error) + ")"};
     }
   }
+  queue_.close();
   static_cast<void>(files_.sync_directory(settings_.directory));
   return {};
 }
@@ -257,8 +260,9 @@ Status Lane::erase(const std::string& run, bool next_epoch) {
     if (next_epoch || is_busy) return status;
   }
   ring_.close();
-  queue_.close();
-  if (!in_memory_ && told) {
+  if (in_memory_ || !told) {
+    queue_.close();
+  } else {
     status = unlink_files();
     if (status) status = open_queue();
     if (status) status = open_ring(run);

@@ -228,10 +228,11 @@ TEST_CASE("an app that is killed in the background is told of with what was coun
   }
 }
 
-TEST_CASE("a scope outlives a suspension") {
+TEST_CASE("a scope outlives a suspension, also after an erase") {
   Life life;
   life.config.suspend_in_background = true;
   detail::Core& core = life.open();
+  REQUIRE(core.erase());
   Scope scope = core.event().action("READ").begin();
   life.clock.monotonic += 5'000;
   CHECK(core.background(5s) == Code::ok);

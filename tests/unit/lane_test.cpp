@@ -84,3 +84,37 @@ TEST_CASE("room behind a commit that was never synced is not used again, so a po
     CHECK(last.lane->queue().ledger().accepted >= 60);
   }
 }
+
+TEST_CASE("an erase keeps its counters, also when another process finishes it in the middle") {
+  bool reached_the_end = false;
+  for (int at = 0; !reached_the_end; ++at) {
+    REQUIRE(at < 500);
+    Disk disk;
+    Chance chance(static_cast<unsigned>(at) + 1);
+    simulation::VirtualTime time;
+    int operations = 0;
+    {
+      Holder first(disk, chance, time);
+      REQUIRE(first.open());
+      for (int i = 0; i < 10; ++i) {
+        REQUIRE(first.lane->ring().append(line(i), hold::Priority::normal) == hold::Ring::Append::done);
+      }
+      bool inside = false;
+      first.files.meanwhile = [&] {
+        if (inside || operations++ != at) return;
+        inside = true;
+        Holder other(disk, chance, time);
+        static_cast<void>(other.open());
+        inside = false;
+      };
+      static_cast<void>(first.lane->erase("0000000000000002", true));
+      first.files.meanwhile = nullptr;
+      reached_the_end = operations <= at;
+      first.files.kill();
+    }
+    Holder last(disk, chance, time);
+    REQUIRE(last.open());
+    CHECK(last.lane->queue().ledger().accepted == 10);
+    CHECK(last.lane->queue().ledger().erased == 10);
+  }
+}
