@@ -60,7 +60,7 @@ struct yukha_sentence {
 
 struct yukha_scope {
   yukha_tracker* owner;
-  yukha::Scope scope;
+  std::optional<yukha::Scope> scope;
 };
 
 namespace {
@@ -354,16 +354,12 @@ yukha_result yukha_track(yukha_sentence* sentence) {
 yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t least_ms) {
   if (sentence == nullptr) return nullptr;
   try {
-    yukha::Scope scope = sentence->parts().begin({part, std::chrono::milliseconds(least_ms)});
+    auto handle = std::make_unique<yukha_scope>(yukha_scope{sentence->owner, std::nullopt});
+    handle->scope.emplace(sentence->parts().begin({part, std::chrono::milliseconds(least_ms)}));
     sentence->event.reset();
-    sentence->owner->note(scope.problem());
-    if (!scope.problem()) return nullptr;  // and counts as a sentence that was refused
-    auto* const handle = new (std::nothrow) yukha_scope{sentence->owner, std::move(scope)};
-    if (handle == nullptr) {
-      scope.cancel();
-      sentence->owner->note(Code::out_of_memory);
-    }
-    return handle;
+    sentence->owner->note(handle->scope->problem());
+    // What cannot begin counts as a sentence that was refused.
+    return handle->scope->problem() ? handle.release() : nullptr;
   } catch (...) {
     sentence->owner->note(Code::out_of_memory);
     return nullptr;
@@ -371,19 +367,19 @@ yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t leas
 }
 
 void yukha_scope_pause(yukha_scope* scope) {
-  if (scope != nullptr) scope->scope.pause();
+  if (scope != nullptr) scope->scope->pause();
 }
 
 void yukha_scope_resume(yukha_scope* scope) {
-  if (scope != nullptr) scope->scope.resume();
+  if (scope != nullptr) scope->scope->resume();
 }
 
 void yukha_scope_visible(yukha_scope* scope, double part) {
-  if (scope != nullptr) scope->scope.visible(part);
+  if (scope != nullptr) scope->scope->visible(part);
 }
 
 int64_t yukha_scope_ms(yukha_scope* scope) {
-  return scope == nullptr ? 0 : scope->scope.duration().count();
+  return scope == nullptr ? 0 : scope->scope->duration().count();
 }
 
 yukha_result yukha_scope_end(yukha_scope* scope, const yukha_member* members, size_t count) {
@@ -391,14 +387,14 @@ yukha_result yukha_scope_end(yukha_scope* scope, const yukha_member* members, si
   try {
     std::vector<Member> list;
     const Status given = convert(members, count, list);
-    return scope->owner->note(given ? scope->scope.end({list.data(), list.size()}) : given);
+    return scope->owner->note(given ? scope->scope->end({list.data(), list.size()}) : given);
   } catch (...) {
     return scope->owner->note(Code::out_of_memory);
   }
 }
 
 void yukha_scope_free(yukha_scope* scope) {
-  if (scope != nullptr) scope->scope.cancel();
+  if (scope != nullptr) scope->scope->cancel();
   delete scope;
 }
 

@@ -3,7 +3,6 @@
 #include <yukha/scope.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <iterator>
 #include <utility>
@@ -241,10 +240,10 @@ Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
   Event event(this);
   char* const room = Builder::room(event, scope.parts.size());
   if (room == nullptr) return track(event, std::move(event.problem_));
-  std::memcpy(room, scope.parts.data(), scope.parts.size());
+  std::copy(scope.parts.begin(), scope.parts.end(), room);
   event.size_ = static_cast<std::uint32_t>(scope.parts.size());
   std::copy(std::begin(scope.names), std::end(scope.names), event.names_);
-  event.has_action_ = true;
+  event.has_action_ = true;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the event's destructor frees its store
   event.critical_ = scope.critical;
   Builder::add(event, compose::NewEntry::member(Part::action, "duration_ms", std::to_string(scope.counted_ms)));
   Builder::add_members(event, Part::action, more);

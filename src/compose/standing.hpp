@@ -1,6 +1,7 @@
 // What stands in every sentence until somebody changes it: who, with what device, and what the app set for a part.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,12 +19,12 @@ namespace yukha::compose {
 struct Standing {
   std::string install_id;
   std::uint64_t run = 0;
-  std::string user_id;              // empty: anonymous, which is the install id
-  std::string identity;             // store: what identify() gave besides
-  std::string facts;                // store: what the config gives about the device
-  std::string context[part_count];  // stores: what set() gave
-  std::string sample_rate;          // empty: everybody is in the sample
-  std::uint64_t session = 0;        // 0: sessions are off
+  std::string user_id;                          // empty: anonymous, which is the install id
+  std::string identity;                         // store: what identify() gave besides
+  std::string facts;                            // store: what the config gives about the device
+  std::array<std::string, part_count> context;  // stores: what set() gave
+  std::string sample_rate;                      // empty: everybody is in the sample
+  std::uint64_t session = 0;                    // 0: sessions are off
   std::uint64_t session_ordinal = 0;
 
   const std::string& who() const noexcept { return user_id.empty() ? install_id : user_id; }
