@@ -716,8 +716,10 @@ void Queue::to_the_back(std::int64_t id) {
 
 bool Queue::body(std::int64_t id, std::string& body) {
   Statement statement(database_, "SELECT body FROM batch WHERE id = ?");
-  if (!statement.bind(id).row()) return false;
-  body = statement.blob(0);
+  body.clear();
+  if (statement.bind(id).row()) body = statement.blob(0);
+  // Listed, and not there: it would be asked for again and again, before all that can be read.
+  if (database_.fault() == Fault::none && body.empty()) database_.distrust("a batch has no body");
   return database_.fault() == Fault::none;
 }
 
