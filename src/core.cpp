@@ -267,7 +267,7 @@ void Core::open_lane(const Config& config) {
     log(LogLevel::warning, "sentences go over plain http to " + settings_.endpoint.host + ", as allow_plain_http asks");
   }
   begin_run();
-  tell_of_cut_off();
+  tell_of_cut_off(true);
 
   if (!transport_) {
     transport_ = send::make_curl_transport(

@@ -107,7 +107,7 @@ class Core final : private send::WorkerHost {
   void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
   void cut_off_scopes();
   void wake_for_scopes();
-  void tell_of_cut_off() YUKHA_REQUIRES(work_, intake_);
+  void tell_of_cut_off(bool same_lane) YUKHA_REQUIRES(work_, intake_);
   void tell_of_opening(const std::string& app_version);
   // Why a call cannot be answered; what was suspended is taken up again by the way.
   Status check_open();

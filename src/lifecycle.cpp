@@ -109,7 +109,9 @@ void Core::suspend() {
   // An erase that the step met may have left nothing but memory.
   if (closed_ || lane_->in_memory()) return;
   if (scopes_.changed()) {
-    static_cast<void>(lane_->queue().keep_scopes(scopes_.to_keep(encoder_, clock_.monotonic_ms(), clock_.unix_ms())));
+    const std::int64_t now = clock_.monotonic_ms();
+    const bool kept = lane_->queue().keep_scopes(scopes_.to_keep(encoder_, now, clock_.unix_ms()));
+    if (kept) scopes_.kept(scopes_.version(), now);
   }
   // What others tracked meanwhile, or a full disk did not take, is in the ring's file as after a kill.
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
@@ -141,11 +143,12 @@ Status Core::resume() {
     char run[16];
     compose::write_hex64(standing_.run, run);
     // Its own lane, if nobody took it meanwhile.
-    status = open_files(lane_name_, {run, sizeof run});
+    const std::string before = lane_name_;
+    status = open_files(before, {run, sizeof run});
     if (status == Code::lane_held && !lane_is_named_) status = open_files("", {run, sizeof run});
     if (status) {
       begin_run();
-      tell_of_cut_off();
+      tell_of_cut_off(!lane_->in_memory() && lane_->name() == before);
       make_worker();
       suspended_ = false;
     }

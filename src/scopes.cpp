@@ -99,7 +99,7 @@ void Scopes::set_background(bool background, std::int64_t now_ms) noexcept {
   for (auto& [number, scope] : open_) count(scope, now_ms);
 }
 
-std::vector<hold::KeptScope> Scopes::reconcile(const std::vector<hold::KeptScope>& on_disk) {
+std::vector<hold::KeptScope> Scopes::reconcile(const std::vector<hold::KeptScope>& on_disk, bool same_lane) {
   std::vector<hold::KeptScope> others = on_disk;
   for (auto at = open_.begin(); at != open_.end();) {
     const std::string tail = tail_of(at->second);
@@ -107,7 +107,7 @@ std::vector<hold::KeptScope> Scopes::reconcile(const std::vector<hold::KeptScope
         std::find_if(others.begin(), others.end(), [&tail](const hold::KeptScope& one) { return one.tail == tail; });
     if (found != others.end()) {
       others.erase(found);
-    } else if (at->second.kept) {
+    } else if (at->second.kept || (!same_lane && at->second.to_keep)) {
       bytes_ -= at->second.parts.size();
       at = open_.erase(at);
       continue;
@@ -149,8 +149,8 @@ std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder
   for (auto& [number, scope] : open_) {
     const std::int64_t duration = scope.duration(now_ms);
     // Should it be cut off now, it was not shown for long enough.
-    scope.to_keep = duration >= scope.shown.least.count();
-    if (!scope.to_keep) continue;
+    if (duration < scope.shown.least.count()) continue;
+    scope.to_keep = true;
     std::string parts = scope.parts;
     compose::append_entry(parts, Part::action, "duration_ms", std::to_string(duration));
     if (!compose::has_entry(parts.data(), parts.size(), Part::action, "cut_off")) {
@@ -305,13 +305,13 @@ void Core::cut_off_scopes() {
   }
 }
 
-void Core::tell_of_cut_off() {
+void Core::tell_of_cut_off(bool same_lane) {
   hold::Ring& ring = lane_->ring();
   hold::Queue& queue = lane_->queue();
   const std::int64_t now = clock_.monotonic_ms();
   const std::vector<hold::KeptScope> on_disk =
       lane_->in_memory() ? std::vector<hold::KeptScope>() : queue.kept_scopes();
-  std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk);
+  std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk, same_lane);
   scopes_.forget_untold();
   if (kept.empty()) return;
   if (ring.used() != 0) {

@@ -22,7 +22,7 @@ struct OpenScope {
   std::uint64_t chance[2] = {};  // the random part of its sentence's id, by which its end is known again after a kill
   Shown shown;
   bool kept = false;     // the disk has it, in whatever state
-  bool to_keep = false;  // it is being written
+  bool to_keep = false;  // it was to be written, and nobody said that it was
   bool paused = false;
   bool in_view = true;
   std::int64_t counted_ms = 0;
@@ -46,8 +46,9 @@ class Scopes {
   // The number of one that is open; 0 for none.
   std::uint64_t first() const noexcept { return open_.empty() ? 0 : open_.begin()->first; }
   // Those that the disk had, and has no more, were told of by whoever took the lane meanwhile: they are cancelled.
+  // In another lane, or in memory, that is also so of those whose writing failed: they may be on the disk all the same.
   // Returns what the disk has of others.
-  std::vector<hold::KeptScope> reconcile(const std::vector<hold::KeptScope>& on_disk);
+  std::vector<hold::KeptScope> reconcile(const std::vector<hold::KeptScope>& on_disk, bool same_lane);
   // All are cancelled, and the disk is to have none.
   void clear(std::int64_t now_ms) noexcept;
 
