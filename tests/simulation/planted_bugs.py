@@ -83,7 +83,7 @@ BUGS = [
      ("      if (!kept) {", "      if (!kept && json.is_object()) {")),
     ("an end is taken over while its scope stays open on the disk", "send/worker.cpp",
      ("    if (scopes_changed) drained.scopes = &scopes;\n", "")),
-    ("what ended before a kill is cut off as well", "hold/lane.cpp",
+    ("what ended before a kill is cut off as well", "hold/queue.cpp",
      ("  scopes.erase(std::remove_if(scopes.begin(), scopes.end(), is_over), scopes.end());\n",
       "  static_cast<void>(is_over);\n")),
     ("what a copy was made with is cut off in each", "hold/queue.cpp",
