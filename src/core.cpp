@@ -191,7 +191,7 @@ Core* Core::open(const Config& config, const Seams& seams) {
 Core::Core(const Config& config, const Seams& seams)
     : app_id_(config.app_id),
       log_(config.log),
-      notices_max_(std::min<std::size_t>(config.notices_max, 10'000)),
+      notices_max_(config.notices_max),
       debug_(config.debug),
       ring_full_wait_ms_(config.ring_full_wait.count()),
       use_thread_(config.use_thread),

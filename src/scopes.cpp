@@ -174,7 +174,6 @@ void Scopes::kept(std::uint64_t version, std::int64_t now_ms) noexcept {
 // --- the tracker's side ----------------------------------------------------------------------------------------------
 
 std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& problem) {
-  if (problem) problem = check_open();
   if (problem && !event.has_action_) problem = Code::missing_action;
   if (problem && event.has_time_) problem = Status(Code::bad_time, "a scope's time is its end");
   if (problem && compose::has_entry(event.store_, event.size_, Part::action, "duration_ms")) {

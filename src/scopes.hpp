@@ -55,13 +55,14 @@ class Scopes {
   // What the disk has of earlier processes that could not be told yet; it stays there.
   void leave(std::vector<hold::KeptScope>&& untold, std::int64_t now_ms);
   void forget_untold() noexcept { untold_.clear(); }
-  // What the disk is to have of them. It changes with each begin() and end(), and as time goes on.
+  // What the disk is to have of them. It changes with each begin() and end(), with
+  // what begins or ceases to count, and as time goes on.
   std::uint64_t version() const noexcept { return version_; }
   // When it is to be written, INT64_MAX for never; `interval_ms` after a change.
   std::int64_t due_ms(std::int64_t interval_ms) const noexcept;
   std::vector<hold::KeptScope> to_keep(const compose::LineEncoder& encoder, std::int64_t now_ms, std::int64_t unix_ms);
   void kept(std::uint64_t version, std::int64_t now_ms) noexcept;
-  // Something began or ended since.
+  // Something began, ended, or went on or stood still since.
   bool changed() const noexcept { return changed_ms_ >= 0; }
 
  private:

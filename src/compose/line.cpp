@@ -90,6 +90,18 @@ void put_members(Out& out, Part part, std::string_view base, const Places& place
   }
 }
 
+// From the location's text to the end of the action.
+void put_from_location(Out& out, const Circumstances& circumstances, const Places& places) noexcept {
+  out.put(places.text(Part::location));
+  out.put("\",\"content\":{");
+  put_members(out, Part::content, circumstances.content, places);
+  out.put("},\"referral\":\"");
+  out.put(places.text(Part::referral));
+  out.put("\",\"action\":{");
+  put_members(out, Part::action, circumstances.action, places);
+  out.put('}');
+}
+
 [[gnu::cold]] std::string joined(const std::string& store, const char* before_first) {
   std::string text;
   Entry entry;
@@ -181,14 +193,8 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
       out.put(to_location_);
     }
   }
-  out.put(places.text(Part::location));
-  out.put("\",\"content\":{");
-  put_members(out, Part::content, circumstances_.content, places);
-  out.put("},\"referral\":\"");
-  out.put(places.text(Part::referral));
-  out.put("\",\"action\":{");
-  put_members(out, Part::action, circumstances_.action, places);
-  out.put("}}");
+  put_from_location(out, circumstances_, places);
+  out.put('}');
   return out.size();
 }
 
@@ -201,14 +207,7 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   out.put("},\"device\":{");
   put_members(out, Part::device, circumstances_.device, places);
   out.put("},\"location\":\"");
-  out.put(places.text(Part::location));
-  out.put("\",\"content\":{");
-  put_members(out, Part::content, circumstances_.content, places);
-  out.put("},\"referral\":\"");
-  out.put(places.text(Part::referral));
-  out.put("\",\"action\":{");
-  put_members(out, Part::action, circumstances_.action, places);
-  out.put('}');
+  put_from_location(out, circumstances_, places);
   json.resize(out.size());
   return json;
 }
