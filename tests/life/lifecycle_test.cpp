@@ -333,12 +333,7 @@ TEST_CASE("threads that track while the app goes to the background and back lose
 
 TEST_CASE("the C interface has the same hints") {
   test::TempDirectory directory;
-  yukha_config config;
-  yukha_config_init(&config, sizeof config);
-  const std::string path = directory.path();
-  config.app_id = "shop";
-  config.queue_dir = path.c_str();
-  config.no_thread = 1;
+  yukha_config config = test::c_config(directory.path());
   config.suspend_in_background = 1;
   config.on_metered = YUKHA_UPLOADS_CRITICAL;
   yukha_tracker* tracker = yukha_open(&config, nullptr);

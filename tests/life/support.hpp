@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <yukha/yukha.h>
 
 #include <chrono>
 #include <memory>
@@ -51,6 +52,16 @@ struct Life {
     return found;
   }
 };
+
+// What a C host needs at the least, without a thread and a network; the texts are borrowed.
+inline yukha_config c_config(const std::string& path) {
+  yukha_config config;
+  yukha_config_init(&config, sizeof config);
+  config.app_id = "shop";
+  config.queue_dir = path.c_str();
+  config.no_thread = 1;
+  return config;
+}
 
 // Runs `life` in a process of its own that ends like a killed one: nothing is closed, no destructor runs.
 template <typename Call>

@@ -116,12 +116,7 @@ TEST_CASE("the latest lines of the log can be fetched, and the oldest give way")
 
 TEST_CASE("a C host polls notices, durations and refusals by reason") {
   test::TempDirectory directory;
-  yukha_config config;
-  yukha_config_init(&config, sizeof config);
-  const std::string path = directory.path();
-  config.app_id = "shop";
-  config.queue_dir = path.c_str();
-  config.no_thread = 1;
+  yukha_config config = test::c_config(directory.path());
   config.debug = 1;
   config.notices_max = 10;
   config.no_device_facts = 1;

@@ -102,13 +102,8 @@ TEST_CASE("who was anonymous and gets a name is told once, as a sentence that kn
 
 TEST_CASE("the C interface has the same words") {
   test::TempDirectory directory;
-  yukha_config config;
-  yukha_config_init(&config, sizeof config);
-  const std::string path = directory.path();
-  config.app_id = "shop";
-  config.queue_dir = path.c_str();
+  yukha_config config = test::c_config(directory.path());
   config.endpoint = "http://127.0.0.1:9";
-  config.no_thread = 1;
   config.own_transport = 1;
   config.session_timeout_ms = 60'000;
   config.tell_identify = 1;

@@ -364,13 +364,18 @@ void Life::leave_scopes(App& app) {
   app.scopes.clear();
 }
 
-void Life::go_to_background(App& app) {
+// The next call may end a back-off, and time passes while it waits.
+void Life::send_while_the_world_goes_on(App& app) {
   server_.left_in_peace_until_ms = 0;
   ++outage_excuses_;
   app.transport->wait_until = [this, &app](std::int64_t until_ms) {
     excuse_the_dead(app);
     pass(until_ms);
   };
+}
+
+void Life::go_to_background(App& app) {
+  send_while_the_world_goes_on(app);
   app.busy = true;
   const Status status = app.core->background(std::chrono::milliseconds(throw_up_to(chance_, 2'000)));
   app.transport->wait_until = nullptr;
@@ -615,12 +620,7 @@ void Life::change_consent(App& app) {
 }
 
 void Life::flush(App& app) {
-  server_.left_in_peace_until_ms = 0;
-  ++outage_excuses_;
-  app.transport->wait_until = [this, &app](std::int64_t until_ms) {
-    excuse_the_dead(app);
-    pass(until_ms);
-  };
+  send_while_the_world_goes_on(app);
   app.busy = true;
   const Status status = app.core->flush(std::chrono::milliseconds(throw_up_to(chance_, 3'000)));
   app.busy = false;

@@ -121,6 +121,7 @@ class Life {
   void change_consent(App& app);
   void erase(App& app);
   void erased_by(App& app, const Status& status);
+  void send_while_the_world_goes_on(App& app);
   void flush(App& app);
   void begin_scope(App& app);
   void end_scope(App& app);
