@@ -750,6 +750,7 @@ void Worker::obey(const Judgement& judgement) {
       if (flight.batch.lines > 1 && flight.batch.path.size() < path_letters_max) {
         if (!split(*flight.lane, flight.batch, flight.body, false)) rest(usual_backoff, judgement.retry_after_ms);
       } else {
+        doubt_remainder();
         queue.to_the_back(flight.batch.id);
         rest(long_backoff, judgement.retry_after_ms);
       }
