@@ -257,6 +257,7 @@ void Core::open_lane(const Config& config) {
 
   lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
   status_ = open_files(config.lane, run_text);
+  if (status_) status_ = begin_life(std::move(status_), run_text, true);
   if (!status_) {
     lane_.reset();
     directory_.close();
@@ -266,9 +267,6 @@ void Core::open_lane(const Config& config) {
   if (settings_.sends && settings_.endpoint.scheme == "http" && !settings_.endpoint.loopback) {
     log(LogLevel::warning, "sentences go over plain http to " + settings_.endpoint.host + ", as allow_plain_http asks");
   }
-  begin_run();
-  tell_of_cut_off(true);
-
   if (!transport_) {
     transport_ = send::make_curl_transport(
         {config.ca_file, config.pins, config.proxy, settings_.endpoint.loopback ? "*" : config.no_proxy});
@@ -301,20 +299,34 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
   if (status) status = directory_.open(files_, path, entropy_, system::platform_id());
   if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
   if (status == Code::newer_format || status == Code::lane_held) return status;
-  if (!status) {
-    // Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
-    status = Status(Code::kept_in_memory, status.message());
-    log(LogLevel::error, status.message());
-    lane_->close();
-    directory_.open_in_memory(files_, path, entropy_);
-    if (Status memory = lane_->open_in_memory(run); !memory) return memory;
-  }
+  if (!status) status = live_in_memory(status, run);
+  if (!status) return status;
   consent_ = directory_.state().consent;
   // What an erase or a denial took while nobody looked.
   if (consent_ == Consent::denied || directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
   epoch_ = directory_.state().epoch;
   if (!lane_->in_memory()) lane_name_ = lane_->name();
   return status;
+}
+
+// Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
+Status Core::live_in_memory(const Status& reason, const std::string& run) {
+  Status status(Code::kept_in_memory, reason.message());
+  log(LogLevel::error, status.message());
+  lane_->close();
+  directory_.open_in_memory(files_, settings_.lanes.directory, entropy_);
+  Status memory = lane_->open_in_memory(run);
+  return memory ? status : memory;
+}
+
+// In the lane that was opened as `opened` says; what an earlier life left open in it is told first.
+Status Core::begin_life(Status opened, const std::string& run, bool same_lane) {
+  begin_run();
+  Status told = tell_of_cut_off(same_lane);
+  if (told) return opened;
+  opened = live_in_memory(told, run);
+  if (opened) begin_run();
+  return opened;
 }
 
 void Core::make_worker() {

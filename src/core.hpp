@@ -107,7 +107,7 @@ class Core final : private send::WorkerHost {
   void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
   void cut_off_scopes();
   void wake_for_scopes();
-  void tell_of_cut_off(bool same_lane) YUKHA_REQUIRES(work_, intake_);
+  Status tell_of_cut_off(bool same_lane) YUKHA_REQUIRES(work_, intake_);
   void tell_of_opening(const std::string& app_version);
   // Why a call cannot be answered; what was suspended is taken up again by the way.
   Status check_open();
@@ -115,6 +115,8 @@ class Core final : private send::WorkerHost {
   void suspend() YUKHA_REQUIRES(work_);
   Status resume();
   Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_);
+  Status live_in_memory(const Status& reason, const std::string& run) YUKHA_REQUIRES(work_, intake_);
+  Status begin_life(Status opened, const std::string& run, bool same_lane) YUKHA_REQUIRES(work_, intake_);
   void make_worker() YUKHA_REQUIRES(work_);
   void note_progress() YUKHA_REQUIRES(work_);
   void apply_hints() YUKHA_REQUIRES(work_);

@@ -147,8 +147,10 @@ Status Core::resume() {
     status = open_files(before, {run, sizeof run});
     if (status == Code::lane_held && !lane_is_named_) status = open_files("", {run, sizeof run});
     if (status) {
-      begin_run();
-      tell_of_cut_off(!lane_->in_memory() && lane_->name() == before);
+      const bool same_lane = !lane_->in_memory() && lane_->name() == before;
+      status = begin_life(std::move(status), {run, sizeof run}, same_lane);
+    }
+    if (status) {
       make_worker();
       suspended_ = false;
     }

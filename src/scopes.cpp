@@ -304,7 +304,8 @@ void Core::cut_off_scopes() {
   }
 }
 
-void Core::tell_of_cut_off(bool same_lane) {
+// Below 0 the lane must be opened anew before anything is tracked.
+Status Core::tell_of_cut_off(bool same_lane) {
   hold::Ring& ring = lane_->ring();
   hold::Queue& queue = lane_->queue();
   const std::int64_t now = clock_.monotonic_ms();
@@ -312,14 +313,14 @@ void Core::tell_of_cut_off(bool same_lane) {
       lane_->in_memory() ? std::vector<hold::KeptScope>() : queue.kept_scopes();
   std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk, same_lane);
   scopes_.forget_untold();
-  if (kept.empty()) return;
+  if (kept.empty()) return {};
   if (ring.used() != 0) {
     // The disk is full. What ended is told by the lines that wait in the ring, the others by the next opening.
     std::string text;
     std::vector<hold::RingLine> lines;
     ring.read(ring.tail(), ring.head(), SIZE_MAX, text, lines);
     scopes_.leave(hold::without_ended(std::move(kept), lines), now);
-    return;
+    return {};
   }
   // Of this process there are some only when it was suspended.
   std::vector<hold::KeptScope> mine;
@@ -357,11 +358,15 @@ void Core::tell_of_cut_off(bool same_lane) {
   }
   if (queue.take_over(drained, texts.size(), 0)) {
     ring.pass_over(texts.size());
-  } else {
-    // They stay for the next opening.
-    log(LogLevel::warning, queue.status().message());
-    scopes_.leave(std::move(kept), now);
+    return {};
   }
+  // They stay for the next opening. On a full disk nothing of it was written; after any other fault the commit may turn
+  // up after a kill, and what the ring gave the same ordinals by then would not count.
+  Status status = queue.status();
+  scopes_.leave(std::move(kept), now);
+  if (status.code() != Code::disk_full) return status;
+  log(LogLevel::warning, status.message());
+  return {};
 }
 
 std::int64_t Core::scopes_due_ms() {

@@ -6,8 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "core.hpp"
 #include "simulation/sim_disk.hpp"
 #include "simulation/virtual_time.hpp"
+#include "support.hpp"
 
 using namespace yukha;
 using hold::Lane;
@@ -117,4 +119,56 @@ TEST_CASE("an erase keeps its counters, also when another process finishes it in
     CHECK(last.lane->queue().ledger().accepted == 10);
     CHECK(last.lane->queue().ledger().erased == 10);
   }
+}
+
+TEST_CASE("what cannot be told of an earlier life takes no ordinal from what is tracked in this one") {
+  Disk disk;
+  Chance chance(7);
+  simulation::VirtualTime time;
+  test::StillClock clock;
+  Config config;
+  config.app_id = "shop";
+  config.queue_dir = "/q";
+  config.use_thread = false;
+  config.collect_device_facts = false;
+  std::uint64_t kept = 0;
+  const auto live = [&](const auto& what) {
+    Process files(disk, chance, time);
+    simulation::SeededDice dice(chance);
+    detail::Seams seams;
+    seams.clock = &clock;
+    seams.files = &files;
+    seams.dice = &dice;
+    const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+    what(*core);
+    files.kill();
+  };
+  const auto track = [&](detail::Core& core) {
+    for (int i = 0; i < 5; ++i) kept += core.event().action("READ").track() == Code::ok ? 1 : 0;
+  };
+  live([&](detail::Core& core) {
+    Event event = core.event();
+    event.action("WATCH");
+    Scope scope = event.begin();
+    clock.monotonic += 1'000;
+    core.work(std::chrono::milliseconds(0));
+    track(core);
+    core.work(std::chrono::milliseconds(0));
+    clock.monotonic += 1'000;
+    core.work(std::chrono::milliseconds(0));
+    scope.cancel();  // which nobody hears of any more
+  });
+  REQUIRE(kept == 5);
+  // The end of the scope is written to the log and cannot be synced: it may turn up after the next kill, or not.
+  disk.fault = simulation::Fault::sync_error;
+  disk.fault_one_in = 1;
+  live([&](detail::Core& core) {
+    CHECK(core.status() == Code::kept_in_memory);
+    track(core);
+  });
+  disk.fault_one_in = 0;
+  live([&](detail::Core& core) {
+    CHECK(core.stats().accepted == kept + 1);
+    CHECK(core.stats().lost == 0);
+  });
 }
