@@ -113,7 +113,9 @@ void Core::suspend() {
     const bool kept = lane_->queue().keep_scopes(scopes_.to_keep(encoder_, now, clock_.unix_ms()));
     if (kept) scopes_.kept(scopes_.version(), now);
   }
-  // What others tracked meanwhile, or a full disk did not take, is in the ring's file as after a kill.
+  // What others tracked meanwhile, or a full disk did not take, is in the ring's file as after a kill; nobody comes
+  // soon to bring it to the database.
+  if (lane_->ring().used() != 0) static_cast<void>(lane_->ring().sync());
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
     log(LogLevel::warning, lane_->queue().status().message());
   }

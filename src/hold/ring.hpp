@@ -94,6 +94,8 @@ class Ring {
   // Readies the pages that the next `bytes` go to: the first store into a page that is new, or was written to the disk
   // since, otherwise waits for the file system. Blocks: as such a store does.
   void warm(std::size_t bytes) noexcept;
+  // What it holds is on the disk when this is 0. Blocks: for one sync.
+  system::Error sync() noexcept { return file_ ? file_->sync() : 0; }
 
   std::uint64_t head() const noexcept { return head_.load(std::memory_order_acquire); }
   std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }

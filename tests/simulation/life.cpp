@@ -380,6 +380,12 @@ void Life::go_to_background(App& app) {
   const Status status = app.core->background(std::chrono::milliseconds(throw_up_to(chance_, 2'000)));
   app.transport->wait_until = nullptr;
   tell("%zu background: %s", app.run, status.message().c_str());
+  // What it held then lies in files that nobody has open; where it goes on may be in memory.
+  for (auto& [name, tracked] : tracked_) {
+    if (tracked.run != app.run || tracked.at_risk_until_ms != 0 || !disk_refused(tracked, time_.now_ms)) continue;
+    tracked.at_risk_until_ms = time_.now_ms + write_back_ms;
+    write_back_soon();
+  }
   if (app.process->alive() && chance(2)) static_cast<void>(app.core->foreground());
   app.busy = false;
   app.next_work_ms = time_.now_ms;
@@ -463,13 +469,11 @@ void Life::bury_the_dead() {
       for (const auto& [from_ms, to_ms] : app.stood_still_ms)
         age_ms -= std::max<std::int64_t>(std::min(to_ms, died_ms) - std::max(from_ms, tracked.at_ms), 0);
       const bool in_window = age_ms <= sync_ms + 50;
-      const bool disk_failed = disk_failing_since_ms_ >= 0 && tracked.at_ms >= disk_failing_since_ms_ - sync_ms - 50 &&
-                               (!disk_is_well() || died_ms - disk_well_since_ms_ <= recovery_ms);
-      if (!in_window && !disk_failed) continue;
+      if (!in_window && !disk_refused(tracked, died_ms)) continue;
       tracked.at_risk_until_ms = time_.now_ms + write_back_ms;
       if (in_window) tracked.unsynced_ms = age_ms;
     }
-    if (write_back_at_ms_ == INT64_MAX) write_back_at_ms_ = time_.now_ms + write_back_ms;
+    write_back_soon();
     ++outage_excuses_;
     excuse_the_dead(app);
     app.transport->wait_until = nullptr;
@@ -478,6 +482,16 @@ void Life::bury_the_dead() {
     app.core.reset();
     apps_.erase(apps_.begin() + static_cast<std::ptrdiff_t>(i));
   }
+}
+
+// It may not have taken this over, nor synced it, until then.
+bool Life::disk_refused(const Tracked& tracked, std::int64_t at_ms) const {
+  return disk_failing_since_ms_ >= 0 && tracked.at_ms >= disk_failing_since_ms_ - sync_ms - 50 &&
+         (!disk_is_well() || at_ms - disk_well_since_ms_ <= recovery_ms);
+}
+
+void Life::write_back_soon() {
+  if (write_back_at_ms_ == INT64_MAX) write_back_at_ms_ = time_.now_ms + write_back_ms;
 }
 
 // Dead before it could write down what it was asked for: the others do not know.

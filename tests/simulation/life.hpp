@@ -114,6 +114,8 @@ class Life {
   void end(App& app, const char* how);
   void bury_the_dead();
   void excuse_the_dead(const App& app);
+  bool disk_refused(const Tracked& tracked, std::int64_t at_ms) const;
+  void write_back_soon();
   void lose_power();
   void change_weather();
   void change_disk();
