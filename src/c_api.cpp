@@ -340,6 +340,11 @@ yukha_result yukha_critical(yukha_sentence* sentence) {
   return with_members(sentence, {}, nullptr, 0, [](yukha::Event& event, Members) { event.critical(); });
 }
 
+yukha_result yukha_purpose(yukha_sentence* sentence, int32_t purpose) {
+  return with_members(sentence, {}, nullptr, 0,
+                      [&](yukha::Event& event, Members) { event.purpose(static_cast<yukha::Purpose>(purpose)); });
+}
+
 yukha_result yukha_track(yukha_sentence* sentence) {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
@@ -411,6 +416,23 @@ yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent) {
 
 int32_t yukha_consent(yukha_tracker* tracker) {
   return tracker == nullptr ? YUKHA_PENDING : static_cast<int32_t>(tracker->tracker.consent());
+}
+
+yukha_result yukha_set_purpose_consent(yukha_tracker* tracker, int32_t purpose, int32_t consent) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) {
+    return inner.consent(static_cast<yukha::Purpose>(purpose), static_cast<yukha::Consent>(consent));
+  });
+}
+
+int32_t yukha_purpose_consent(yukha_tracker* tracker, int32_t purpose) {
+  if (tracker == nullptr) return YUKHA_PENDING;
+  return static_cast<int32_t>(tracker->tracker.consent(static_cast<yukha::Purpose>(purpose)));
+}
+
+yukha_result yukha_set_ad_id(yukha_tracker* tracker, const char* id, size_t size) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) {
+    return id == nullptr ? Status(Code::bad_argument, "ad_id") : inner.ad_id(text(id, size));
+  });
 }
 
 yukha_result yukha_erase(yukha_tracker* tracker) {

@@ -301,9 +301,9 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
   if (status == Code::newer_format || status == Code::lane_held) return status;
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
-  consent_ = directory_.state().consent;
   // What an erase or a denial took while nobody looked.
-  if (consent_ == Consent::denied || directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
+  if (directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
+  keep_to(directory_.state().consents);
   epoch_ = directory_.state().epoch;
   if (!lane_->in_memory()) lane_name_ = lane_->name();
   return status;
@@ -509,10 +509,21 @@ bool Core::wait_for_room(std::int64_t until_ms) {
   return true;
 }
 
-Consent Core::consent() {
-  if (!check_alive()) return Consent::pending;
+Consent Core::consent(const Purpose* purpose) {
+  if (!check_alive() || (purpose != nullptr && compose::purpose_name(*purpose) == nullptr)) return Consent::pending;
   Lock intake(intake_);
-  return consent_;
+  return consents_.said(purpose);
+}
+
+Status Core::set_ad_id(std::string_view id) {
+  const Member whole{"ad_id", id};
+  std::string left(id);
+  if (!rules_.empty()) {
+    const RuledMembers ruled(rules_, Part::device, {&whole, 1});
+    left.clear();
+    for (const Member& one : ruled.list()) left = one.value;
+  }
+  return change([&left](compose::Standing& next) { return next.set_ad_id(left); });
 }
 
 // Between two of the worker's steps; what was suspended meanwhile is taken up again.
@@ -527,20 +538,40 @@ Status Core::at_work(const Call& call) {
   }
 }
 
-Status Core::set_consent(Consent consent) {
+Status Core::set_consent(Consent consent, const Purpose* purpose) {
   if (Status status = check_open(); !status) return status;
   if (consent != Consent::granted && consent != Consent::pending && consent != Consent::denied) {
     return {Code::bad_argument, "consent"};
   }
-  Status status = at_work([this, consent](send::Worker&) YUKHA_REQUIRES(work_) {
-    if (!directory_.set_consent(consent)) return directory_.status_of_fault("writing");
-    consent_changed(consent);
+  if (purpose != nullptr && compose::purpose_name(*purpose) == nullptr) return {Code::bad_argument, "purpose"};
+  Status status = at_work([this, consent, purpose](send::Worker& worker) YUKHA_REQUIRES(work_) {
+    if (!directory_.set_consent(purpose, consent)) return directory_.status_of_fault("writing");
+    consents_changed(directory_.state().consents);
+    worker.deny();
+    Lock orders(orders_);
+    progress_.denies = true;  // until the worker made a step
+    progress_.denies_badly = false;
     return Status();
   });
   if (!status) return status;
-  if (consent == Consent::denied) return erase();
+  if (consent == Consent::denied) return purpose == nullptr ? erase() : finish_denial();
   if (use_thread_) transport_->wake();
   return {};
+}
+
+// What waits of the purpose is gone when this is ok.
+Status Core::finish_denial() {
+  constexpr std::int64_t patience_ms = 60'000;
+  const std::int64_t until = clock_.monotonic_ms() + patience_ms;
+  const auto done = [](const send::Progress& progress) { return !progress.denies || progress.denies_badly; };
+  while (!drive(until, done) && clock_.monotonic_ms() < until) {
+    // Suspended meanwhile: the next worker does it.
+    if (Status status = check_open(); !status) return status;
+    Lock intake(intake_);
+    if (closed_) return Code::closed;
+  }
+  Lock orders(orders_);
+  return progress_.denies ? Status(Code::disk_error, progress_.trouble) : Status();
 }
 
 Status Core::erase() {
@@ -955,10 +986,19 @@ std::uint64_t Core::run_base() {
   return run_base_;
 }
 
-void Core::consent_changed(Consent consent) {
+void Core::consents_changed(const hold::Consents& consents) {
   Lock intake(intake_);
-  consent_ = consent;
-  if (consent == Consent::denied) scopes_.clear(clock_.monotonic_ms());
+  keep_to(consents);
+}
+
+void Core::keep_to(const hold::Consents& consents) {
+  consents_ = consents;
+  scopes_.erase_denied(consents, clock_.monotonic_ms());
+}
+
+bool Core::wipe_ring() {
+  Lock intake(intake_);
+  return lane_->ring().wipe() == 0;
 }
 
 void Core::log(LogLevel level, const std::string& text) {

@@ -72,8 +72,10 @@ class Core final : private send::WorkerHost {
   void pause_scope(std::uint64_t number, bool paused);
   void show_scope(std::uint64_t number, double part);
   std::int64_t scope_ms(std::uint64_t number);
-  Status set_consent(Consent consent);
-  Consent consent();
+  // To everything, or to one purpose.
+  Status set_consent(Consent consent, const Purpose* purpose = nullptr);
+  Consent consent(const Purpose* purpose = nullptr);
+  Status set_ad_id(std::string_view id);
   Status erase();
   Status flush(std::chrono::milliseconds deadline);
   Status background(std::chrono::milliseconds budget);
@@ -105,6 +107,8 @@ class Core final : private send::WorkerHost {
   bool in_sample(std::string_view user_id_text) const noexcept;
   bool is_sampled(const Event& event) const noexcept YUKHA_REQUIRES(intake_);
   void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
+  void keep_to(const hold::Consents& consents) YUKHA_REQUIRES(intake_);
+  Status finish_denial();
   void cut_off_scopes();
   void wake_for_scopes();
   Status tell_of_cut_off(bool same_lane) YUKHA_REQUIRES(work_, intake_);
@@ -129,6 +133,9 @@ class Core final : private send::WorkerHost {
   Status at_work(const Call& call);
   template <typename Call>
   Status with_worker(const Call& call);
+  static hold::Kind kind_of(const Event& event) noexcept {
+    return {event.critical_ ? hold::Priority::critical : hold::Priority::normal, event.purpose_};
+  }
   // A sentence of the library's own, whose members no rule of the app's touches.
   Event own_event() noexcept;
 
@@ -149,7 +156,8 @@ class Core final : private send::WorkerHost {
   std::int64_t scopes_due_ms() override;
   bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) override;
   void scopes_kept(std::uint64_t version) override;
-  void consent_changed(Consent consent) override;
+  void consents_changed(const hold::Consents& consents) override;
+  bool wipe_ring() override;
   void log(LogLevel level, const std::string& text) override;
 
   const std::string app_id_;
@@ -213,7 +221,7 @@ class Core final : private send::WorkerHost {
   std::uint64_t run_base_ YUKHA_GUARDED_BY(intake_) = 0;
   bool closed_ YUKHA_GUARDED_BY(intake_) = false;
   int waiting_for_room_ YUKHA_GUARDED_BY(intake_) = 0;
-  Consent consent_ YUKHA_GUARDED_BY(intake_) = Consent::granted;
+  hold::Consents consents_ YUKHA_GUARDED_BY(intake_);
   Attention attention_ YUKHA_GUARDED_BY(intake_) = Attention::none;
   std::atomic<std::uint64_t> refused_closed_{0};
 

@@ -29,6 +29,7 @@ Event::Event(Event&& other) noexcept
       has_time_(other.has_time_),
       has_action_(other.has_action_),
       critical_(other.critical_),
+      purpose_(other.purpose_),
       ruled_(other.ruled_),
       problem_(std::move(other.problem_)) {
   std::copy(std::begin(other.names_), std::end(other.names_), names_);
@@ -133,6 +134,12 @@ Event& Event::at_unix_ms(std::int64_t unix_ms) & noexcept {
 
 Event& Event::critical() & noexcept {
   critical_ = true;
+  return *this;
+}
+
+Event& Event::purpose(Purpose purpose) & noexcept {
+  if (problem_ && compose::purpose_name(purpose) == nullptr) problem_ = Status(Code::bad_argument, "purpose");
+  if (problem_) purpose_ = purpose;
   return *this;
 }
 

@@ -26,6 +26,21 @@ constexpr std::int64_t keep_every_ms = 10'000;
 // Of a UUIDv7: what comes behind the time and the first twelve random bits.
 constexpr std::size_t tail_begin = 19;
 
+// How the sentence of a scope that is kept ends, by which its purpose is known again.
+std::string purpose_end(Purpose purpose) {
+  if (purpose == Purpose::analytics) return "}";
+  return std::string(",\"purpose\":\"") + compose::purpose_name(purpose) + "\"}";
+}
+
+Purpose purpose_at_end(const std::string& sentence) {
+  for (const Purpose purpose : {Purpose::advertising, Purpose::personalization}) {
+    const std::string end = purpose_end(purpose);
+    if (sentence.size() >= end.size() && sentence.compare(sentence.size() - end.size(), end.size(), end) == 0)
+      return purpose;
+  }
+  return Purpose::analytics;
+}
+
 std::string tail_of(const OpenScope& scope) {
   char id[system::uuid_text_size];
   compose::write_uuid7(0, scope.chance[0], scope.chance[1], id);
@@ -122,6 +137,26 @@ void Scopes::leave(std::vector<hold::KeptScope>&& untold, std::int64_t now_ms) {
   change(now_ms);
 }
 
+void Scopes::erase_denied(const hold::Consents& consents, std::int64_t now_ms) {
+  bool changed = false;
+  for (auto at = open_.begin(); at != open_.end();) {
+    if (consents.of(at->second.purpose) != Consent::denied) {
+      ++at;
+      continue;
+    }
+    bytes_ -= at->second.parts.size();
+    at = open_.erase(at);
+    changed = true;
+  }
+  const auto is_denied = [&consents](const hold::KeptScope& one) {
+    return consents.of(purpose_at_end(one.sentence)) == Consent::denied;
+  };
+  const auto denied = std::remove_if(untold_.begin(), untold_.end(), is_denied);
+  changed = changed || denied != untold_.end();
+  untold_.erase(denied, untold_.end());
+  if (changed) change(now_ms);
+}
+
 void Scopes::clear(std::int64_t now_ms) noexcept {
   if (open_.empty() && untold_.empty()) return;
   open_.clear();
@@ -159,7 +194,7 @@ std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder
     hold::KeptScope kept;
     kept.tail = tail_of(scope);
     kept.sentence = encoder.parts_as_json(parts) + ",\"at_unix_ms\":" + std::to_string(unix_ms) +
-                    (scope.critical ? ",\"critical\":true}" : "}");
+                    (scope.critical ? ",\"critical\":true" : "") + purpose_end(scope.purpose);
     all.push_back(std::move(kept));
   }
   return all;
@@ -187,6 +222,7 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
   scope.parts.assign(event.store_, event.size_);
   std::copy(std::begin(event.names_), std::end(event.names_), scope.names);
   scope.critical = event.critical_;
+  scope.purpose = event.purpose_;
   scope.shown = shown;
   scope.shown.least = std::min<std::chrono::milliseconds>(shown.least, std::chrono::hours(24 * 365));
   while (true) {
@@ -195,7 +231,7 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
     {
       Lock intake(intake_);
       if (closed_ || closing_now_) problem = Code::closed;
-      if (problem && consent_ == Consent::denied) problem = Code::consent_denied;
+      if (problem && consents_.of(scope.purpose) == Consent::denied) problem = Code::consent_denied;
       if (!problem) return 0;
       if (suspended_) continue;
       for (std::uint64_t& chance : scope.chance) chance = dice_.next();
@@ -244,6 +280,7 @@ Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
   std::copy(std::begin(scope.names), std::end(scope.names), event.names_);
   event.has_action_ = true;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the event's destructor frees its store
   event.critical_ = scope.critical;
+  event.purpose_ = scope.purpose;
   Builder::add(event, compose::NewEntry::member(Part::action, "duration_ms", std::to_string(scope.counted_ms)));
   Builder::add_members(event, Part::action, more);
   event.ruled_ = true;
@@ -337,7 +374,7 @@ Status Core::tell_of_cut_off(bool same_lane) {
     event.ruled_ = true;
     // What lies on a disk is checked like any other sentence.
     if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
-    if (consent_ == Consent::denied || (sample_rate_ < 1 && !is_sampled(event))) continue;
+    if (consents_.of(event.purpose_) == Consent::denied || (sample_rate_ < 1 && !is_sampled(event))) continue;
     compose::Sentence sentence;
     sentence.parts = event.store_;
     sentence.parts_size = event.size_;
@@ -345,6 +382,7 @@ Status Core::tell_of_cut_off(bool same_lane) {
     sentence.chance[0] = dice_.next();
     sentence.chance[1] = dice_.next();
     sentence.unix_ms = event.at_unix_ms_;
+    sentence.purpose = event.purpose_;
     sentence.seq = drained.mark.accepted + 1 - run_base_;
     std::string line(encoder_.bound(event.size_), '\0');
     line.resize(encoder_.encode(sentence, line.data()));
@@ -352,7 +390,7 @@ Status Core::tell_of_cut_off(bool same_lane) {
     texts.push_back(std::move(line));
     hold::RingLine one;
     one.ordinal = ++drained.mark.accepted;
-    one.priority = event.critical_ ? hold::Priority::critical : hold::Priority::normal;
+    one.kind = kind_of(event);
     one.text = texts.back();
     drained.lines.push_back(one);
   }

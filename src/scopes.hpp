@@ -19,6 +19,7 @@ struct OpenScope {
   std::string parts;  // store of the builder
   std::uint64_t names[4] = {};
   bool critical = false;
+  Purpose purpose = Purpose::analytics;
   std::uint64_t chance[2] = {};  // the random part of its sentence's id, by which its end is known again after a kill
   Shown shown;
   bool kept = false;     // the disk has it, in whatever state
@@ -51,6 +52,8 @@ class Scopes {
   std::vector<hold::KeptScope> reconcile(const std::vector<hold::KeptScope>& on_disk, bool same_lane);
   // All are cancelled, and the disk is to have none.
   void clear(std::int64_t now_ms) noexcept;
+  // Those whose consent is denied are.
+  void erase_denied(const hold::Consents& consents, std::int64_t now_ms);
 
   // What the disk has of earlier processes that could not be told yet; it stays there.
   void leave(std::vector<hold::KeptScope>&& untold, std::int64_t now_ms);

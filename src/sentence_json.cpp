@@ -1,15 +1,20 @@
 #include "sentence_json.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include "compose/parts.hpp"
 #include "system/json.hpp"
 
 namespace yukha {
 namespace {
 
 using system::Json;
+
+constexpr Purpose purposes[] = {Purpose::analytics, Purpose::advertising, Purpose::personalization};
 
 // A scalar as its text.
 bool text_of(const Json& value, std::string& text) {
@@ -122,6 +127,11 @@ Status fill_from_json(std::string_view text, Event& event) {
     } else if (name == "critical") {
       if (!value.is(Json::Kind::boolean)) return wrong(name);
       if (value.text == "true") event.critical();
+    } else if (name == "purpose") {
+      const auto one = std::find_if(std::begin(purposes), std::end(purposes),
+                                    [&value](Purpose purpose) { return value.text == compose::purpose_name(purpose); });
+      if (!value.is(Json::Kind::string) || one == std::end(purposes)) return wrong(name);
+      event.purpose(*one);
     } else {
       return wrong(name.substr(0, 80));
     }

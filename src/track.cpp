@@ -46,7 +46,7 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
         return Code::closed;
       }
       if (suspended_.load(std::memory_order_relaxed)) continue;
-      if (consent_ == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
+      if (consents_.of(event.purpose_) == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
       if (!problem) {
         // Without memory the sentence may be as good as any: it is refused for want of room.
         const bool no_memory = problem == Code::out_of_memory;
@@ -78,11 +78,12 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
       sentence.chance[1] = chance != nullptr ? chance[1] : dice_.next();
       sentence.unix_ms = event.has_time_ ? event.at_unix_ms_ : sentence.id_unix_ms;
       sentence.own_time = event.has_time_;
+      sentence.purpose = event.purpose_;
       sentence.seq = ring.accepted() + 1 - run_base_;
       const std::size_t size = encoder_.encode(sentence, line);
       if (size > compose::line_bytes_max) return refuse(hold::Refusal::invalid, Code::sentence_too_large);
       if (seen != nullptr) seen->assign(line, size);
-      result = ring.append({line, size}, event.critical_ ? hold::Priority::critical : hold::Priority::normal);
+      result = ring.append({line, size}, kind_of(event));
       in_memory = lane_->in_memory();
       const bool half_full = ring.used() * 2 >= ring.capacity();
       wake = attention_ == Attention::any_line || (attention_ == Attention::half_full && half_full);

@@ -30,6 +30,15 @@ Status guarded(detail::Core* core, const Call& call) noexcept {
   }
 }
 
+Consent consent_of(detail::Core* core, const Purpose* purpose) noexcept {
+  Consent consent = Consent::pending;
+  static_cast<void>(guarded(core, [&](detail::Core& open) {
+    consent = open.consent(purpose);
+    return Status();
+  }));
+  return consent;
+}
+
 }  // namespace
 
 Tracker Tracker::open(const Config& config) noexcept {
@@ -90,13 +99,20 @@ Status Tracker::consent(Consent consent) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.set_consent(consent); });
 }
 
+Status Tracker::consent(Purpose purpose, Consent consent) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.set_consent(consent, &purpose); });
+}
+
+Status Tracker::ad_id(std::string_view id) noexcept {
+  return guarded(core_.get(), [&](detail::Core& core) { return core.set_ad_id(id); });
+}
+
 Consent Tracker::consent() const noexcept {
-  Consent consent = Consent::pending;
-  static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
-    consent = core.consent();
-    return Status();
-  }));
-  return consent;
+  return consent_of(core_.get(), nullptr);
+}
+
+Consent Tracker::consent(Purpose purpose) const noexcept {
+  return consent_of(core_.get(), &purpose);
 }
 
 Status Tracker::erase() noexcept {

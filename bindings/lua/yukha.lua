@@ -51,6 +51,8 @@ enum {
 
 /* granted: keep and send. pending: keep, send nothing. denied: keep nothing, and what waits is erased. */
 enum { YUKHA_GRANTED = 0, YUKHA_PENDING = 1, YUKHA_DENIED = 2 };
+/* What a sentence is kept for. */
+enum { YUKHA_ANALYTICS = 0, YUKHA_ADVERTISING = 1, YUKHA_PERSONALIZATION = 2 };
 
 /* What goes out of itself, and what the network is. */
 enum { YUKHA_UPLOADS_ALL = 0, YUKHA_UPLOADS_CRITICAL = 1, YUKHA_UPLOADS_NONE = 2 };
@@ -195,6 +197,8 @@ yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members,
 /* When, if not now: milliseconds since 1970. */
 yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms);
 yukha_result yukha_critical(yukha_sentence* sentence);
+/* Kept and sent as the consent to this purpose allows, instead of that to analytics. */
+yukha_result yukha_purpose(yukha_sentence* sentence, int32_t purpose);
 
 /* Keeps the sentence: YUKHA_OK, YUKHA_KEPT_IN_MEMORY, or why not. The handle is empty again, ready for the next.
  * Threads: one at a time for each sentence. Blocks: never, or up to ring_full_wait_ms. */
@@ -218,9 +222,16 @@ void yukha_scope_free(yukha_scope* scope);
  * Threads: any. Blocks: as yukha_track. */
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size);
 
-/* Threads: any. Blocks: for a disk write. */
+/* To everything, and to one purpose: the stricter counts. Analytics begins granted, the other purposes denied; what a
+ * denial takes is in tracker.hpp. Threads: any. Blocks: for a few disk writes, a denial also for a worker's step. */
 yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent);
 int32_t yukha_consent(yukha_tracker* tracker);
+yukha_result yukha_set_purpose_consent(yukha_tracker* tracker, int32_t purpose, int32_t consent);
+int32_t yukha_purpose_consent(yukha_tracker* tracker, int32_t purpose);
+
+/* The system's advertising id, for sentences of the purpose advertising alone; "" for none. Threads: any. Blocks:
+ * never. */
+yukha_result yukha_set_ad_id(yukha_tracker* tracker, const char* id, size_t size);
 
 /* Removes every sentence of the queue directory. Threads: any. Blocks: for a few disk writes. */
 yukha_result yukha_erase(yukha_tracker* tracker);

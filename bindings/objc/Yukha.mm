@@ -26,24 +26,29 @@ NSString* const YKErrorDomain = @"yukha";
 
 // The header repeats the numbers, so that it need not include C's.
 static_assert(YKCodeOK == YUKHA_OK && YKCodeKeptInMemory == YUKHA_KEPT_IN_MEMORY &&
-              YKCodeStillWaiting == YUKHA_STILL_WAITING && YKCodeCutShort == YUKHA_CUT_SHORT &&
-              YKCodeTooShort == YUKHA_TOO_SHORT && YKCodeSampledOut == YUKHA_SAMPLED_OUT, "");
+                  YKCodeStillWaiting == YUKHA_STILL_WAITING && YKCodeCutShort == YUKHA_CUT_SHORT &&
+                  YKCodeTooShort == YUKHA_TOO_SHORT && YKCodeSampledOut == YUKHA_SAMPLED_OUT,
+              "");
 static_assert(YKCodeRingFull == YUKHA_RING_FULL && YKCodeClosed == YUKHA_CLOSED && YKCodeNotOpen == YUKHA_NOT_OPEN &&
-              YKCodeConsentDenied == YUKHA_CONSENT_DENIED && YKCodeForkedChild == YUKHA_FORKED_CHILD, "");
+                  YKCodeConsentDenied == YUKHA_CONSENT_DENIED && YKCodeForkedChild == YUKHA_FORKED_CHILD,
+              "");
 static_assert(YKCodeSentenceTooLarge == YUKHA_SENTENCE_TOO_LARGE && YKCodeBadMemberName == YUKHA_BAD_MEMBER_NAME &&
-              YKCodeReservedMember == YUKHA_RESERVED_MEMBER && YKCodeRepeatedMember == YUKHA_REPEATED_MEMBER, "");
+                  YKCodeReservedMember == YUKHA_RESERVED_MEMBER && YKCodeRepeatedMember == YUKHA_REPEATED_MEMBER,
+              "");
 static_assert(YKCodeMissingAction == YUKHA_MISSING_ACTION && YKCodeBadTime == YUKHA_BAD_TIME &&
-              YKCodeAlreadyTracked == YUKHA_ALREADY_TRACKED && YKCodeNotASentence == YUKHA_NOT_A_SENTENCE &&
-              YKCodeTooManyMembers == YUKHA_TOO_MANY_MEMBERS &&
-              YKCodeTooManyScopes == YUKHA_TOO_MANY_SCOPES, "");
+                  YKCodeAlreadyTracked == YUKHA_ALREADY_TRACKED && YKCodeNotASentence == YUKHA_NOT_A_SENTENCE &&
+                  YKCodeTooManyMembers == YUKHA_TOO_MANY_MEMBERS && YKCodeTooManyScopes == YUKHA_TOO_MANY_SCOPES,
+              "");
 static_assert(YKCodeBadConfig == YUKHA_BAD_CONFIG && YKCodeBadKey == YUKHA_BAD_KEY &&
-              YKCodeBadEndpoint == YUKHA_BAD_ENDPOINT && YKCodePlainHTTP == YUKHA_PLAIN_HTTP &&
-              YKCodeBadArgument == YUKHA_BAD_ARGUMENT, "");
+                  YKCodeBadEndpoint == YUKHA_BAD_ENDPOINT && YKCodePlainHTTP == YUKHA_PLAIN_HTTP &&
+                  YKCodeBadArgument == YUKHA_BAD_ARGUMENT,
+              "");
 static_assert(YKCodeLaneHeld == YUKHA_LANE_HELD && YKCodeNoFreeLane == YUKHA_NO_FREE_LANE &&
-              YKCodeNewerFormat == YUKHA_NEWER_FORMAT && YKCodeDiskFull == YUKHA_DISK_FULL &&
-              YKCodeDiskError == YUKHA_DISK_ERROR && YKCodeOutOfMemory == YUKHA_OUT_OF_MEMORY, "");
-static_assert(YKConsentGranted == YUKHA_GRANTED && YKConsentPending == YUKHA_PENDING &&
-              YKConsentDenied == YUKHA_DENIED, "");
+                  YKCodeNewerFormat == YUKHA_NEWER_FORMAT && YKCodeDiskFull == YUKHA_DISK_FULL &&
+                  YKCodeDiskError == YUKHA_DISK_ERROR && YKCodeOutOfMemory == YUKHA_OUT_OF_MEMORY,
+              "");
+static_assert(YKConsentGranted == YUKHA_GRANTED && YKConsentPending == YUKHA_PENDING && YKConsentDenied == YUKHA_DENIED,
+              "");
 
 // The C handle, which must outlive the tracker's events: they hold it too.
 @interface YKTrackerHandle : NSObject {
@@ -113,8 +118,8 @@ char* put_code_point(uint32_t point, char* out) {
   return out;
 }
 
-// Foundation's own conversions stop at NUL (UTF8String) or give nil for a lone surrogate. Writes at most three bytes for
-// each of `length` units, and returns the end.
+// Foundation's own conversions stop at NUL (UTF8String) or give nil for a lone surrogate. Writes at most three bytes
+// for each of `length` units, and returns the end.
 char* put_utf8(NSString* string, NSUInteger length, char* out) {
   constexpr uint32_t replacement = 0xFFFD;
   unichar units[256];
@@ -324,8 +329,9 @@ bool is_shared_container(NSString* path) {
          [[path stringByResolvingSymlinksInPath] rangeOfString:shared].location != NSNotFound;
 }
 
-// The directory of the config, or Apple's place for one. It is made here, because only what exists can be marked: a queue
-// that comes back from a backup would send again what was sent. Whether it can be used, the library finds out and says.
+// The directory of the config, or Apple's place for one. It is made here, because only what exists can be marked: a
+// queue that comes back from a backup would send again what was sent. Whether it can be used, the library finds out and
+// says.
 NSString* prepared_directory(YKConfig* config) {
   NSString* path = [config queueDirectory];
 #if TARGET_OS_MAC
@@ -554,8 +560,8 @@ NSString* prepared_directory(YKConfig* config) {
   const Text deed = borrowed.text(type);
   const Members list = borrowed.members(members);
   if (borrowed.problem() != YUKHA_OK) return [self answered:refusal(borrowed)];
-  return [self answered:answer(_handle, yukha_action(_sentence, deed.bytes, deed.size, duration_ms, list.first,
-                                                     list.count))];
+  return [self
+      answered:answer(_handle, yukha_action(_sentence, deed.bytes, deed.size, duration_ms, list.first, list.count))];
 }
 
 - (instancetype)user:(NSDictionary*)members {

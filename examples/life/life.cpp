@@ -1,5 +1,5 @@
-// What an app's life needs: sessions, context, durations, impressions, consent, background. It needs no network; each
-// sentence is printed as a person would say it.
+// What an app's life needs: sessions, context, durations, impressions, consent by purpose, background. It needs no
+// network; each sentence is printed as a person would say it.
 //
 //   yukha-life [DIRECTORY]     the queue; life-events if none is given. Kill it, start it again, and see what it tells.
 #include <yukha/yukha.hpp>
@@ -69,6 +69,18 @@ int main(int count, char** words) {
   std::puts("-- a payment goes first, also where the network is metered");
   expect("metered", tracker.network(yukha::Network::metered));
   expect("payment", tracker.event().content("order_7").action("PAY", {{"price", "12900"}}).critical().track());
+
+  std::puts("-- advertising has a consent of its own, and an id that nothing else has");
+  const auto see_ad = [&tracker] {
+    return tracker.event().content("ad_3").action("SEE").purpose(yukha::Purpose::advertising).track();
+  };
+  expect("advertising id", tracker.ad_id("38400000-8cf0-11bd-b23e-10b96e40000d"));
+  expect("an ad, before anybody was asked", see_ad());
+  expect("asked, no answer yet", tracker.consent(yukha::Purpose::advertising, yukha::Consent::pending));
+  expect("an ad", see_ad());
+  expect("the answer is no", tracker.consent(yukha::Purpose::advertising, yukha::Consent::denied));
+  std::printf("   waiting: %llu, erased: %llu\n", static_cast<unsigned long long>(tracker.stats().waiting),
+              static_cast<unsigned long long>(tracker.stats().erased));
 
   std::puts("-- logged out; consent is taken back, and everything that waits is erased");
   expect("log out", tracker.reset());

@@ -26,6 +26,9 @@ namespace yukha {
 // The six parts of a sentence.
 enum class Part : std::int32_t { user = 0, device = 1, location = 2, content = 3, referral = 4, action = 5 };
 
+// What a sentence is kept for; each has a consent of its own, see Tracker::consent().
+enum class Purpose : std::int32_t { analytics = 0, advertising = 1, personalization = 2 };
+
 // A further fact about a part. Names are [a-z][a-z0-9_]{0,63}; a value is any text. Invalid UTF-8 becomes U+FFFD.
 struct Member {
   std::string_view name;
@@ -80,16 +83,19 @@ class [[nodiscard]] Event {
   Event& action(std::string_view type, Members members = {}) & noexcept;
   // The same with how long it took: 0 or more.
   Event& action(std::string_view type, std::chrono::milliseconds duration, Members members = {}) & noexcept;
-  // More members of `user` for this sentence alone; one that identify() gave is replaced, the id too.
+  // More members of `user` for this sentence alone; one that identify() gave is replaced, the id too. Any but
+  // `purpose`.
   Event& user(Members members) & noexcept;
   // More members of `device` for this sentence alone; one of the config's is replaced.
-  // Any but `id`, `run`, `seq`, `sdk`, `contract` and `clock_offset_ms`.
+  // Any but `id`, `run`, `seq`, `sdk`, `contract`, `clock_offset_ms` and `ad_id`.
   Event& device(Members members) & noexcept;
   // When it happened, if not now: year 1 to 9999, kept to the millisecond.
   Event& at(std::chrono::system_clock::time_point time) & noexcept;
   Event& at_unix_ms(std::int64_t unix_ms) & noexcept;
   // Sent before and evicted after the ordinary ones.
   Event& critical() & noexcept;
+  // Kept and sent only as the consent to this purpose allows, instead of that to analytics; told as `user.purpose`.
+  Event& purpose(Purpose purpose) & noexcept;
 
   // The first mistake so far, or ok.
   const Status& problem() const noexcept { return problem_; }
@@ -123,6 +129,7 @@ class [[nodiscard]] Event {
   Event&& at(std::chrono::system_clock::time_point time) && noexcept { return static_cast<Event&&>(at(time)); }
   Event&& at_unix_ms(std::int64_t unix_ms) && noexcept { return static_cast<Event&&>(at_unix_ms(unix_ms)); }
   Event&& critical() && noexcept { return static_cast<Event&&>(critical()); }
+  Event&& purpose(Purpose purpose) && noexcept { return static_cast<Event&&>(this->purpose(purpose)); }
 
  private:
   friend class Tracker;
@@ -142,6 +149,7 @@ class [[nodiscard]] Event {
   bool has_time_ = false;
   bool has_action_ = false;
   bool critical_ = false;
+  Purpose purpose_ = Purpose::analytics;
   bool ruled_ = false;  // what lies here went by the config's rules for members already
   Status problem_;
   char inline_[inline_bytes];

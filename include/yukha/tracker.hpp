@@ -73,16 +73,28 @@ class Tracker {
 
   // The six parts as one JSON object, for hosts where each call is dear:
   // {"user":{…},"device":{…},"location":"FEED"|{"screen":"FEED","y":"3"},"content":{"id":…},"referral":"…",
-  //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true}. Numbers keep the text they came with,
+  //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true,"purpose":"advertising"}. Numbers keep the text
+  //  they came with,
   // booleans become theirs; arrays, nulls, deeper objects and other keys are refused. `user.id` identifies for this
   // sentence alone.
   // Threads: any. Blocks: as Event::track().
   Status track_json(std::string_view json) noexcept;
 
-  // Below 0 a denial may hold all the same; what it has to erase is then tried again.
-  // Threads: any. Blocks: for a disk write; denied as erase().
+  // To everything, whatever its purpose. Below 0 a denial may hold all the same; what it has to erase is then tried
+  // again. Threads: any. Blocks: for a disk write; denied as erase().
   Status consent(Consent consent) noexcept;
   Consent consent() const noexcept;
+  // To one purpose. Of this and the consent to everything the stricter counts. Analytics begins granted, the others
+  // denied. Sentences of different purposes never share a batch; what waits for a purpose that is denied is removed,
+  // overwritten in the lane's files, and counted as erased, while the rest stays.
+  // Threads: any. Blocks: for a few disk writes; denied also for a worker's step, which cancels a running request.
+  Status consent(Purpose purpose, Consent consent) noexcept;
+  Consent consent(Purpose purpose) const noexcept;
+
+  // The system's advertising id, at most 2 KiB; empty: none. It stands as `device.ad_id` in sentences of the purpose
+  // advertising and nowhere else, so that a denial of that purpose takes every copy that waits. It lasts as long as
+  // this tracker. Threads: any. Blocks: never.
+  Status ad_id(std::string_view id) noexcept;
 
   // Removes every sentence of the queue directory, and begins anew with a new install id and run. A lane that another
   // process holds is emptied by that process, before it moves or sends anything more. The files are unlinked, not

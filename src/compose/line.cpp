@@ -125,6 +125,11 @@ void put_from_location(Out& out, const Circumstances& circumstances, const Place
   fresh.user_to_seq_ = joined(circumstances.user, "") + fresh.to_seq_;
   fresh.from_seq_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
   fresh.to_location_ = joined(circumstances.device, ",") + "},\"location\":\"";
+  if (!circumstances.ad_id.empty()) {
+    std::string store;
+    append_entry(store, Part::device, "ad_id", circumstances.ad_id);
+    fresh.ad_id_ = joined(store, ",");
+  }
   fresh.clock_offset_ = clock_offset_;
   fresh.from_seq_to_location_ = fresh.from_seq_ + fresh.clock_offset_ + fresh.to_location_;
   *this = std::move(fresh);
@@ -144,9 +149,10 @@ void put_from_location(Out& out, const Circumstances& circumstances, const Place
 }
 
 std::size_t LineEncoder::bound(std::size_t parts_size) const noexcept {
-  // 400 bytes are more than the keys, the id, the time, the sequence number and a clock offset take together.
-  return parts_size + user_to_seq_.size() + from_seq_.size() + to_location_.size() + circumstances_.content.size() +
-         circumstances_.action.size() + 400;
+  // 400 bytes are more than the keys, the id, the time, the sequence number, a clock offset and a purpose take
+  // together.
+  return parts_size + ad_id_.size() + user_to_seq_.size() + from_seq_.size() + to_location_.size() +
+         circumstances_.content.size() + circumstances_.action.size() + 400;
 }
 
 std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
@@ -171,8 +177,14 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   out.put("\",\"user\":{");
   const Places places(sentence.parts, sentence.parts_size);
   // What few sentences have of their own is joined beforehand with what stands around it.
-  if (places.has(Part::user)) {
+  const bool has_purpose = sentence.purpose != Purpose::analytics;
+  if (places.has(Part::user) || has_purpose) {
     put_members(out, Part::user, circumstances_.user, places);
+    if (has_purpose) {
+      out.put(",\"purpose\":\"");
+      out.put(purpose_name(sentence.purpose));
+      out.put('"');
+    }
     out.put(to_seq_);
   } else {
     out.put(user_to_seq_);
@@ -180,12 +192,13 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
   std::uint64_t seq = sentence.seq;
   char* const digits = out.room(10);
   for (int i = 9; i >= 0; --i, seq /= 10) digits[i] = static_cast<char>('0' + seq % 10);
-  if (!sentence.own_time && !places.has(Part::device) && !from_seq_to_location_.empty()) {
+  if (!sentence.own_time && !places.has(Part::device) && !has_purpose && !from_seq_to_location_.empty()) {
     out.put(from_seq_to_location_);
   } else {
     out.put(from_seq_);
     // What the app says itself is true by definition; see the wire contract.
     out.put(sentence.own_time ? std::string_view(",\"clock_offset_ms\":\"0\"") : std::string_view(clock_offset_));
+    if (sentence.purpose == Purpose::advertising) out.put(ad_id_);
     if (places.has(Part::device)) {
       put_members(out, Part::device, circumstances_.device, places);
       out.put("},\"location\":\"");

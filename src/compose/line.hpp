@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <yukha/event.hpp>
+
 namespace yukha::compose {
 
 constexpr std::size_t line_bytes_max = 32 * 1024;  // wire contract, "The sentence"
@@ -19,6 +21,7 @@ struct Circumstances {
   std::string content;
   std::string action;
   std::string install_id;
+  std::string ad_id;  // for sentences of the purpose advertising
   std::uint64_t run = 0;
 };
 
@@ -29,6 +32,7 @@ struct Sentence {
   std::uint64_t chance[2] = {0, 0};
   std::int64_t unix_ms = 0;  // when it happened
   bool own_time = false;     // the app said when; its clock offset is 0 by definition
+  Purpose purpose = Purpose::analytics;
   std::uint64_t seq = 0;
 };
 
@@ -54,6 +58,7 @@ class LineEncoder {
   std::string user_to_seq_;           // the same behind "id":"u_1842","plan":"free"
   std::string from_seq_;              // ","sdk":"…","contract":"1"
   std::string to_location_;           // ,"os":"…" … },"location":"
+  std::string ad_id_;                 // ,"ad_id":"…", or empty
   std::string clock_offset_;          // ,"clock_offset_ms":"-42", or empty
   std::string from_seq_to_location_;  // with the clock's offset in between; empty when it is not joined
   std::int64_t cached_second_ = INT64_MIN;

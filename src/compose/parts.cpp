@@ -92,6 +92,18 @@ const char* part_name(Part part) noexcept {
   return "";
 }
 
+const char* purpose_name(Purpose purpose) noexcept {
+  switch (purpose) {
+    case Purpose::analytics:
+      return "analytics";
+    case Purpose::advertising:
+      return "advertising";
+    case Purpose::personalization:
+      return "personalization";
+  }
+  return nullptr;
+}
+
 bool has_entry(const char* store, std::size_t size, Part part, std::string_view name) noexcept {
   Entries entries(store, size);
   for (Entry entry; entries.next(entry);) {
@@ -106,7 +118,7 @@ Status check_member(Part part, std::string_view name) noexcept {
   switch (part) {
     case Part::device:
       reserved = name == "id" || name == "run" || name == "seq" || name == "sdk" || name == "contract" ||
-                 name == "clock_offset_ms";
+                 name == "clock_offset_ms" || name == "ad_id";
       break;
     case Part::content:
       reserved = name == "id";
@@ -115,6 +127,8 @@ Status check_member(Part part, std::string_view name) noexcept {
       reserved = name == "type" || name == "duration_ms";
       break;
     case Part::user:
+      reserved = name == "purpose";
+      break;
     case Part::location:
     case Part::referral:
       break;

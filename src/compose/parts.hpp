@@ -14,6 +14,8 @@ namespace yukha::compose {
 
 constexpr std::size_t part_count = 6;
 const char* part_name(Part part) noexcept;
+// Null for what is no purpose.
+const char* purpose_name(Purpose purpose) noexcept;
 // The code with `part.name` as what it is about; the code alone when there is no memory for that.
 Status about_member(Code code, Part part, std::string_view name) noexcept;
 

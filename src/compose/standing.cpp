@@ -74,11 +74,18 @@ Status Standing::unset(Part part, std::string_view name) {
   return {};
 }
 
+Status Standing::set_ad_id(std::string_view id) {
+  if (id.size() > 2048) return {Code::too_many_members, "device.ad_id"};
+  ad_id = id;
+  return {};
+}
+
 Circumstances Standing::circumstances() const {
   const auto of = [this](Part part) -> const std::string& { return context[static_cast<std::size_t>(part)]; };
   Circumstances all;
   all.install_id = install_id;
   all.run = run;
+  all.ad_id = ad_id;
   append_entry(all.user, Part::user, "id", who());
   const auto own = [this, &all, &of](const char* name, std::string_view value) {
     // An app that counts its sessions itself says so by setting them.

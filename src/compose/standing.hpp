@@ -23,6 +23,7 @@ struct Standing {
   std::string identity;                         // store: what identify() gave besides
   std::string facts;                            // store: what the config gives about the device
   std::array<std::string, part_count> context;  // stores: what set() gave
+  std::string ad_id;                            // empty: none
   std::string sample_rate;                      // empty: everybody is in the sample
   std::uint64_t session = 0;                    // 0: sessions are off
   std::uint64_t session_ordinal = 0;
@@ -34,6 +35,7 @@ struct Standing {
   void reset() noexcept;
   Status set(Part part, Members members);
   Status unset(Part part, std::string_view name);
+  Status set_ad_id(std::string_view id);
 
   Circumstances circumstances() const;
 };

@@ -93,13 +93,13 @@ Status Directory::open_once(const std::string& platform_id) {
           " epoch INTEGER NOT NULL, consent INTEGER NOT NULL, failures INTEGER NOT NULL, rest_until INTEGER NOT NULL,"
           " rest_key INTEGER NOT NULL, platform TEXT NOT NULL)");
       database_.run("CREATE TABLE IF NOT EXISTS carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID");
-      Consent consent = Consent::granted;
+      Consents consents;
       std::uint64_t epoch = 1;
-      static_cast<void>(read_copy(*files_, directory_, consent, epoch));
+      static_cast<void>(read_copy(*files_, directory_, consents, epoch));
       Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
           .bind(system::random_uuid(*dice_))
           .bind(static_cast<std::int64_t>(epoch))
-          .bind(static_cast<std::int64_t>(consent))
+          .bind(consents.packed())
           .bind(platform_id)
           .run();
       database_.run("PRAGMA application_id=2037738344");
@@ -138,7 +138,7 @@ void Directory::open_in_memory(system::Files& files, const std::string& director
   database_.clear();
   state_.install_id = system::random_uuid(dice);
   state_.epoch = 1;
-  static_cast<void>(read_copy(files, directory, state_.consent, state_.epoch));
+  static_cast<void>(read_copy(files, directory, state_.consents, state_.epoch));
 }
 
 const DirectoryState& Directory::refresh() {
@@ -148,9 +148,7 @@ const DirectoryState& Directory::refresh() {
     if (statement.row()) {
       state_.install_id = statement.text(0);
       state_.epoch = static_cast<std::uint64_t>(statement.number(1));
-      const std::int64_t consent = statement.number(2);
-      // An unknown value can only come from damage or a newer version: nothing is sent until it is understood.
-      state_.consent = consent == 0 ? Consent::granted : consent == 2 ? Consent::denied : Consent::pending;
+      state_.consents = Consents::unpacked(statement.number(2));
       state_.rest.failures = statement.number(3);
       state_.rest.until_unix_ms = statement.number(4);
       state_.rest.key = static_cast<std::uint64_t>(statement.number(5));
@@ -159,21 +157,24 @@ const DirectoryState& Directory::refresh() {
   return state_;
 }
 
-bool Directory::set_consent(Consent consent) {
+bool Directory::set_consent(const Purpose* purpose, Consent consent) {
   if (!database_.is_open()) {
-    state_.consent = consent;
+    state_.consents.said(purpose) = consent;
     return true;
   }
   Transaction transaction(database_, Durable::yes);
-  Statement(database_, "UPDATE directory SET consent = ?").bind(static_cast<std::int64_t>(consent)).run();
+  // What another process said of another purpose stays.
+  Consents consents = refresh().consents;
+  consents.said(purpose) = consent;
+  Statement(database_, "UPDATE directory SET consent = ?").bind(consents.packed()).run();
   if (!transaction.commit()) return false;
-  state_.consent = consent;
+  state_.consents = consents;
   write_copy();
   return true;
 }
 
 void Directory::write_copy() {
-  std::string text = "yukha directory 1\nconsent " + std::to_string(static_cast<int>(state_.consent)) + "\nepoch " +
+  std::string text = "yukha directory 1\nconsent " + std::to_string(state_.consents.packed()) + "\nepoch " +
                      std::to_string(state_.epoch) + "\n";
   text += "check " + std::to_string(system::crc32c(0, text.data(), text.size())) + "\n";
   const std::string fresh = directory_ + "/directory.copy.new";
@@ -188,7 +189,8 @@ void Directory::write_copy() {
   static_cast<void>(files_->sync_directory(directory_));
 }
 
-bool Directory::read_copy(system::Files& files, const std::string& directory, Consent& consent, std::uint64_t& epoch) {
+bool Directory::read_copy(system::Files& files, const std::string& directory, Consents& consents,
+                          std::uint64_t& epoch) {
   std::unique_ptr<system::File> file;
   char text[200] = {};
   std::size_t got = 0;
@@ -207,7 +209,7 @@ bool Directory::read_copy(system::Files& files, const std::string& directory, Co
       told_check != system::crc32c(0, text, check) || told_epoch == 0 || told_epoch > epoch_max) {
     return false;
   }
-  consent = told_consent == 0 ? Consent::granted : told_consent == 2 ? Consent::denied : Consent::pending;
+  consents = Consents::unpacked(told_consent);
   epoch = told_epoch;
   return true;
 }

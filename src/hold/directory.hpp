@@ -7,6 +7,7 @@
 #include <yukha/status.hpp>
 #include <yukha/tracker.hpp>
 
+#include "hold/consents.hpp"
 #include "hold/ledger.hpp"
 #include "hold/sqlite.hpp"
 #include "system/dice.hpp"
@@ -24,11 +25,11 @@ struct Rest {
 struct DirectoryState {
   std::string install_id;
   std::uint64_t epoch = 0;  // one more after each erase(); what is older is not moved and not sent
-  Consent consent = Consent::granted;
+  Consents consents;
   Rest rest;
 
   bool operator==(const DirectoryState& other) const noexcept {
-    return install_id == other.install_id && epoch == other.epoch && consent == other.consent;
+    return install_id == other.install_id && epoch == other.epoch && consents == other.consents;
   }
   bool operator!=(const DirectoryState& other) const noexcept { return !(*this == other); }
 };
@@ -48,7 +49,8 @@ class Directory {
   const DirectoryState& refresh();
   const DirectoryState& state() const noexcept { return state_; }
 
-  bool set_consent(Consent consent);
+  // To everything, or to one purpose.
+  bool set_consent(const Purpose* purpose, Consent consent);
   bool set_rest(const Rest& rest);
   // A new epoch and a new install id, on the disk before this returns true, and in the same commit the ledger of the
   // lane that begins it; a lane without a name has none to carry.
@@ -76,7 +78,7 @@ class Directory {
   // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
   // send, nor bring erased sentences back.
   void write_copy();
-  bool read_copy(system::Files& files, const std::string& directory, Consent& consent, std::uint64_t& epoch);
+  bool read_copy(system::Files& files, const std::string& directory, Consents& consents, std::uint64_t& epoch);
 
   Database database_;
   DirectoryState state_;

@@ -278,6 +278,11 @@ Status Lane::erase(const std::string& run, bool next_epoch) {
   return status;
 }
 
+void Lane::remove_set_aside() {
+  if (in_memory_) return;
+  for (const char* ending : {".damaged", ".damaged-wal"}) static_cast<void>(files_.remove(path(ending)));
+}
+
 std::string Lane::take_notice() {
   std::string notice;
   notice.swap(notice_);

@@ -53,6 +53,9 @@ class Lane {
   // the directory for too long, everything stays as it was.
   Status erase(const std::string& run, bool next_epoch);
 
+  // What was set aside of a damaged database is gone.
+  void remove_set_aside();
+
   // Names of the directory's lanes, in order.
   static std::vector<std::string> list(system::Files& files, const std::string& directory);
 

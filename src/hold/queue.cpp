@@ -15,10 +15,6 @@ constexpr std::int64_t application_id = 0x79756b68;  // "yukh", as the PRAGMA th
 // Set aside when the database is made, given back when the disk is full: deliveries must still be settled then.
 constexpr std::int64_t reserve_bytes = 1 << 20;
 
-int index_of(Priority priority) noexcept {
-  return static_cast<int>(priority);
-}
-
 // What comes from the disk goes into a header and sizes memory: it is looked at first.
 bool is_sane(const Batch& batch) noexcept {
   return batch.key.size() == 36 && batch.key.find_first_not_of("0123456789abcdef-") == std::string::npos &&
@@ -52,8 +48,9 @@ std::string whole_lines(std::string_view text, std::size_t& lines) {
   return whole;
 }
 
-Priority priority_of(std::int64_t value) noexcept {
-  return value == 1 ? Priority::critical : Priority::normal;
+// What nobody can tell any more waits for a consent that few give.
+Kind kind_of(std::int64_t value) noexcept {
+  return value >= 0 && value < kind_count ? Kind::of(static_cast<int>(value)) : Kind::of(kind_count - 2);
 }
 
 }  // namespace
@@ -124,7 +121,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   path_ = path;
   limits_ = limits;
   const bool in_memory = path == ":memory:";
-  damaged_ = stale_ = false;
+  damaged_ = stale_ = overwrites_ = false;
   std::uint64_t there = 0;
   if (!in_memory && files.size(path, there) != 0) {
     // Made here, because SQLite would let everybody read it; its log gets the same rights.
@@ -169,15 +166,22 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   }
   // What a killed process sealed may not have been synced.
   if (!batches_.empty()) sealed_at_sync_ = database_.syncs();
-  if (!in_memory) {
-    std::unique_ptr<system::File> log;
-    if (files.open(path + "-wal", system::OpenMode::existing, log) == 0) {
-      std::uint64_t size = 0;
-      // Blocks behind the log's end are read as zeros, which end it. Where they cannot be had, it works without.
-      if (log->size(size) == 0 && size < log_bytes_kept) static_cast<void>(log->reserve(log_bytes_kept));
-    }
-  }
+  reserve_log();
   return {};
+}
+
+void Queue::reserve_log() {
+  if (path_ == ":memory:") return;
+  std::unique_ptr<system::File> log;
+  if (files_->open(path_ + "-wal", system::OpenMode::existing, log) != 0) return;
+  std::uint64_t size = 0;
+  // Blocks behind the log's end are read as zeros, which end it. Where they cannot be had, it works without.
+  if (log->size(size) == 0 && size < log_bytes_kept) static_cast<void>(log->reserve(log_bytes_kept));
+}
+
+// Costs a write of each page that is freed: only for those who use purposes.
+void Queue::overwrite_from_now_on() {
+  if (!overwrites_) overwrites_ = database_.run("PRAGMA secure_delete=ON");
 }
 
 bool Queue::load(RunMark* previous_run) {
@@ -189,7 +193,7 @@ bool Queue::load(RunMark* previous_run) {
   std::int64_t ledger_sent = 0;
   std::string place;
   std::int64_t copied_until = 0;
-  std::deque<Chunk> open[priority_count];
+  std::deque<Chunk> open[kind_count];
   std::deque<Batch> batches;
   {
     Statement state(database_,
@@ -233,20 +237,20 @@ bool Queue::load(RunMark* previous_run) {
         return false;
       }
       waiting += static_cast<std::uint64_t>(chunks.number(2) - chunks.number(4));
-      open[index_of(priority_of(chunks.number(1)))].push_back(
-          {chunks.number(0), static_cast<std::size_t>(chunks.number(2)), static_cast<std::size_t>(chunks.number(3)),
-           chunks.number(6) <= copied_until});
+      open[kind_of(chunks.number(1)).index()].push_back(
+          {chunks.number(0), static_cast<std::size_t>(chunks.number(2)), static_cast<std::size_t>(chunks.number(4)),
+           static_cast<std::size_t>(chunks.number(3)), chunks.number(6) <= copied_until});
     }
   }
   Statement rows(database_,
                  "SELECT id, key, path, priority, lines, own_lines, bytes, opening, held, bisect, root_size,"
-                 " length(body) FROM batch ORDER BY priority DESC, id");
+                 " length(body) FROM batch ORDER BY priority % 2 DESC, id");
   while (rows.row()) {
     Batch batch;
     batch.id = rows.number(0);
     batch.key = rows.text(1);
     batch.path = rows.text(2);
-    batch.priority = priority_of(rows.number(3));
+    batch.kind = kind_of(rows.number(3));
     batch.lines = static_cast<std::size_t>(rows.number(4));
     batch.own_lines = static_cast<std::size_t>(rows.number(5));
     batch.bytes = static_cast<std::size_t>(rows.number(6));
@@ -262,6 +266,7 @@ bool Queue::load(RunMark* previous_run) {
     waiting += batch.lines - batch.own_lines;
     batches.push_back(batch);
   }
+  const bool scrub_owed = database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'scrub'") != 0;
   const auto quarantined = static_cast<std::uint64_t>(database_.number("SELECT count(*) FROM quarantine"));
   if (database_.fault() == Fault::none && (waiting != ledger.waiting() || quarantined != ledger.quarantined)) {
     database_.distrust("sentences that are not as many as the ledger says");
@@ -274,10 +279,16 @@ bool Queue::load(RunMark* previous_run) {
   ledger_sent_unix_ms_ = ledger_sent;
   place_ = place;
   copied_until_ = copied_until;
+  scrub_owed_ = scrub_owed;
   batches_.swap(batches);
-  for (const Priority priority : {Priority::normal, Priority::critical}) {
-    open_[index_of(priority)].swap(open[index_of(priority)]);
-    recount_fill(priority);
+  for (int i = 0; i < kind_count; ++i) {
+    open_[i].swap(open[i]);
+    recount_fill(Kind::of(i));
+  }
+  const auto needs_care = [](const Batch& batch) { return batch.kind.purpose != Purpose::analytics; };
+  if (std::any_of(open_ + priority_count, open_ + kind_count, [](const auto& chunks) { return !chunks.empty(); }) ||
+      std::any_of(batches_.begin(), batches_.end(), needs_care)) {
+    overwrite_from_now_on();
   }
   return true;
 }
@@ -341,9 +352,9 @@ bool Queue::settle_in(const std::string& place) {
   if (!copied) return true;
   copied_until_ = opening_;
   opening_ = opening;
-  for (const Priority priority : {Priority::normal, Priority::critical}) {
-    for (Chunk& chunk : open_[index_of(priority)]) chunk.copied = true;
-    recount_fill(priority);
+  for (int i = 0; i < kind_count; ++i) {
+    for (Chunk& chunk : open_[i]) chunk.copied = true;
+    recount_fill(Kind::of(i));
   }
   return true;
 }
@@ -368,10 +379,10 @@ bool Queue::learn_true_time(std::int64_t true_unix_ms, std::int64_t elapsed_ms) 
   return true;
 }
 
-bool Queue::insert_chunk(Priority priority, std::string_view text, std::size_t lines, std::size_t own_lines,
+bool Queue::insert_chunk(Kind kind, std::string_view text, std::size_t lines, std::size_t own_lines,
                          std::int64_t held_ms, std::vector<Chunk>& made) {
   Statement(database_, "INSERT INTO chunk VALUES(NULL, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(index_of(priority))
+      .bind(kind.index())
       .bind(static_cast<std::int64_t>(lines))
       .bind(static_cast<std::int64_t>(own_lines))
       .bind(static_cast<std::int64_t>(text.size()))
@@ -379,7 +390,7 @@ bool Queue::insert_chunk(Priority priority, std::string_view text, std::size_t l
       .bind(held_ms)
       .bind_blob(text)
       .run();
-  made.push_back({database_.last_insert_id(), lines, text.size(), false});
+  made.push_back({database_.last_insert_id(), lines, own_lines, text.size(), false});
   return database_.fault() == Fault::none;
 }
 
@@ -403,7 +414,7 @@ struct Queue::Piece {
 
 // Where a batch ends a piece ends, for sealing joins whole chunks. `fill` goes from the newest open batch to that after
 // the last piece.
-std::vector<Queue::Piece> Queue::cut(const Drained& drained, Priority priority, Fill& fill) const {
+std::vector<Queue::Piece> Queue::cut(const Drained& drained, Kind kind, Fill& fill) const {
   std::vector<Piece> pieces(1);
   pieces.back().goes_on = fill.lines > 0;
   const auto add = [&](std::string_view line, bool own) {
@@ -420,16 +431,16 @@ std::vector<Queue::Piece> Queue::cut(const Drained& drained, Priority priority, 
     ++fill.lines;
     fill.bytes += line.size() + 1;
   };
-  if (priority == Priority::normal && !drained.own_line.empty()) add(drained.own_line, true);
+  if (kind.index() == 0 && !drained.own_line.empty()) add(drained.own_line, true);
   for (const RingLine& line : drained.lines) {
-    if (line.priority == priority) add(line.text, false);
+    if (line.kind.index() == kind.index()) add(line.text, false);
   }
   pieces.back().full = fill.lines >= limits_.lines_max;
   // The newest batch may have been full already.
   pieces.erase(std::remove_if(pieces.begin(), pieces.end(), [](const Piece& one) { return one.lines.lines == 0; }),
                pieces.end());
   for (Piece& piece : pieces) {
-    piece.lines.priority = priority;
+    piece.lines.kind = kind;
     piece.lines.opening = opening_;
     piece.lines.held_ms = drained.held_ms;
   }
@@ -439,12 +450,12 @@ std::vector<Queue::Piece> Queue::cut(const Drained& drained, Priority priority, 
 // Puts what waits for this piece before it. False when something else waits, too, or it cannot be read.
 bool Queue::complete(Piece& piece) {
   if (!piece.goes_on) return true;
-  const auto& open = open_[index_of(piece.lines.priority)];
+  const auto& open = open_[piece.lines.kind.index()];
   std::size_t lines = 0;
   for (const Chunk& chunk : open) lines += chunk.lines;
   Unsealed before;
-  if (open.empty() || open.front().copied || lines != fill_[index_of(piece.lines.priority)].lines ||
-      !next_unsealed(piece.lines.priority, true, before)) {
+  if (open.empty() || open.front().copied || lines != fill_[piece.lines.kind.index()].lines ||
+      !next_unsealed(piece.lines.kind, true, before)) {
     return false;
   }
   piece.lines.lines_text.insert(0, before.lines_text);
@@ -488,27 +499,33 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
   ledger.lost += drained.lost;
   std::copy(drained.mark.refused, drained.mark.refused + refusal_count, ledger.refused);
 
-  Fill fills[priority_count] = {fill_[0], fill_[1]};
-  std::vector<Piece> pieces[priority_count];
-  for (const Priority priority : {Priority::normal, Priority::critical}) {
-    auto& some = pieces[index_of(priority)] = cut(drained, priority, fills[index_of(priority)]);
+  Fill fills[kind_count];
+  std::vector<Piece> pieces[kind_count];
+  bool present[kind_count] = {!drained.own_line.empty()};
+  for (const RingLine& line : drained.lines) present[line.kind.index()] = true;
+  if (std::any_of(present + priority_count, present + kind_count, [](bool one) { return one; }))
+    overwrite_from_now_on();
+  for (int i = 0; i < kind_count; ++i) {
+    fills[i] = fill_[i];
+    if (!present[i]) continue;
+    auto& some = pieces[i] = cut(drained, Kind::of(i), fills[i]);
     for (Piece& piece : some) {
       if (!seal || !piece.full || !complete(piece)) continue;
       std::string key;
       std::string body;
       if (!seal(piece.lines.lines_text, key, body)) continue;
       piece.batch = batch_of(piece.lines, key, body);
-      if (&piece == &some.back()) fills[index_of(priority)] = {};
+      if (&piece == &some.back()) fills[i] = {};
     }
   }
-  std::vector<Chunk> made[priority_count];
+  std::vector<Chunk> made[kind_count];
   Transaction transaction(database_, Durable::yes);
-  for (const Priority priority : {Priority::normal, Priority::critical}) {
-    for (Piece& piece : pieces[index_of(priority)]) {
+  for (int i = 0; i < kind_count; ++i) {
+    for (Piece& piece : pieces[i]) {
       const Unsealed& lines = piece.lines;
       for (const std::int64_t chunk : lines.chunks) remove_row("chunk", chunk);
       if (piece.batch.body.empty()) {
-        insert_chunk(priority, lines.lines_text, lines.lines, lines.own_lines, lines.held_ms, made[index_of(priority)]);
+        insert_chunk(lines.kind, lines.lines_text, lines.lines, lines.own_lines, lines.held_ms, made[i]);
       } else {
         insert_batch(piece.batch);
       }
@@ -528,7 +545,7 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
   mark_ = drained.mark;
   if (!drained.own_line.empty()) ledger_sent_unix_ms_ = now_unix_ms;
   follow([&] {
-    for (int i = 0; i < priority_count; ++i) {
+    for (int i = 0; i < kind_count; ++i) {
       fill_[i] = fills[i];
       for (const Piece& piece : pieces[i]) {
         if (!piece.lines.chunks.empty()) open_[i].clear();
@@ -540,13 +557,13 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
   return true;
 }
 
-std::size_t Queue::count_of_first_fill(Priority priority, bool& full) const noexcept {
+std::size_t Queue::count_of_first_fill(Kind kind, bool& full) const noexcept {
   Fill fill;
   std::size_t count = 0;
   full = false;
-  for (const Chunk& chunk : open_[index_of(priority)]) {
+  for (const Chunk& chunk : open_[kind.index()]) {
     const bool fits = fill.lines + chunk.lines <= limits_.lines_max && fill.bytes + chunk.bytes <= limits_.bytes_max;
-    if (count > 0 && (!fits || chunk.copied != open_[index_of(priority)].front().copied)) {
+    if (count > 0 && (!fits || chunk.copied != open_[kind.index()].front().copied)) {
       full = true;
       break;
     }
@@ -560,32 +577,32 @@ std::size_t Queue::count_of_first_fill(Priority priority, bool& full) const noex
   return count;
 }
 
-void Queue::recount_fill(Priority priority) {
+void Queue::recount_fill(Kind kind) {
   Fill fill;
-  for (const Chunk& chunk : open_[index_of(priority)]) {
+  for (const Chunk& chunk : open_[kind.index()]) {
     if (chunk.copied) continue;
     if (fill.lines + chunk.lines > limits_.lines_max || fill.bytes + chunk.bytes > limits_.bytes_max) fill = {};
     fill.lines += chunk.lines;
     fill.bytes += chunk.bytes;
   }
-  fill_[index_of(priority)] = fill;
+  fill_[kind.index()] = fill;
 }
 
-bool Queue::has_full(Priority priority) const noexcept {
+bool Queue::has_full(Kind kind) const noexcept {
   bool full = false;
-  count_of_first_fill(priority, full);
+  count_of_first_fill(kind, full);
   return full;
 }
 
-bool Queue::next_unsealed(Priority priority, bool partial, Unsealed& unsealed) {
+bool Queue::next_unsealed(Kind kind, bool partial, Unsealed& unsealed) {
   unsealed = {};
-  unsealed.priority = priority;
+  unsealed.kind = kind;
   bool full = false;
-  const std::size_t count = count_of_first_fill(priority, full);
+  const std::size_t count = count_of_first_fill(kind, full);
   if (count == 0 || (!full && !partial)) return false;
   Statement statement(database_, "SELECT lines, own_lines, opening, held, body FROM chunk WHERE id = ?");
   for (std::size_t i = 0; i < count; ++i) {
-    const Chunk& chunk = open_[index_of(priority)][i];
+    const Chunk& chunk = open_[kind.index()][i];
     statement.again();
     if (!statement.bind(chunk.id).row()) return false;
     // The batch is as old as its youngest sentence: none is given up before its time.
@@ -610,7 +627,7 @@ bool Queue::insert_batch(NewBatch& batch) {
   Statement(database_, "INSERT INTO batch VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(facts.key)
       .bind(facts.path)
-      .bind(index_of(facts.priority))
+      .bind(facts.kind.index())
       .bind(static_cast<std::int64_t>(facts.lines))
       .bind(static_cast<std::int64_t>(facts.own_lines))
       .bind(static_cast<std::int64_t>(facts.bytes))
@@ -647,7 +664,7 @@ bool Queue::remove_row(const char* table, std::int64_t id) {
 NewBatch Queue::batch_of(const Unsealed& unsealed, const std::string& key, const std::string& body) {
   NewBatch batch;
   batch.facts.key = key;
-  batch.facts.priority = unsealed.priority;
+  batch.facts.kind = unsealed.kind;
   batch.facts.lines = unsealed.lines;
   batch.facts.own_lines = unsealed.own_lines;
   batch.facts.bytes = unsealed.lines_text.size();
@@ -666,9 +683,9 @@ bool Queue::seal(const Unsealed& unsealed, const std::string& key, const std::st
   if (!transaction.commit()) return false;
   sealed_at_sync_ = database_.syncs();
   follow([&] {
-    auto& open = open_[index_of(unsealed.priority)];
+    auto& open = open_[unsealed.kind.index()];
     open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(unsealed.chunks.size()));
-    recount_fill(unsealed.priority);
+    recount_fill(unsealed.kind);
     remember_batch(batch.facts);
   });
   return true;
@@ -697,9 +714,9 @@ void Queue::forget_batch(std::int64_t id) {
 void Queue::remember_batch(const Batch& batch) {
   // Critical ones stand before all normal ones, each behind those of its own kind.
   auto place = batches_.end();
-  if (batch.priority == Priority::critical) {
+  if (batch.kind.priority == Priority::critical) {
     place = std::find_if(batches_.begin(), batches_.end(),
-                         [](const Batch& other) { return other.priority == Priority::normal; });
+                         [](const Batch& other) { return other.kind.priority == Priority::normal; });
   }
   batches_.insert(place, batch);
 }
@@ -760,9 +777,9 @@ bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>&
     // Parts are tried before other batches of their kind: what is left of a split should not outlive it long.
     for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
       auto place = batches_.begin();
-      if (part->facts.priority == Priority::normal) {
+      if (part->facts.kind.priority == Priority::normal) {
         place = std::find_if(batches_.begin(), batches_.end(),
-                             [](const Batch& other) { return other.priority == Priority::normal; });
+                             [](const Batch& other) { return other.kind.priority == Priority::normal; });
       }
       batches_.insert(place, part->facts);
     }
@@ -894,14 +911,19 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
     }
   }
   for (const Priority priority : {Priority::normal, Priority::critical}) {
-    for (const Chunk& chunk : open_[index_of(priority)]) {
+    std::vector<Chunk> oldest_chunks;
+    for (int i = 0; i < kind_count; ++i) {
+      if (Kind::of(i).priority == priority) oldest_chunks.insert(oldest_chunks.end(), open_[i].begin(), open_[i].end());
+    }
+    std::sort(oldest_chunks.begin(), oldest_chunks.end(), [](const Chunk& a, const Chunk& b) { return a.id < b.id; });
+    for (const Chunk& chunk : oldest_chunks) {
       if (freed >= bytes_to_free) break;
       chunks.push_back(chunk.id);
       freed += chunk.bytes;
     }
     std::vector<const Batch*> oldest;
     for (const Batch& batch : batches_) {
-      if (batch.priority == priority && batch.id != in_flight) oldest.push_back(&batch);
+      if (batch.kind.priority == priority && batch.id != in_flight) oldest.push_back(&batch);
     }
     std::sort(oldest.begin(), oldest.end(), [](const Batch* a, const Batch* b) { return a->id < b->id; });
     for (const Batch* batch : oldest) {
@@ -929,6 +951,62 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   if (!transaction.commit()) return false;
   load(nullptr);
   return database_.fault() == Fault::none;
+}
+
+bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
+                         const std::vector<KeptScope>& scopes, bool& erased) {
+  erased = false;
+  const auto is_denied = [&consents](Purpose purpose) { return consents.of(purpose) == Consent::denied; };
+  std::vector<std::int64_t> chunks;
+  std::vector<std::int64_t> batches;
+  Ledger ledger = ledger_;
+  for (int i = 0; i < kind_count; ++i) {
+    if (!is_denied(Kind::of(i).purpose)) continue;
+    for (const Chunk& chunk : open_[i]) {
+      chunks.push_back(chunk.id);
+      ledger.erased += chunk.lines - chunk.own_lines;
+    }
+  }
+  for (const Batch& batch : batches_) {
+    if (!is_denied(batch.kind.purpose)) continue;
+    batches.push_back(batch.id);
+    ledger.erased += batch.lines - batch.own_lines;
+  }
+  const std::vector<KeptScope> kept = kept_scopes();
+  const bool keeps_all = std::all_of(kept.begin(), kept.end(), [&scopes](const KeptScope& one) {
+    return std::any_of(scopes.begin(), scopes.end(), [&one](const KeptScope& other) { return other.tail == one.tail; });
+  });
+  if (database_.fault() != Fault::none) return false;
+  if (chunks.empty() && batches.empty() && refused.empty() && keeps_all) return true;
+  ledger.quarantined -= std::min<std::uint64_t>(refused.size(), ledger.quarantined);
+  ledger.erased += refused.size();
+  overwrite_from_now_on();
+  Transaction transaction(database_, Durable::yes);
+  database_.run("CREATE TABLE IF NOT EXISTS scrub(one INTEGER)");
+  for (const std::int64_t id : chunks) remove_row("chunk", id);
+  for (const std::int64_t id : batches) remove_row("batch", id);
+  for (const std::int64_t id : refused) remove_row("quarantine", id);
+  put_scopes(scopes);
+  save_ledger(ledger);
+  if (!transaction.commit()) return false;
+  erased = true;
+  load(nullptr);
+  return database_.fault() == Fault::none;
+}
+
+bool Queue::scrub() {
+  if (!scrub_owed_) return true;
+  {
+    // Freed pages are zeros by now; the log still has what they were.
+    Statement checkpoint(database_, "PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!checkpoint.row() || checkpoint.number(0) != 0) return false;
+  }
+  reserve_log();
+  Transaction transaction(database_, Durable::yes);
+  database_.run("DROP TABLE scrub");
+  if (!transaction.commit()) return false;
+  scrub_owed_ = false;
+  return true;
 }
 
 bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
@@ -982,22 +1060,22 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   Transaction transaction(database_, Durable::yes);
   Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
   opening_ = database_.last_insert_id();
-  std::vector<Chunk> made[priority_count];
+  std::vector<Chunk> made[kind_count];
   if (trusted) {
     each("priority, lines, own_lines, body", "chunk", [&](const Statement& rows) {
       std::size_t lines = 0;
       const std::string text = whole_lines(rows.blob(3), lines);
       if (lines == 0) return;
       const auto own = std::min(static_cast<std::size_t>(rows.number(2)), lines);
-      const Priority priority = priority_of(rows.number(0));
-      insert_chunk(priority, text, lines, own, 0, made[index_of(priority)]);
+      const Kind kind = kind_of(rows.number(0));
+      insert_chunk(kind, text, lines, own, 0, made[kind.index()]);
       waiting += lines - own;
     });
     each("key, path, priority, lines, own_lines, bytes, bisect, root_size, body", "batch", [&](const Statement& rows) {
       NewBatch batch;
       batch.facts.key = rows.text(0);
       batch.facts.path = rows.text(1);
-      batch.facts.priority = priority_of(rows.number(2));
+      batch.facts.kind = kind_of(rows.number(2));
       batch.facts.lines = static_cast<std::size_t>(rows.number(3));
       batch.facts.own_lines = static_cast<std::size_t>(rows.number(4));
       batch.facts.bytes = static_cast<std::size_t>(rows.number(5));

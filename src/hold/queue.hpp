@@ -12,6 +12,7 @@
 
 #include <yukha/status.hpp>
 
+#include "hold/consents.hpp"
 #include "hold/ledger.hpp"
 #include "hold/ring.hpp"
 #include "hold/sqlite.hpp"
@@ -36,7 +37,7 @@ struct Batch {
   std::int64_t id = 0;
   std::string key;   // uuid
   std::string path;  // "" or one letter a level: the part's place in the split batch
-  Priority priority = Priority::normal;
+  Kind kind;
   std::size_t lines = 0;
   std::size_t own_lines = 0;  // ledger sentences among them, in neither accepted nor delivered
   std::size_t bytes = 0;      // before compression
@@ -63,7 +64,7 @@ struct Rejected {
 
 // Chunks that will become one batch: their lines, each with its line end.
 struct Unsealed {
-  Priority priority = Priority::normal;
+  Kind kind;
   std::vector<std::int64_t> chunks;
   std::string lines_text;
   std::size_t lines = 0;
@@ -147,9 +148,9 @@ class Queue {
   std::vector<KeptScope> kept_scopes();
 
   // The chunks that fill a batch, or with `partial` whatever waits; false when there are none or they cannot be read.
-  bool next_unsealed(Priority priority, bool partial, Unsealed& unsealed);
-  bool has_full(Priority priority) const noexcept;
-  bool has_unsealed(Priority priority) const noexcept { return !open_[static_cast<int>(priority)].empty(); }
+  bool next_unsealed(Kind kind, bool partial, Unsealed& unsealed);
+  bool has_full(Kind kind) const noexcept;
+  bool has_unsealed(Kind kind) const noexcept { return !open_[kind.index()].empty(); }
   // Not synced: until make_durable() a power loss makes chunks of it again.
   bool seal(const Unsealed& unsealed, const std::string& key, const std::string& body);
 
@@ -179,6 +180,15 @@ class Queue {
   // They are gone, and counted as erased. Synced when it returns true.
   bool erase_quarantined(const std::vector<std::int64_t>& numbers);
 
+  // Whatever waits without the consent it needs, and what is `refused` in quarantine, is gone, and counted as erased;
+  // `scopes` are kept from now on; `erased` says whether there was any of it. Synced when it returns true.
+  bool erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
+                    const std::vector<KeptScope>& scopes, bool& erased);
+  // Bytes of what erase_denied() took may still lie in the files, also since an earlier process.
+  bool owes_scrub() const noexcept { return scrub_owed_; }
+  // They do not any more, as far as database and log go. Synced when it returns true.
+  bool scrub();
+
   // Gives up what is older than allowed, or the oldest until `bytes_to_free` are free; never `in_flight`.
   bool evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight);
   bool evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight);
@@ -201,6 +211,7 @@ class Queue {
   struct Chunk {
     std::int64_t id;
     std::size_t lines;
+    std::size_t own_lines;
     std::size_t bytes;
     bool copied;  // it came with a copy of the directory: sealed apart
   };
@@ -214,15 +225,17 @@ class Queue {
 
   struct Piece;
   bool create(std::uint64_t epoch);
-  std::vector<Piece> cut(const Drained& drained, Priority priority, Fill& fill) const;
+  void reserve_log();
+  void overwrite_from_now_on();
+  std::vector<Piece> cut(const Drained& drained, Kind kind, Fill& fill) const;
   bool complete(Piece& piece);
   template <typename Change>
   void follow(const Change& change) noexcept;
   static NewBatch batch_of(const Unsealed& unsealed, const std::string& key, const std::string& body);
   bool load(RunMark* previous_run);
   bool save_ledger(const Ledger& ledger);
-  bool insert_chunk(Priority priority, std::string_view text, std::size_t lines, std::size_t own_lines,
-                    std::int64_t held_ms, std::vector<Chunk>& made);
+  bool insert_chunk(Kind kind, std::string_view text, std::size_t lines, std::size_t own_lines, std::int64_t held_ms,
+                    std::vector<Chunk>& made);
   void put_scopes(const std::vector<KeptScope>& scopes);
   bool insert_batch(NewBatch& batch);
   bool insert_rejected(const std::vector<Rejected>& rejected, std::int64_t opening, std::int64_t held_ms);
@@ -230,8 +243,8 @@ class Queue {
   const Batch* find(std::int64_t id) const noexcept;
   void forget_batch(std::int64_t id);
   void remember_batch(const Batch& batch);
-  void recount_fill(Priority priority);
-  std::size_t count_of_first_fill(Priority priority, bool& full) const noexcept;
+  void recount_fill(Kind kind);
+  std::size_t count_of_first_fill(Kind kind, bool& full) const noexcept;
 
   Database database_;
   system::Files* files_ = nullptr;
@@ -247,11 +260,13 @@ class Queue {
   std::int64_t ledger_sent_unix_ms_ = 0;
   bool true_time_known_ = false;
   bool reserve_spent_ = false;
+  bool overwrites_ = false;  // what is deleted, with zeros
+  bool scrub_owed_ = false;
   std::uint64_t sealed_at_sync_ = UINT64_MAX;  // how many syncs there were at the last seal or split; none yet
   bool damaged_ = false;
   bool stale_ = false;  // chunks and batches here are not those of the database
-  std::deque<Chunk> open_[priority_count];
-  Fill fill_[priority_count];
+  std::deque<Chunk> open_[kind_count];
+  Fill fill_[kind_count];
   std::deque<Batch> batches_;
 };
 

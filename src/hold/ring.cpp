@@ -104,9 +104,9 @@ bool Ring::reserve(std::size_t size, Slot& slot) const noexcept {
   return slot.end - tail_.load(std::memory_order_acquire) <= capacity_;
 }
 
-void Ring::fill(const Slot& slot, std::string_view text, Priority priority) noexcept {
+void Ring::fill(const Slot& slot, std::string_view text, Kind kind) noexcept {
   const std::uint64_t ordinal = accepted_.load(std::memory_order_relaxed) + 1;
-  const auto length_word = static_cast<std::uint32_t>(text.size() | static_cast<std::size_t>(priority) << 24);
+  const auto length_word = static_cast<std::uint32_t>(text.size() | static_cast<std::size_t>(kind.index()) << 24);
   const std::uint64_t begin = slot.position + record_head;
   if (text.data() != memory_ + header_bytes + begin % capacity_) copy_in(begin, text);
   store_word(slot.position + 8, ordinal);
@@ -142,11 +142,11 @@ char* Ring::room(std::size_t most) noexcept {
   return offset + most <= capacity_ ? memory_ + header_bytes + offset : nullptr;
 }
 
-Ring::Append Ring::append(std::string_view text, Priority priority) noexcept {
+Ring::Append Ring::append(std::string_view text, Kind kind) noexcept {
   if (memory_ == nullptr) return Append::disk_error;
   Slot slot;
   if (!reserve(text.size(), slot)) return Append::full;
-  fill(slot, text, priority);
+  fill(slot, text, kind);
   return publish(slot) == 0 ? Append::done : Append::disk_error;
 }
 
@@ -158,6 +158,17 @@ void Ring::warm(std::size_t bytes) noexcept {
   file_->warm(0, header_bytes);
   file_->warm(header_bytes + offset, first);
   if (bytes > first) file_->warm(header_bytes, bytes - first);
+}
+
+system::Error Ring::wipe() noexcept {
+  if (memory_ == nullptr) return 0;
+  const std::uint64_t from = head_.load(std::memory_order_relaxed);
+  const auto size = static_cast<std::size_t>(tail_.load(std::memory_order_acquire) + capacity_ - from);
+  const std::size_t offset = from % capacity_;
+  const std::size_t first = std::min(size, capacity_ - offset);
+  std::memset(memory_ + header_bytes + offset, 0, first);
+  std::memset(memory_ + header_bytes, 0, size - first);
+  return mode_ == Mode::written ? write_back(from, from + size) : 0;
 }
 
 void Ring::refuse(Refusal why) noexcept {
@@ -262,14 +273,14 @@ bool Ring::valid_at(std::size_t offset, RingLine& line, std::size_t& size) const
   const std::uint64_t last = load_word(position + 16);
   const auto length_word = static_cast<std::uint32_t>(last);
   size = length_word & 0xFFFFFF;
-  if (record_head + size > capacity_ || (length_word >> 24) >= static_cast<std::uint32_t>(priority_count)) return false;
+  if (record_head + size > capacity_ || (length_word >> 24) >= static_cast<std::uint32_t>(kind_count)) return false;
   const std::size_t at = (position + record_head) % capacity_;
   const std::size_t first = std::min(size, capacity_ - at);
   const char* data = memory_ + header_bytes;
   if (checksum(position, ordinal, length_word, {data + at, first}, {data, size - first}) != last >> 32) return false;
   line.position = position;
   line.ordinal = ordinal;
-  line.priority = static_cast<Priority>(length_word >> 24);
+  line.kind = Kind::of(static_cast<int>(length_word >> 24));
   return true;
 }
 

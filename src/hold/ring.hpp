@@ -10,12 +10,30 @@
 #include <string_view>
 #include <vector>
 
+#include "hold/consents.hpp"
 #include "system/files.hpp"
 
 namespace yukha::hold {
 
 enum class Priority : std::uint8_t { normal = 0, critical = 1 };
 constexpr int priority_count = 2;
+constexpr int kind_count = purpose_count * priority_count;
+
+// Whose turn a sentence has and whose consent it needs. What goes together has one kind.
+struct Kind {
+  Priority priority;
+  Purpose purpose;
+
+  constexpr Kind(Priority its_priority = Priority::normal,  // NOLINT(google-explicit-constructor)
+                 Purpose its_purpose = Purpose::analytics) noexcept
+      : priority(its_priority), purpose(its_purpose) {}
+  static constexpr Kind of(int index) noexcept {
+    return {static_cast<Priority>(index % priority_count), static_cast<Purpose>(index / priority_count)};
+  }
+  constexpr int index() const noexcept {
+    return static_cast<int>(purpose) * priority_count + static_cast<int>(priority);
+  }
+};
 
 // Why track() answered no; the counters live in the ring's header.
 enum class Refusal : std::uint8_t { ring_full = 0, consent = 1, invalid = 2, sampled = 3 };
@@ -32,7 +50,7 @@ struct RingMark {
 struct RingLine {
   std::uint64_t position = 0;
   std::uint64_t ordinal = 0;
-  Priority priority = Priority::normal;
+  Kind kind;
   std::string_view text;  // borrowed until the next call on the ring, or its copy in `scratch`
 };
 
@@ -55,8 +73,8 @@ struct RingFound {
   bool begin_anew = false;   // once the lines are safe, remove the file and open() again
 };
 
-// Threads: append(), refuse() and the session by one thread at a time (the intake lock), everything else by one other
-// (the worker).
+// Threads: append(), refuse(), wipe() and the session by one thread at a time (the intake lock), everything else by one
+// other (the worker).
 class Ring {
  public:
   enum class Mode { mapped, written, memory };
@@ -74,10 +92,12 @@ class Ring {
 
   // Appends one line in three steps; a process killed between any two has either all of it or nothing.
   // Blocks: never (mapped), for one write without sync (written).
-  Append append(std::string_view text, Priority priority) noexcept;
+  Append append(std::string_view text, Kind kind) noexcept;
   // Where the next line may be written, so that append() need not copy it: `most` bytes in one piece, or nullptr.
   char* room(std::size_t most) noexcept;
   void refuse(Refusal why) noexcept;
+  // What was released is overwritten with zeros, which sync() brings to the disk. Blocks: as warm() for all of it.
+  system::Error wipe() noexcept;
   // So many sentences were accepted that never lay here.
   void pass_over(std::uint64_t sentences) noexcept;
   void note_session(const SessionMark& session) noexcept;
@@ -118,7 +138,7 @@ class Ring {
     std::uint64_t end;  // with what rounds it up
   };
   bool reserve(std::size_t size, Slot& slot) const noexcept;
-  void fill(const Slot& slot, std::string_view text, Priority priority) noexcept;
+  void fill(const Slot& slot, std::string_view text, Kind kind) noexcept;
   system::Error publish(const Slot& slot) noexcept;
 
   void recover(const RingMark& mark, bool believe_header, RingFound& found);

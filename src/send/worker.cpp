@@ -31,6 +31,18 @@ constexpr std::int64_t later_ms = 5'000;             // 409 and 425 without Retr
 constexpr std::string_view own_seq = "\"seq\":\"0000000000\"";
 
 constexpr hold::Priority priorities[] = {hold::Priority::critical, hold::Priority::normal};
+constexpr Purpose purposes[] = {Purpose::analytics, Purpose::advertising, Purpose::personalization};
+
+// By their turn.
+template <typename Call>
+bool for_each_kind(const Call& call) {
+  for (const hold::Priority priority : priorities) {
+    for (const Purpose purpose : purposes) {
+      if (!call(hold::Kind(priority, purpose))) return false;
+    }
+  }
+  return true;
+}
 
 // Derived from the lines, so that copies of a queue that seal the same lines make the same key (RFC 9562, version 8).
 std::string key_of(std::string_view lines) {
@@ -61,6 +73,23 @@ bool is_own(std::string_view line) {
   return seq != std::string_view::npos && line.substr(seq, own_seq.size()) == own_seq;
 }
 
+Purpose purpose_named_in(std::string_view text) {
+  if (text.find("\"purpose\":\"advertising\"") != std::string_view::npos) return Purpose::advertising;
+  if (text.find("\"purpose\":\"personalization\"") != std::string_view::npos) return Purpose::personalization;
+  return Purpose::analytics;
+}
+
+// In the user's part no app may name one.
+Purpose purpose_of(std::string_view line) {
+  return purpose_named_in(line.substr(0, line.find("},\"device\":{")));
+}
+
+// Behind the parts, as Scopes::to_keep() writes it.
+Purpose purpose_of(const hold::KeptScope& scope) {
+  const std::size_t behind = scope.sentence.rfind(",\"at_unix_ms\":");
+  return behind == std::string::npos ? Purpose::analytics : purpose_named_in(scope.sentence.substr(behind));
+}
+
 }  // namespace
 
 Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
@@ -77,10 +106,12 @@ Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold:
       opened_ms_(clock.monotonic_ms()),
       bytes_cap_(settings.batches.bytes_max),
       bytes_cap_before_(settings.batches.bytes_max),
-      told_consent_(directory.state().consent) {
-  if (lane_.queue().has_unsealed(hold::Priority::normal) || lane_.queue().has_unsealed(hold::Priority::critical)) {
+      deny_head_(lane.ring().head()),
+      told_consents_(directory.state().consents) {
+  for (int i = 0; i < hold::kind_count; ++i) {
     // They waited long enough while nobody ran.
-    unsealed_since_ms_ = opened_ms_ - settings_.upload_interval_ms;
+    const bool has_some = lane_.queue().has_unsealed(hold::Kind::of(i));
+    unsealed_since_ms_[i] = has_some ? opened_ms_ - settings_.upload_interval_ms : -1;
   }
   note_progress();
 }
@@ -99,6 +130,7 @@ std::int64_t Worker::step(const Orders& orders) {
   look_at_directory();
   if (orders.flush != flush_) begin_flush(orders.flush);
   take_over_if_due(orders);
+  erase_denied_if_due();
   keep_scopes_if_due(orders);
   settle_answer();
   make_room();
@@ -120,6 +152,8 @@ void Worker::note_progress() {
   progress_.drained = lane_.ring().used() == 0;
   progress_.looks = look_ms_ >= 0;
   progress_.disk_waits = now_ < disk_retry_ms_;
+  progress_.denies = deny_wanted_;
+  progress_.denies_badly = deny_wanted_ && now_ < disk_retry_ms_;
   if (flush_ != 0 && flush_sealed_) {
     const auto& batches = lane_.queue().batches();
     const bool gone = std::none_of(batches.begin(), batches.end(),
@@ -149,13 +183,17 @@ void Worker::look_at_directory() {
     host_.log(LogLevel::warning, read.message());
     next_send_ms_ = now_ + disk_retry_after_ms;
   }
-  if (state.consent != told_consent_) host_.consent_changed(told_consent_ = state.consent);
-  if (state.consent != Consent::denied) erase_owed_at_ms_ = -1;
+  if (state.consents != told_consents_) {
+    host_.consents_changed(told_consents_ = state.consents);
+    deny();
+  }
+  if (state.consents.all != Consent::denied) erase_owed_at_ms_ = -1;
   if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {
     cancel();
     if (adopted_ != nullptr) static_cast<void>(adopted_->erase("", false));
     let_go_of_adopted();
     flush_head_ = 0;
+    deny_head_ = 0;
     if (Status status = host_.renew_lane(false); !status) host_.log(LogLevel::error, status.message());
     if (is_of_an_old_epoch()) next_send_ms_ = now_ + disk_retry_after_ms;
     others_swept_ = false;
@@ -165,9 +203,10 @@ void Worker::look_at_directory() {
   if (!others_swept_) {
     others_swept_ = true;
     // An erase or a denial that a kill cut short is finished by whoever comes next.
-    if (state.consent == Consent::denied && lane_.queue().ledger().waiting() + lane_.queue().ledger().quarantined > 0) {
+    if (state.consents.all == Consent::denied &&
+        lane_.queue().ledger().waiting() + lane_.queue().ledger().quarantined > 0) {
       static_cast<void>(erase());
-    } else if (state.epoch > 1) {
+    } else if (state.epoch > 1 || state.consents.purposes_in_use()) {
       static_cast<void>(sweep_others());
     }
   }
@@ -196,7 +235,7 @@ void Worker::take_over_if_due(const Orders& orders) {
   }
   // Of what came since the last drain nobody knows more than that.
   if (ring_seen_ms_ < 0) ring_seen_ms_ = look_ms_ < 0 ? now_ : look_ms_ - settings_.sync_interval_ms;
-  const bool due = orders.close || (flush_ != 0 && !flush_sealed_) ||
+  const bool due = orders.close || deny_wanted_ || (flush_ != 0 && !flush_sealed_) ||
                    now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
   if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
 
@@ -231,7 +270,9 @@ void Worker::take_over_if_due(const Orders& orders) {
     if (since_ledger >= ledger_every_ms || since_ledger < 0) {
       hold::Ledger ledger = queue.ledger();
       ledger.accepted = drained.mark.accepted;
-      drained.own_line = host_.ledger_line(ledger, queue.previous_run());
+      // Nor is it told where nothing of its kind is to be kept.
+      if (told_consents_.of(Purpose::analytics) != Consent::denied)
+        drained.own_line = host_.ledger_line(ledger, queue.previous_run());
     }
     const std::uint64_t base = host_.run_base();
     const std::uint64_t last_seq = drained.mark.accepted > base ? drained.mark.accepted - base : 0;
@@ -243,7 +284,6 @@ void Worker::take_over_if_due(const Orders& orders) {
     if (scopes_changed) host_.scopes_kept(scopes_version);
     scopes_changed = false;
     ring.release(drained.mark.position);
-    if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
     room_look_ms_ = INT64_MIN / 2;
   }
   ring_seen_ms_ = -1;
@@ -264,6 +304,53 @@ void Worker::keep_scopes_if_due(const Orders& orders) {
   } else {
     disk_trouble(lane_, "keeping what is open");
   }
+}
+
+void Worker::deny() noexcept {
+  deny_wanted_ = true;
+  deny_head_ = lane_.ring().head();
+  // A denial of everything begins an epoch, which other lanes hear of by themselves.
+  if (told_consents_.all != Consent::denied) others_swept_ = false;
+}
+
+void Worker::erase_denied_if_due() {
+  // What is in the ring goes the usual way first.
+  if (!deny_wanted_ || lane_.ring().tail() < deny_head_ || now_ < disk_retry_ms_) return;
+  const auto is_denied = [this](hold::Kind kind) { return told_consents_.of(kind.purpose) == Consent::denied; };
+  if (flight_ && is_denied(flight_->batch.kind)) cancel();
+  if (erase_denied(lane_) && (adopted_ == nullptr || erase_denied(*adopted_))) {
+    deny_wanted_ = false;
+  } else {
+    disk_trouble(lane_, "erasing what is denied");
+  }
+}
+
+bool Worker::erase_denied(hold::Lane& lane) {
+  hold::Queue& queue = lane.queue();
+  std::vector<std::int64_t> refused;
+  std::int64_t number = 0;
+  hold::Rejected one;
+  const auto is_denied = [this](const auto& what) { return told_consents_.of(purpose_of(what)) == Consent::denied; };
+  if (queue.ledger().quarantined > 0) {
+    while (queue.next_quarantined(number, number, one)) {
+      if (is_denied(one.line)) refused.push_back(number);
+    }
+  }
+  const bool is_mine = &lane == &lane_;
+  std::vector<hold::KeptScope> scopes;
+  std::uint64_t version = 0;
+  if (is_mine) static_cast<void>(host_.open_scopes(true, scopes, version));
+  if (!is_mine) {
+    scopes = queue.kept_scopes();
+    scopes.erase(std::remove_if(scopes.begin(), scopes.end(), is_denied), scopes.end());
+  }
+  bool erased = false;
+  if (!queue.erase_denied(told_consents_, refused, scopes, erased)) return false;
+  if (erased && is_mine) host_.scopes_kept(version);
+  if (!queue.owes_scrub()) return true;
+  lane.remove_set_aside();
+  const bool wiped = is_mine ? host_.wipe_ring() : lane.ring().wipe() == 0;
+  return wiped && lane.ring().sync() == 0 && queue.scrub();
 }
 
 void Worker::make_room() {
@@ -330,45 +417,48 @@ void Worker::seal_if_due() {
   }
   hold::Queue& queue = lane_.queue();
   if (flush_ != 0 && !flush_sealed_ && lane_.ring().tail() >= flush_head_ && seal_all(lane_)) {
-    for (const hold::Batch& batch : queue.batches()) flush_keys_.insert(batch.key);
+    for (const hold::Batch& batch : queue.batches()) {
+      // Nobody waits for what only its own purpose keeps here.
+      if (has_its_purpose(batch.kind)) flush_keys_.insert(batch.key);
+    }
     flush_sealed_ = true;
   }
   int sealed = 0;
-  for (const hold::Priority priority : priorities) {
-    while (queue.has_full(priority)) {
+  const bool all_full_ones = for_each_kind([&](hold::Kind kind) {
+    while (queue.has_full(kind)) {
       if (++sealed > seals_a_step) {
         next_seal_ms_ = now_;
-        return;
+        return false;
       }
-      if (!seal_one(lane_, priority, false)) return;
+      if (!seal_one(lane_, kind, false)) return false;
     }
-  }
-  if (!queue.has_unsealed(hold::Priority::normal) && !queue.has_unsealed(hold::Priority::critical)) {
-    unsealed_since_ms_ = -1;
-    return;
-  }
-  if (unsealed_since_ms_ < 0) unsealed_since_ms_ = now_;
-  if (!allowed_to_send() || flight_) return;
-  for (const hold::Priority priority : priorities) {
-    if (priority < least_priority() || !queue.has_unsealed(priority)) continue;
+    std::int64_t& since_ms = unsealed_since_ms_[kind.index()];
+    since_ms = !queue.has_unsealed(kind) ? -1 : since_ms < 0 ? now_ : since_ms;
+    return true;
+  });
+  if (!all_full_ones || !allowed_to_send() || flight_) return;
+  for_each_kind([&](hold::Kind kind) {
+    if (!may_leave(kind) || !queue.has_unsealed(kind)) return true;
     // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it
     // compresses. Two kinds are no reason to keep it open: one that only waits for a time of its own, or for an
     // acceptance, and those that the endpoint answered in vain since the last seal: it may refuse them for ever. While
     // it refuses all, that seals after one more attempt each time: some hundred batches in 5,000 attempts.
     hold::Batch sendable;
-    if (turns_in_vain_ < queue.batches().size() && pick(lane_, false, sendable, priority)) continue;
-    const std::int64_t due =
-        priority == hold::Priority::critical ? now_ : unsealed_since_ms_ + settings_.upload_interval_ms;
+    if (turns_in_vain_ < queue.batches().size() && pick(lane_, false, sendable, kind.priority)) return true;
+    const std::int64_t due = kind.priority == hold::Priority::critical
+                                 ? now_
+                                 : unsealed_since_ms_[kind.index()] + settings_.upload_interval_ms;
     const std::int64_t at = std::max(due, progress_.rest_until_ms);
     if (now_ < at) {
       next_seal_ms_ = std::min(next_seal_ms_, at);
-      continue;
+      return true;
     }
-    while (queue.has_unsealed(priority)) {
-      if (!seal_one(lane_, priority, true)) return;
+    while (queue.has_unsealed(kind)) {
+      if (!seal_one(lane_, kind, true)) return false;
     }
     turns_in_vain_ = 0;
-  }
+    return true;
+  });
 }
 
 void Worker::begin_flush(std::uint64_t flush) {
@@ -426,18 +516,17 @@ void Worker::send_next() {
   for (int round = 0; round < 64; ++round) {
     hold::Batch batch;
     hold::Lane* from = nullptr;
-    const hold::Priority least = least_priority();
-    if (pick(lane_, false, batch, least)) {
+    if (pick(lane_, false, batch)) {
       from = &lane_;
     } else {
       if (adopted_ == nullptr) adopt_a_lane();
-      if (adopted_ != nullptr && pick(*adopted_, true, batch, least)) {
+      if (adopted_ != nullptr && pick(*adopted_, true, batch)) {
         from = adopted_.get();
-      } else if (pick(lane_, true, batch, least)) {
+      } else if (pick(lane_, true, batch)) {
         from = &lane_;
       }
     }
-    if (adopted_ != nullptr && adopted_->queue().batches().empty()) let_go_of_adopted();
+    if (adopted_ != nullptr && !has_to_send(*adopted_)) let_go_of_adopted();
     if (from == nullptr) {
       const bool freed = lane_.queue().free_orphans() || (adopted_ != nullptr && adopted_->queue().free_orphans());
       if (freed) continue;
@@ -501,9 +590,9 @@ std::int64_t Worker::next_wake(const Orders& orders) const {
 
 // --- sealing ---------------------------------------------------------------------------------------------------------
 
-bool Worker::seal_one(hold::Lane& lane, hold::Priority priority, bool partial) {
+bool Worker::seal_one(hold::Lane& lane, hold::Kind kind, bool partial) {
   hold::Unsealed unsealed;
-  if (!lane.queue().next_unsealed(priority, partial, unsealed)) {
+  if (!lane.queue().next_unsealed(kind, partial, unsealed)) {
     disk_trouble(lane, "reading sentences");
     return false;
   }
@@ -521,12 +610,13 @@ bool Worker::seal_one(hold::Lane& lane, hold::Priority priority, bool partial) {
 }
 
 bool Worker::seal_all(hold::Lane& lane) {
-  for (const hold::Priority priority : priorities) {
-    while (lane.queue().has_unsealed(priority)) {
-      if (!seal_one(lane, priority, true)) return false;
+  return for_each_kind([this, &lane](hold::Kind kind) {
+    // What may not leave grows on until it may.
+    while (has_its_purpose(kind) && lane.queue().has_unsealed(kind)) {
+      if (!seal_one(lane, kind, true)) return false;
     }
-  }
-  return true;
+    return true;
+  });
 }
 
 // --- choosing and starting -------------------------------------------------------------------------------------------
@@ -536,13 +626,24 @@ void Worker::set_uploads(Uploads usually, Uploads in_flush) noexcept {
   uploads_in_flush_ = in_flush;
 }
 
-hold::Priority Worker::least_priority() const noexcept {
-  return flush_ == 0 && uploads_ == Uploads::critical ? hold::Priority::critical : hold::Priority::normal;
+bool Worker::has_its_purpose(hold::Kind kind) const noexcept {
+  return directory_.state().consents.purposes[static_cast<int>(kind.purpose)] == Consent::granted;
+}
+
+bool Worker::may_leave(hold::Kind kind) const noexcept {
+  const bool only_critical = flush_ == 0 && uploads_ == Uploads::critical;
+  return has_its_purpose(kind) && (!only_critical || kind.priority == hold::Priority::critical);
+}
+
+bool Worker::has_to_send(hold::Lane& lane) const {
+  const auto& batches = lane.queue().batches();
+  return std::any_of(batches.begin(), batches.end(), [this](const hold::Batch& one) { return may_leave(one.kind); });
 }
 
 bool Worker::allowed_to_send() const {
   if ((flush_ != 0 ? uploads_in_flush_ : uploads_) == Uploads::none) return false;
-  return settings_.sends && directory_read_ && !is_of_an_old_epoch() && directory_.state().consent == Consent::granted;
+  return settings_.sends && directory_read_ && !is_of_an_old_epoch() &&
+         directory_.state().consents.all == Consent::granted;
 }
 
 // Another process erased, and this lane could not yet: what is in it goes nowhere any more.
@@ -557,7 +658,7 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Pri
   const hold::Batch* chosen = nullptr;
   const hold::Batch* lone = nullptr;
   for (const hold::Batch& one : lane.queue().batches()) {
-    if (one.bisect == hold::Bisect::rest || one.priority < least) continue;
+    if (one.bisect == hold::Bisect::rest || one.kind.priority < least || !may_leave(one.kind)) continue;
     const bool is_lone = one.bisect == hold::Bisect::suspect && one.lines == 1;
     const auto held = held_back_until_.find({&lane, one.id});
     if (held != held_back_until_.end() && now_ < held->second && !(is_lone && last_was_accepted_)) {
@@ -565,7 +666,7 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Pri
       continue;
     }
     if (is_lone && lone == nullptr) lone = &one;
-    const bool better = chosen == nullptr || (critical_in_vain_ && chosen->priority > one.priority);
+    const bool better = chosen == nullptr || (critical_in_vain_ && chosen->kind.priority > one.kind.priority);
     if (!is_lone && better) chosen = &one;
   }
   if (lone != nullptr && (last_was_accepted_ || (chosen == nullptr && lone_too))) chosen = lone;
@@ -582,7 +683,7 @@ bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
 }
 
 void Worker::fly() {
-  if (!allowed_to_send() || now_ < progress_.rest_until_ms) {
+  if (!allowed_to_send() || !may_leave(flight_->batch.kind) || now_ < progress_.rest_until_ms) {
     // Consent went, or another process was asked to leave the endpoint in peace, while an answer asked for the request
     // once more.
     flight_.reset();
@@ -678,7 +779,7 @@ void Worker::adopt_a_lane() {
     if (name == lane_.name()) continue;
     auto lane = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
     if (!lane->open(name, "")) continue;
-    if (!seal_all(*lane) || lane->queue().batches().empty()) continue;
+    if (!erase_denied(*lane) || !seal_all(*lane) || !has_to_send(*lane)) continue;
     host_.log(LogLevel::info, "delivering what an earlier process left in " + name);
     adopted_ = std::move(lane);
     return;
@@ -778,7 +879,7 @@ void Worker::obey(const Judgement& judgement) {
       break;
   }
   last_was_accepted_ = accepted;
-  critical_in_vain_ = !accepted && flight.batch.priority == hold::Priority::critical;
+  critical_in_vain_ = !accepted && flight.batch.kind.priority == hold::Priority::critical;
   if (judgement.verdict != Verdict::not_allowed && judgement.verdict != Verdict::wrong_clock &&
       judgement.verdict != Verdict::unknown_key) {
     not_allowed_in_row_ = 0;
@@ -1043,7 +1144,7 @@ hold::NewBatch Worker::part_of(const hold::Batch& parent, const std::string& pat
   hold::NewBatch part;
   part.facts.key = parent.key;
   part.facts.path = path;
-  part.facts.priority = parent.priority;
+  part.facts.kind = parent.kind;
   part.facts.opening = parent.opening;
   part.facts.held_ms = parent.held_ms;
   std::string text;
@@ -1181,9 +1282,12 @@ Status Worker::resend_quarantined(std::uint64_t number) {
   bool good = true;
   for (const Quarantined& one : all) {
     const std::size_t more = one.sentence.size() + 1;
-    if (lines.size() == settings_.batches.lines_max || bytes + more > settings_.batches.bytes_max)
+    if (lines.size() == settings_.batches.lines_max || bytes + more > settings_.batches.bytes_max ||
+        purpose_of(one.sentence) != parent.kind.purpose) {
       good = good && send();
+    }
     numbers.push_back(static_cast<std::int64_t>(one.number));
+    parent.kind.purpose = purpose_of(one.sentence);
     lines.push_back(one.sentence);
     bytes += more;
   }
@@ -1221,7 +1325,9 @@ Status Worker::sweep_others() {
     // Opening a lane of an older epoch removes what is in it. One that is held is erased by its holder, which looks at
     // the epoch before it moves or sends anything.
     hold::Lane other(files_, entropy_, directory_, settings_.lanes);
-    if (Status opened = other.open(name, ""); !opened && opened != Code::lane_held && status) status = opened;
+    Status opened = other.open(name, "");
+    if (opened && !erase_denied(other)) opened = other.queue().status();
+    if (!opened && opened != Code::lane_held && status) status = opened;
   }
   return status;
 }
@@ -1240,8 +1346,9 @@ Status Worker::erase() {
     held_back_until_.clear();
     doubted_.clear();
     flush_head_ = 0;
+    deny_head_ = 0;
     flush_keys_.clear();
-    unsealed_since_ms_ = -1;
+    std::fill_n(unsealed_since_ms_, hold::kind_count, -1);
     if (Status others = sweep_others(); !others && status) status = others;
   }
   note_progress();

@@ -45,7 +45,9 @@ class WorkerHost {
   virtual std::int64_t scopes_due_ms() = 0;
   virtual bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) = 0;
   virtual void scopes_kept(std::uint64_t version) = 0;
-  virtual void consent_changed(Consent consent) = 0;
+  virtual void consents_changed(const hold::Consents& consents) = 0;
+  // See Ring::wipe(), with track() held off.
+  virtual bool wipe_ring() = 0;
   virtual void log(LogLevel level, const std::string& text) = 0;
 };
 
@@ -84,6 +86,8 @@ struct Progress {
   bool looks = false;         // the ring is looked at again soon, without being told
   bool disk_waits = false;    // a disk fault has the worker wait before it tries again
   bool in_flight = false;
+  bool denies = false;        // what a denial takes is not all gone yet
+  bool denies_badly = false;  // and the disk has it wait
 };
 
 // Threads: one at a time; the caller sees to it. Blocks: for the disk, never for the network.
@@ -109,6 +113,8 @@ class Worker {
   Status erase_quarantined(std::uint64_t number);
   // Removes every sentence of every lane of the directory that can be reached.
   Status erase();
+  // A consent changed: whatever lacks it by the next step is to go.
+  void deny() noexcept;
   // Gives up the running request; its batch keeps waiting.
   void cancel();
 
@@ -133,6 +139,7 @@ class Worker {
   void look_at_directory();
   void take_over_if_due(const Orders& orders);
   void keep_scopes_if_due(const Orders& orders);
+  void erase_denied_if_due();
   void make_room();
   void seal_if_due();
   void settle_answer();
@@ -142,14 +149,17 @@ class Worker {
   bool allowed_to_send() const;
   bool is_of_an_old_epoch() const;
   void begin_flush(std::uint64_t flush);
+  bool has_its_purpose(hold::Kind kind) const noexcept;
+  bool may_leave(hold::Kind kind) const noexcept;
+  bool has_to_send(hold::Lane& lane) const;
   bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least = hold::Priority::normal);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
-  hold::Priority least_priority() const noexcept;
   void fly();
   void fly_again();
   bool sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers);
   bool ask_for_keys();
-  bool seal_one(hold::Lane& lane, hold::Priority priority, bool partial);
+  bool seal_one(hold::Lane& lane, hold::Kind kind, bool partial);
+  bool erase_denied(hold::Lane& lane);
   bool seal_all(hold::Lane& lane);
   void adopt_a_lane();
   void let_go_of_adopted();
@@ -207,11 +217,11 @@ class Worker {
   std::int64_t next_seal_ms_ = INT64_MAX;
   std::int64_t next_send_ms_ = INT64_MAX;
   std::int64_t opened_ms_ = 0;
-  std::int64_t look_ms_ = -1;            // when the ring is looked at without being told; -1: only when told
-  std::int64_t ring_seen_ms_ = -1;       // when the ring was first seen holding something
-  std::int64_t unsealed_since_ms_ = -1;  // when the oldest unsealed chunk was taken over
-  std::int64_t disk_retry_ms_ = 0;       // nothing is taken over or sealed before this, after a fault
-  std::int64_t send_retry_ms_ = 0;       // nothing is sent before this, after a fault of settling
+  std::int64_t look_ms_ = -1;       // when the ring is looked at without being told; -1: only when told
+  std::int64_t ring_seen_ms_ = -1;  // when the ring was first seen holding something
+  std::int64_t unsealed_since_ms_[hold::kind_count];  // when the oldest unsealed chunk was taken over; -1: none
+  std::int64_t disk_retry_ms_ = 0;                    // nothing is taken over or sealed before this, after a fault
+  std::int64_t send_retry_ms_ = 0;                    // nothing is sent before this, after a fault of settling
   std::int64_t hurried_ms_ = INT64_MIN / 2;
   std::int64_t adopted_look_ms_ = INT64_MIN / 2;
   std::int64_t room_look_ms_ = INT64_MIN / 2;
@@ -223,6 +233,8 @@ class Worker {
   std::optional<std::int64_t> true_minus_monotonic_ms_;  // for ages: as the first acceptance told
   bool directory_read_ = true;                           // in this step
   bool others_swept_ = false;
+  bool deny_wanted_ = true;      // an earlier process may have died before it was done
+  std::uint64_t deny_head_ = 0;  // the ring's head when it was ordered
   bool repair_wanted_ = false;
   bool scopes_wanted_ = false;  // after a repair, which does not save them
   int refusals_ = 0;            // 400 and 413 in a row
@@ -234,7 +246,7 @@ class Worker {
   hold::Rest known_rest_;               // as it stands in the directory, as far as this process knows
   std::int64_t share_owed_at_ms_ = -1;  // of a rest that could not be written
   std::int64_t erase_owed_at_ms_ = -1;  // a denial's, that could not begin
-  Consent told_consent_;
+  hold::Consents told_consents_;
   Uploads uploads_ = Uploads::all;
   Uploads uploads_in_flush_ = Uploads::all;
 };

@@ -27,7 +27,7 @@ const Left& left_behind() {
     Directory directory;
     promise(directory.open(device.files, place, device.dice, "phone").good(), "a new directory opens");
     promise(directory.begin_new_epoch() && directory.begin_new_epoch(), "an erase can be made");
-    promise(directory.set_consent(Consent::denied), "consent can be denied");
+    promise(directory.set_consent(nullptr, Consent::denied), "consent can be denied");
     Ledger ledger;
     ledger.accepted = 9;
     promise(directory.carry("lane-00", ledger), "a ledger is carried");
@@ -110,10 +110,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const DirectoryState opened = directory.state();
   promise(opened.install_id.size() <= bytes.size() + 36, "an id is no longer than the file");
   if (which == 0 && copied == left.copy) {
-    promise(opened.consent == Consent::denied && opened.epoch == 3, "the copy stands in for the database");
+    promise(opened.consents.all == Consent::denied && opened.epoch == 3, "the copy stands in for the database");
   }
   if (which == 1 && device.has(database + ".damaged")) {
-    promise(opened.consent == Consent::denied, "a damaged database does not turn a denial into leave to send");
+    promise(opened.consents.all == Consent::denied, "a damaged database does not turn a denial into leave to send");
     promise(opened.epoch >= 3, "a damaged database does not bring erased sentences back");
   }
   Ledger ledger;
@@ -134,13 +134,13 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                 carried_for == directory.state().epoch,
             "a carried ledger arrives");
   }
-  if (!directory.set_consent(Consent::denied)) return 0;
-  promise(directory.refresh().consent == Consent::denied, "a denial is read back");
+  if (!directory.set_consent(nullptr, Consent::denied)) return 0;
+  promise(directory.refresh().consents.all == Consent::denied, "a denial is read back");
   const DirectoryState before = directory.state();
   directory.close();
   Directory reopened;
   if (!reopened.open(device.files, place, device.dice, "phone")) return 0;
-  promise(reopened.state().consent == Consent::denied, "a denial outlives the process");
+  promise(reopened.state().consents.all == Consent::denied, "a denial outlives the process");
   promise(reopened.state() == before, "what was written is there again");
   return 0;
 }

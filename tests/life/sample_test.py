@@ -6,7 +6,7 @@ import tempfile
 
 WANTED = ["did yukha_first_open", "u_1842", "did yukha_identify", "in FEED at y=3 did READ card_913 for 0.",
           "it was shown for less than it should", "did PAY order_7", "consent is denied, so nothing is kept",
-          "waiting: 0, erased: 6", "close: done"]
+          "waiting: 6, erased: 1", "waiting: 0, erased: 7", "close: done"]
 
 
 def run(program, queue):

@@ -34,6 +34,12 @@ std::string value_in(const std::string& line, const std::string& before) {
   return line.substr(at + before.size(), line.find('"', at + before.size()) - at - before.size());
 }
 
+std::size_t count_of(const std::string& what, const std::string& text) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++count;
+  return count;
+}
+
 bool is_queue(const std::string& name) {
   const std::string ending = ".queue";
   return name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
@@ -72,8 +78,8 @@ void Life::violate(const std::string& what) {
 
 // Whether the lane's ledger can be foretold to the number.
 bool Life::precise() const {
-  return !traits_.several && !traits_.faults && !traits_.erases && !traits_.consents && !traits_.backups &&
-         !traits_.quarantine && !lost_power_;
+  return !traits_.several && !traits_.faults && !traits_.erases && !traits_.consents && !traits_.purposes &&
+         !traits_.backups && !traits_.quarantine && !lost_power_;
 }
 
 // --- processes -------------------------------------------------------------------------------------------------------
@@ -106,15 +112,21 @@ std::unique_ptr<Life::App> Life::open(bool safe) {
   app->process = std::make_unique<Process>(disk_, chance_, time_);
   app->seen_by_transport = app->process.get();
   app->transport = std::make_shared<SimTransport>(server_, time_, app->seen_by_transport);
-  app->transport->objection = [this, one = app.get()]() -> std::string {
+  app->transport->objection = [this, one = app.get()](const std::string& lines) -> std::string {
     // Between a request and its answer is where a promise is most easily broken.
     if (!finishing_ && chance(40)) {
       one->process->kill_after(1 + throw_up_to(chance_, 40));
       power_goes_ = power_goes_ || chance(2);
     }
     // Where the disk fails or the directory is in memory, nobody can know what another process was told.
-    if (consent_ == Consent::granted || !consent_known_ || traits_.faults || one->in_memory) return "";
-    return std::to_string(one->run) + " sends without consent";
+    const bool unsure = traits_.faults || one->in_memory;
+    if (consent_ != Consent::granted && consent_known_ && !unsure)
+      return std::to_string(one->run) + " sends without consent";
+    const std::size_t for_ads = count_of("\"purpose\":\"advertising\"", lines);
+    if (for_ads == 0) return "";
+    if (for_ads != count_of("\n", lines)) return std::to_string(one->run) + " sends a batch for two purposes";
+    const bool may = ads_ == Consent::granted || !ads_known_ || unsure;
+    return may ? "" : std::to_string(one->run) + " sends for advertising without consent";
   };
   if (traits_.several) app->process->meanwhile = [this, one = app.get()] { meanwhile(*one); };
   app->run = runs_++;
@@ -257,6 +269,7 @@ void Life::track(App& app) {
   event.location("FEED", {{"y", "3"}}).content(name, {{"padding", text}}).referral("CLICK");
   event.action("READ", std::chrono::milliseconds(1000), {{"poison", poison ? "true" : "false"}});
   if (chance(20)) event.critical();
+  const bool for_ads = is_for_ads(event);
 
   std::map<std::string, std::vector<char>> before;
   if (chance(400)) {
@@ -274,6 +287,7 @@ void Life::track(App& app) {
   tracked.run = app.run;
   tracked.time = time_text(time_.unix_ms());
   tracked.user = app.user;
+  tracked.for_ads = for_ads;
   // An erase that this process has not heard of yet takes it, too; its step may have found the directory busy.
   tracked.may_be_gone = app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000);
   tell("%zu track %s: %s%s", app.run, name.c_str(), code_name(status.code()),
@@ -284,9 +298,13 @@ void Life::track(App& app) {
     app.in_memory = status == Code::kept_in_memory;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
     tracked.seq = app.next_seq++;
+    if (for_ads && ads_known_ && ads_ == Consent::denied && !traits_.several && !traits_.faults && !app.in_memory)
+      violate("kept for advertising without consent");
   } else {
     tracked.answer = Answer::refused;
-    const bool expected = status == Code::ring_full || (status == Code::consent_denied && traits_.consents) ||
+    const bool ads_denied = for_ads && (!ads_known_ || ads_ == Consent::denied || traits_.several || traits_.faults);
+    const bool expected = status == Code::ring_full ||
+                          (status == Code::consent_denied && (traits_.consents || ads_denied)) ||
                           (status == Code::disk_error && traits_.faults);
     if (!expected) violate("track answered: " + status.message());
     count(status == Code::ring_full ? "refused, ring full" : "refused otherwise");
@@ -301,6 +319,7 @@ void Life::begin_scope(App& app) {
   const std::string name = "s" + std::to_string(tracked_.size());
   Event event = app.core->event();
   event.location("FEED", {{"y", "3"}}).content(name, {{"padding", "scope"}}).action("READ", {{"poison", "false"}});
+  const bool for_ads = is_for_ads(event);
   app.busy = true;
   auto scope = std::make_unique<Scope>(event.begin());
   app.busy = false;
@@ -314,6 +333,7 @@ void Life::begin_scope(App& app) {
   tracked.run = app.run;
   tracked.user = app.user;
   tracked.is_scope = tracked.is_open = true;
+  tracked.for_ads = for_ads;
   app.scopes.emplace_back(name, std::move(scope));
   app.next_work_ms = std::min(app.next_work_ms, time_.now_ms);
   count("scopes");
@@ -633,6 +653,46 @@ void Life::change_consent(App& app) {
   if (consent == Consent::denied) erased_by(app, status);
 }
 
+bool Life::is_for_ads(Event& event) {
+  if (!traits_.purposes || !chance(3)) return false;
+  event.purpose(Purpose::advertising);
+  return true;
+}
+
+void Life::change_ads_consent(App& app) {
+  static constexpr Consent all[] = {Consent::granted, Consent::granted, Consent::pending, Consent::denied};
+  const Consent consent = all[throw_up_to(chance_, 3)];
+  const Purpose purpose = Purpose::advertising;
+  ads_known_ = false;
+  if (chance(4)) app.process->kill_after(1 + throw_up_to(chance_, 60));
+  app.busy = true;
+  const Status status = app.core->set_consent(consent, &purpose);
+  app.busy = false;
+  tell("%zu consent to advertising %d: %s", app.run, static_cast<int>(consent), status.message().c_str());
+  count("consents to a purpose changed");
+  const bool done = status && app.process->alive() && !app.in_memory;
+  if (!status && app.process->alive() && !traits_.faults) violate("consent answered: " + status.message());
+  if (done) ads_ = consent;
+  ads_known_ = done;
+  app.next_work_ms = time_.now_ms;
+  if (consent != Consent::denied) return;
+  const std::set<std::string> on_its_way = server_.on_its_way();
+  // What lies in other lanes goes when they are next looked at, unless the consent is back by then.
+  const bool certain = done && !traits_.faults && !traits_.scopes;
+  for (auto& [name, tracked] : tracked_) {
+    if (!tracked.for_ads) continue;
+    const bool here = tracked.run == app.run && tracked.answer != Answer::in_memory && !tracked.is_open;
+    if (certain && here && server_.stored.count(name) == 0 && on_its_way.count(name) == 0) {
+      tracked.erased = true;
+    } else {
+      tracked.may_be_gone = true;
+    }
+  }
+  // A request may have been given up.
+  server_.left_in_peace_until_ms = 0;
+  ++outage_excuses_;
+}
+
 void Life::flush(App& app) {
   send_while_the_world_goes_on(app);
   app.busy = true;
@@ -647,10 +707,14 @@ void Life::flush(App& app) {
 void Life::look_into_quarantine(App& app) {
   app.busy = true;
   const std::vector<Quarantined> all = app.core->quarantined(0, 100);
+  const std::set<std::string> on_its_way = server_.on_its_way();
   for (const Quarantined& one : all) {
     if (one.sentence.empty() || one.reason.empty()) violate("a sentence in quarantine without its line or reason");
     if (!chance(2)) continue;
     const bool again = chance(2);
+    // Its repeat was refused, and it comes under a new key now; the first request may still arrive and be taken.
+    const std::string content = value_in(one.sentence, "\"content\":{\"id\":\"");
+    if (again && on_its_way.count(content) != 0) tracked_[content].may_come_twice = true;
     const Status status = again ? app.core->resend_quarantined(one.number) : app.core->erase_quarantined(one.number);
     if (!status && app.process->alive() && !traits_.faults) violate("the quarantine answered: " + status.message());
     count(again ? "sent again from quarantine" : "erased from quarantine");
@@ -669,7 +733,7 @@ void Life::back_up_or_restore() {
     disk_.durable_names = disk_.names;
     restored_ = true;
     server_.backup_is_back = true;
-    consent_known_ = false;
+    consent_known_ = ads_known_ = false;
     server_.left_in_peace_until_ms = 0;
     for (auto& [name, tracked] : tracked_) {
       tracked.may_be_gone = tracked.may_be_gone || !tracked.may_come_twice || tracked.erased;
@@ -713,6 +777,7 @@ void Life::something_happens(App& app) {
   if (traits_.quarantine && chance(100) && app.process->alive()) look_into_quarantine(app);
   if (traits_.consents && (chance(150) || (consent_ != Consent::granted && chance(20))) && app.process->alive())
     change_consent(app);
+  if (traits_.purposes && chance(60) && app.process->alive()) change_ads_consent(app);
   if (traits_.erases && chance(300) && app.process->alive()) erase(app);
   if (traits_.backups && chance(200)) back_up_or_restore();
 }
@@ -740,6 +805,7 @@ std::uint64_t Life::live() {
     traits_.rotation = chance(4);
     traits_.fat = chance(12);
     traits_.scopes = chance(3);
+    traits_.purposes = chance(4);
   } else {
     traits_.several = chance(4);
     traits_.faults = chance(4);
@@ -747,9 +813,9 @@ std::uint64_t Life::live() {
   server_.expects_peace = !traits_.faults;  // where nobody can write down what an endpoint asked, others do not know
   tell(
       "several %d, clocks %d, faults %d, erases %d, consents %d, backups %d, short age %d, fat %d, quarantine %d, "
-      "rotation %d",
+      "rotation %d, scopes %d, purposes %d",
       traits_.several, traits_.clocks, traits_.faults, traits_.erases, traits_.consents, traits_.backups,
-      traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation);
+      traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation, traits_.scopes, traits_.purposes);
   if (chance(5)) time_.device_off_ms = static_cast<std::int64_t>(throw_up_to(chance_, 2 * hour_ms)) - hour_ms;
   const std::uint64_t turns = 200 + throw_up_to(chance_, 1200);
   std::int64_t pace_ms = 200;
@@ -832,9 +898,11 @@ void Life::drain(bool clone) {
   // Also a restored copy has to be asked again.
   apps_[0]->busy = true;
   if (Status status = apps_[0]->core->set_consent(Consent::granted); !status) violate(status.message());
+  const Purpose advertising = Purpose::advertising;
+  if (Status status = apps_[0]->core->set_consent(Consent::granted, &advertising); !status) violate(status.message());
   apps_[0]->busy = false;
-  consent_ = Consent::granted;
-  consent_known_ = true;
+  consent_ = ads_ = Consent::granted;
+  consent_known_ = ads_known_ = true;
   // What a copy tracks itself must not get among what it was copied with, nor must a life that ends before it did more.
   const std::uint64_t own = clone ? throw_up_to(chance_, 20) : 0;
   for (std::uint64_t i = 0; i < own; ++i) track(*apps_[throw_up_to(chance_, apps_.size() - 1)]);
@@ -924,7 +992,8 @@ void Life::judge() {
     stored_on_disk += tracked_[name].answer != Answer::in_memory && refused.count(name) == 0;
   }
   differ("delivered", sum_.delivered, stored_on_disk > unheard ? stored_on_disk - unheard : 0, stored);
-  if (!lost_power_ && !traits_.erases && !traits_.consents && !traits_.quarantine && !traits_.fat && !traits_.short_age)
+  if (!lost_power_ && !traits_.erases && !traits_.consents && !traits_.purposes && !traits_.quarantine &&
+      !traits_.fat && !traits_.short_age)
     differ("quarantined", sum_.quarantined, quarantined, quarantined + unknown + stored - stored_on_disk);
   if (!lost_power_) differ("evicted", sum_.evicted, given_up, traits_.fat || traits_.short_age ? UINT64_MAX : 0);
 }
@@ -936,6 +1005,7 @@ std::string Life::check_line(const std::string& content, const std::string& line
   const Tracked& tracked = found->second;
   if (tracked.answer == Answer::refused) return "was refused and arrived all the same";
   if (tracked.erased) return "was erased and arrived all the same";
+  if ((line.find("\"purpose\":\"advertising\"") != std::string::npos) != tracked.for_ads) return "has another purpose";
   if (tracked.is_scope && line.find("\"cut_off\":\"true\"") != std::string::npos) {
     // By whoever opened the lane next, with the time and the user of then.
     return tracked.answer == Answer::kept && !tracked.time.empty() && !tracked.power_lost ? "was cut off, and had ended"

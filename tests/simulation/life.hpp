@@ -58,6 +58,7 @@ class Life {
     bool may_be_gone = false;           // an erase or a restored backup may have taken it
     bool power_lost = false;            // power went while it was not synced
     bool may_come_twice = false;
+    bool for_ads = false;
     bool is_scope = false;  // begun, and perhaps cut off
     bool is_open = false;
   };
@@ -74,6 +75,7 @@ class Life {
     bool fat = false;         // a small queue and large sentences
     bool quarantine = false;  // it is sent again and erased
     bool rotation = false;    // keys change at the endpoint
+    bool purposes = false;    // some sentences are for advertising, and the consent to that changes
     bool scopes = false;      // some sentences take time, and the app goes to the background
   };
 
@@ -121,6 +123,8 @@ class Life {
   void change_disk();
   void change_clock();
   void change_consent(App& app);
+  void change_ads_consent(App& app);
+  bool is_for_ads(Event& event);
   void erase(App& app);
   void erased_by(App& app, const Status& status);
   void send_while_the_world_goes_on(App& app);
@@ -156,6 +160,8 @@ class Life {
   std::int64_t erased_ms_ = INT64_MIN / 2;
   Consent consent_ = Consent::granted;
   bool consent_known_ = true;
+  Consent ads_ = Consent::denied;  // to the purpose advertising
+  bool ads_known_ = true;
   bool finishing_ = false;
   bool power_goes_ = false;  // at the next death
   bool lost_power_ = false;

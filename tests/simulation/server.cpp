@@ -369,7 +369,8 @@ void SimTransport::start(const HttpRequest& request) {
     reply_->arrived = true;
     return;
   }
-  if (const std::string why = objection(); !why.empty()) server_.violate(why);
+  if (const std::string why = objection(whole_bodys_text(std::string(request.body))); !why.empty())
+    server_.violate(why);
   reply_ = server_.send(request);
 }
 

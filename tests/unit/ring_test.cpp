@@ -109,7 +109,7 @@ void check_no_wrong_line(const Left& left, const RingFound& found) {
     REQUIRE(line.ordinal > before);
     REQUIRE(line.ordinal <= 10);
     CHECK(line.text == left.texts[line.ordinal - 4]);
-    CHECK(line.priority == (line.ordinal % 4 == 0 ? Priority::critical : Priority::normal));
+    CHECK(line.kind.priority == (line.ordinal % 4 == 0 ? Priority::critical : Priority::normal));
     before = line.ordinal;
   }
   CHECK(found.accepted - left.mark.accepted == found.lines.size() + found.lost);

@@ -1,6 +1,8 @@
 // What several unit tests stand on: a directory of their own, files and time that do as told, an endpoint in memory.
 #pragma once
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <condition_variable>
 #include <cstddef>
@@ -83,18 +85,12 @@ class StillClock final : public system::Clock {
   std::int64_t unix_at_zero = 1'779'421'925'301 - 1'000'000;
 };
 
-// The system's files without reserved blocks, so that a ring is written and not mapped; reading may be made to fail,
-// and the next write to be answered with an error once it is done.
-class UnreservedFiles final : public system::Files {
+// The system's files, for those that change a few of its answers.
+class FilesUnder : public system::Files {
  public:
-  bool reading_fails = false;
-  bool next_write_fails_late = false;
   system::Error open(const std::string& path, system::OpenMode mode,
                      std::unique_ptr<system::File>& file) noexcept override {
-    std::unique_ptr<system::File> inner;
-    if (const system::Error error = under_.open(path, mode, inner)) return error;
-    file = std::make_unique<Unreserved>(std::move(inner), *this);
-    return 0;
+    return under_.open(path, mode, file);
   }
   system::Error make_directory(const std::string& path) noexcept override { return under_.make_directory(path); }
   system::Error remove(const std::string& path) noexcept override { return under_.remove(path); }
@@ -110,6 +106,54 @@ class UnreservedFiles final : public system::Files {
   }
   system::Error identity(const std::string& path, std::uint64_t& identity) noexcept override {
     return under_.identity(path, identity);
+  }
+
+ private:
+  system::Files& under_ = system::system_files();
+};
+
+// For a process that dies in the middle of them.
+class DyingFiles final : public FilesUnder {
+ public:
+  // At so many operations from now; -1: never.
+  int dies_at = -1;
+  int operations = 0;
+  system::Error open(const std::string& path, system::OpenMode mode,
+                     std::unique_ptr<system::File>& file) noexcept override {
+    operation();
+    return FilesUnder::open(path, mode, file);
+  }
+  system::Error remove(const std::string& path) noexcept override {
+    operation();
+    return FilesUnder::remove(path);
+  }
+  system::Error rename(const std::string& from, const std::string& to) noexcept override {
+    operation();
+    return FilesUnder::rename(from, to);
+  }
+  system::Error sync_directory(const std::string& path) noexcept override {
+    operation();
+    return FilesUnder::sync_directory(path);
+  }
+
+ private:
+  void operation() noexcept {
+    if (operations++ == dies_at) _exit(0);
+  }
+};
+
+// The system's files without reserved blocks, so that a ring is written and not mapped; reading may be made to fail,
+// and the next write to be answered with an error once it is done.
+class UnreservedFiles final : public FilesUnder {
+ public:
+  bool reading_fails = false;
+  bool next_write_fails_late = false;
+  system::Error open(const std::string& path, system::OpenMode mode,
+                     std::unique_ptr<system::File>& file) noexcept override {
+    std::unique_ptr<system::File> inner;
+    if (const system::Error error = FilesUnder::open(path, mode, inner)) return error;
+    file = std::make_unique<Unreserved>(std::move(inner), *this);
+    return 0;
   }
 
  private:
@@ -134,7 +178,6 @@ class UnreservedFiles final : public system::Files {
     std::unique_ptr<system::File> under_;
     UnreservedFiles& files_;
   };
-  system::Files& under_ = system::system_files();
 };
 
 inline std::vector<std::string> split_lines(std::string_view text) {

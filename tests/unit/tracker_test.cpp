@@ -632,14 +632,14 @@ TEST_CASE("a directory that is damaged behind its first page is set aside with i
     return directory.open(system::system_files(), place.path(), system::system_dice(), "phone");
   };
   REQUIRE(open());
-  REQUIRE(directory.set_consent(Consent::denied));
+  REQUIRE(directory.set_consent(nullptr, Consent::denied));
   directory.close();
   std::string bytes = test::read_file(path);
   REQUIRE(bytes.size() >= 8192);
   for (std::size_t at = 4096; at < bytes.size(); at += 7) bytes[at] = static_cast<char>(~bytes[at]);
   test::write_file(path, bytes);
   REQUIRE(open());
-  CHECK(directory.state().consent == Consent::denied);
+  CHECK(directory.state().consents.all == Consent::denied);
   CHECK(directory.state().install_id.size() == 36);
   CHECK(std::filesystem::exists(path + ".damaged"));
 }

@@ -106,7 +106,7 @@ void every_verb_reaches_the_endpoint() {
   CHECK_CODE([tracker status], YKCodeOK);
   CHECK_CODE([tracker identify:@"u_1842" members:@{@"session" : @"7"}], YKCodeOK);
   YKEvent* event = [[[[[tracker event] location:@"FEED" parameters:@{@"y" : @"3"}] content:@"card_913"
-                                                                                    members:@{@"type" : @"card"}]
+                                                                                   members:@{@"type" : @"card"}]
       referral:@"CLICK"] action:@"READ" seconds:10];
   [event user:@{@"experiment" : @"B"}];
   [event device:@{@"battery" : @"80"}];
@@ -206,8 +206,8 @@ void numbers_and_booleans_become_their_text_in_the_order_of_the_names() {
 }
 
 void what_is_no_text_is_refused() {
-  NSArray* impossible = [NSArray arrayWithObjects:[NSNull null], [NSArray array], [NSDictionary dictionary],
-                                                  [NSDate date], [NSData data], nil];
+  NSArray* impossible = [NSArray
+      arrayWithObjects:[NSNull null], [NSArray array], [NSDictionary dictionary], [NSDate date], [NSData data], nil];
   for (id thing in impossible) {
     CHECK(tracked([&](YKEvent* event) { [event action:@"READ" members:@{@"a" : thing}]; }) == YKCodeBadArgument);
     CHECK(tracked([&](YKEvent* event) { [event action:@"READ" members:@{thing : @"a"}]; }) == YKCodeBadArgument);
@@ -281,9 +281,8 @@ void the_rules_of_a_sentence_are_the_librarys() {
   CHECK(tracked([](YKEvent* event) { [event action:@"A" seconds:INFINITY]; }) == YKCodeBadTime);
   CHECK(tracked([](YKEvent* event) { [[event action:@"A"] at:[NSDate distantFuture]]; }) != YKCodeBadArgument);
   for (const double seconds : {1e300, -1e300, 253402300800.0, -62135596800.001}) {
-    CHECK(tracked([&](YKEvent* event) {
-            [[event action:@"A"] at:[NSDate dateWithTimeIntervalSince1970:seconds]];
-          }) == YKCodeBadTime);
+    CHECK(tracked([&](YKEvent* event) { [[event action:@"A"] at:[NSDate dateWithTimeIntervalSince1970:seconds]]; }) ==
+          YKCodeBadTime);
   }
 }
 
@@ -416,7 +415,10 @@ void a_shared_container_is_refused_with_the_reason() {
   CHECK([[[tracker status] message] rangeOfString:@"app group"].location != NSNotFound);
   CHECK(![[[[tracker event] action:@"A"] track] isGood]);
   // Nor through a link.
-  [[NSFileManager defaultManager] createDirectoryAtPath:shared withIntermediateDirectories:YES attributes:nil error:NULL];
+  [[NSFileManager defaultManager] createDirectoryAtPath:shared
+                            withIntermediateDirectories:YES
+                                             attributes:nil
+                                                  error:NULL];
   NSString* link = fresh_directory();
   CHECK(symlink([shared fileSystemRepresentation], [link fileSystemRepresentation]) == 0);
   CHECK_CODE([tracker_at(link) status], YKCodeBadConfig);

@@ -13,8 +13,9 @@
 
 #include "units.hpp"
 
-// The pairs as they were told, a repeated name included: no dictionary of Foundation's could hold it, and the binding is to
-// pass it on. Each key is an object of its own, so that the binding's look-up finds the value that was told with it.
+// The pairs as they were told, a repeated name included: no dictionary of Foundation's could hold it, and the binding
+// is to pass it on. Each key is an object of its own, so that the binding's look-up finds the value that was told with
+// it.
 @interface PairList : NSDictionary {
   NSArray* _names;
   NSArray* _values;
@@ -84,8 +85,8 @@ std::string hex_of(NSString* text) {
   return hex;
 }
 
-// A string of UTF-16 units. Foundation's decoder gives nil for what is ill-formed; here each maximal beginning of a code
-// point that could not be finished becomes one U+FFFD, as Unicode recommends and the library does.
+// A string of UTF-16 units. Foundation's decoder gives nil for what is ill-formed; here each maximal beginning of a
+// code point that could not be finished becomes one U+FFFD, as Unicode recommends and the library does.
 NSString* decoded(const std::string& bytes) {
   std::vector<unichar> units;
   const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
