@@ -444,7 +444,7 @@ void Worker::seal_if_due() {
     // acceptance, and those that the endpoint answered in vain since the last seal: it may refuse them for ever. While
     // it refuses all, that seals after one more attempt each time: some hundred batches in 5,000 attempts.
     hold::Batch sendable;
-    if (turns_in_vain_ < queue.batches().size() && pick(lane_, false, sendable, kind.priority)) return true;
+    if (turns_in_vain_ < batches_to_send(lane_) && pick(lane_, false, sendable, kind.priority)) return true;
     const std::int64_t due = kind.priority == hold::Priority::critical
                                  ? now_
                                  : unsealed_since_ms_[kind.index()] + settings_.upload_interval_ms;
@@ -526,7 +526,7 @@ void Worker::send_next() {
         from = &lane_;
       }
     }
-    if (adopted_ != nullptr && !has_to_send(*adopted_)) let_go_of_adopted();
+    if (adopted_ != nullptr && batches_to_send(*adopted_) == 0) let_go_of_adopted();
     if (from == nullptr) {
       const bool freed = lane_.queue().free_orphans() || (adopted_ != nullptr && adopted_->queue().free_orphans());
       if (freed) continue;
@@ -635,9 +635,10 @@ bool Worker::may_leave(hold::Kind kind) const noexcept {
   return has_its_purpose(kind) && (!only_critical || kind.priority == hold::Priority::critical);
 }
 
-bool Worker::has_to_send(hold::Lane& lane) const {
+std::size_t Worker::batches_to_send(hold::Lane& lane) const {
   const auto& batches = lane.queue().batches();
-  return std::any_of(batches.begin(), batches.end(), [this](const hold::Batch& one) { return may_leave(one.kind); });
+  const auto may = [this](const hold::Batch& one) { return may_leave(one.kind); };
+  return static_cast<std::size_t>(std::count_if(batches.begin(), batches.end(), may));
 }
 
 bool Worker::allowed_to_send() const {
@@ -779,7 +780,7 @@ void Worker::adopt_a_lane() {
     if (name == lane_.name()) continue;
     auto lane = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
     if (!lane->open(name, "")) continue;
-    if (!erase_denied(*lane) || !seal_all(*lane) || !has_to_send(*lane)) continue;
+    if (!erase_denied(*lane) || !seal_all(*lane) || batches_to_send(*lane) == 0) continue;
     host_.log(LogLevel::info, "delivering what an earlier process left in " + name);
     adopted_ = std::move(lane);
     return;

@@ -151,7 +151,7 @@ class Worker {
   void begin_flush(std::uint64_t flush);
   bool has_its_purpose(hold::Kind kind) const noexcept;
   bool may_leave(hold::Kind kind) const noexcept;
-  bool has_to_send(hold::Lane& lane) const;
+  std::size_t batches_to_send(hold::Lane& lane) const;
   bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least = hold::Priority::normal);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
   void fly();

@@ -166,7 +166,22 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
   std::size_t size = 0;
   std::size_t members = 0;
   char buffer[64];
-  switch (input.below(28)) {
+  switch (input.below(31)) {
+    case 28:
+      checked(yukha_purpose(sentence, static_cast<std::int32_t>(input.below(4)) - (input.below(8) == 0 ? 2 : 0)));
+      break;
+    case 29: {
+      const auto purpose = static_cast<std::int32_t>(input.below(4));
+      checked(yukha_set_purpose_consent(tracker, purpose, static_cast<std::int32_t>(input.below(4))));
+      const std::int32_t consent = yukha_purpose_consent(tracker, purpose);
+      promise(consent >= YUKHA_GRANTED && consent <= YUKHA_DENIED, "consent is one of three");
+      break;
+    }
+    case 30: {
+      const char* const id = texts.text(size);
+      checked(yukha_set_ad_id(tracker, id, size));
+      break;
+    }
     case 0: {
       const char* const id = texts.text(size);
       const yukha_member* const list = texts.members(members);

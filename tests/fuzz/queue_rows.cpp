@@ -41,8 +41,8 @@ const Left& left_behind() {
     promise(directory.open(device.files, place, device.dice, "phone").good(), "a new directory opens");
     Lane lane(device.files, device.dice, directory, {place, ring_bytes, {}});
     promise(lane.open("lane-00", "run").good(), "a new lane opens");
-    const auto keep = [&lane](const char* line, Priority priority) {
-      promise(lane.ring().append(line, priority) == Ring::Append::done, "there is room");
+    const auto keep = [&lane](const char* line, Kind kind) {
+      promise(lane.ring().append(line, kind) == Ring::Append::done, "there is room");
     };
     const auto drain = [&lane] {
       std::string scratch;
@@ -66,6 +66,7 @@ const Left& left_behind() {
     keep("{\"id\":\"y\"}", Priority::normal);
     keep("{\"id\":\"z\"}", Priority::critical);
     drain();
+    keep("{\"id\":\"w\"}", {Priority::normal, Purpose::advertising});
     keep("{\"id\":\"r\"}", Priority::normal);
     lane.close();
     lane.ring().close();
@@ -174,11 +175,12 @@ bool mend(Lane& lane) {
 
 bool seal_all(Lane& lane) {
   Queue& queue = lane.queue();
-  for (const Priority priority : {Priority::normal, Priority::critical}) {
-    for (int round = 0; queue.has_unsealed(priority); ++round) {
+  for (int i = 0; i < kind_count; ++i) {
+    const Kind kind = Kind::of(i);
+    for (int round = 0; queue.has_unsealed(kind); ++round) {
       promise(round < 100, "sealing comes to an end");
       Unsealed unsealed;
-      if (!queue.next_unsealed(priority, true, unsealed)) return mend(lane);
+      if (!queue.next_unsealed(kind, true, unsealed)) return mend(lane);
       promise(unsealed.lines >= 1 && unsealed.lines <= 500 && unsealed.own_lines <= unsealed.lines,
               "a batch's lines "
               "are counted");
@@ -205,6 +207,13 @@ void use(Lane& lane, fuzz::Input& input) {
   if (input.below(4) == 0 && !queue.evict_bytes(input.number(2), 0) && !mend(lane)) return;
   promise_sane(queue);
   queue.free_orphans();
+  if (input.below(4) == 0) {
+    Consents consents;
+    consents.purposes[input.below(purpose_count)] = Consent::denied;
+    bool erased = false;
+    if ((!queue.erase_denied(consents, {}, queue.kept_scopes(), erased) || !queue.scrub()) && !mend(lane)) return;
+    promise_sane(queue);
+  }
   Rejected rejected;
   std::int64_t number = 0;
   std::vector<std::int64_t> numbers;
