@@ -26,21 +26,6 @@ constexpr std::int64_t keep_every_ms = 10'000;
 // Of a UUIDv7: what comes behind the time and the first twelve random bits.
 constexpr std::size_t tail_begin = 19;
 
-// How the sentence of a scope that is kept ends, by which its purpose is known again.
-std::string purpose_end(Purpose purpose) {
-  if (purpose == Purpose::analytics) return "}";
-  return std::string(",\"purpose\":\"") + compose::purpose_name(purpose) + "\"}";
-}
-
-Purpose purpose_at_end(const std::string& sentence) {
-  for (const Purpose purpose : {Purpose::advertising, Purpose::personalization}) {
-    const std::string end = purpose_end(purpose);
-    if (sentence.size() >= end.size() && sentence.compare(sentence.size() - end.size(), end.size(), end) == 0)
-      return purpose;
-  }
-  return Purpose::analytics;
-}
-
 std::string tail_of(const OpenScope& scope) {
   char id[system::uuid_text_size];
   compose::write_uuid7(0, scope.chance[0], scope.chance[1], id);
@@ -148,12 +133,14 @@ void Scopes::erase_denied(const hold::Consents& consents, std::int64_t now_ms) {
     at = open_.erase(at);
     changed = true;
   }
-  const auto is_denied = [&consents](const hold::KeptScope& one) {
-    return consents.of(purpose_at_end(one.sentence)) == Consent::denied;
-  };
-  const auto denied = std::remove_if(untold_.begin(), untold_.end(), is_denied);
-  changed = changed || denied != untold_.end();
-  untold_.erase(denied, untold_.end());
+  for (auto at = untold_.begin(); at != untold_.end();) {
+    if (consents.of(at->purpose) != Consent::denied) {
+      ++at;
+      continue;
+    }
+    at = untold_.erase(at);
+    changed = true;
+  }
   if (changed) change(now_ms);
 }
 
@@ -194,7 +181,8 @@ std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder
     hold::KeptScope kept;
     kept.tail = tail_of(scope);
     kept.sentence = encoder.parts_as_json(parts) + ",\"at_unix_ms\":" + std::to_string(unix_ms) +
-                    (scope.critical ? ",\"critical\":true" : "") + purpose_end(scope.purpose);
+                    (scope.critical ? ",\"critical\":true}" : "}");
+    kept.purpose = scope.purpose;
     all.push_back(std::move(kept));
   }
   return all;
@@ -374,6 +362,7 @@ Status Core::tell_of_cut_off(bool same_lane) {
     event.ruled_ = true;
     // What lies on a disk is checked like any other sentence.
     if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
+    event.purpose_ = scope.purpose;
     if (consents_.of(event.purpose_) == Consent::denied || (sample_rate_ < 1 && !is_sampled(event))) continue;
     compose::Sentence sentence;
     sentence.parts = event.store_;

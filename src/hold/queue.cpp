@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "hold/directory.hpp"
 #include "system/json.hpp"
@@ -471,7 +472,9 @@ void Queue::put_scopes(const std::vector<KeptScope>& scopes) {
   database_.run("DELETE FROM scope");
   Statement insert(database_, "INSERT OR REPLACE INTO scope VALUES(?, ?)");
   for (const KeptScope& scope : scopes) {
-    insert.bind(scope.tail).bind(scope.sentence).run();
+    std::string tail = scope.tail;
+    if (scope.purpose != Purpose::analytics) tail += static_cast<char>('0' + static_cast<int>(scope.purpose));
+    insert.bind(tail).bind(scope.sentence).run();
     insert.again();
   }
 }
@@ -487,9 +490,13 @@ std::vector<KeptScope> Queue::kept_scopes() {
   if (database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'scope'") == 0) return scopes;
   // What is not of our making is as if it were not there.
   Statement rows(database_,
-                 "SELECT tail, sentence FROM scope WHERE length(CAST(tail AS BLOB)) = 17"
+                 "SELECT substr(tail, 1, 17), sentence, substr(tail, 18) FROM scope"
+                 " WHERE length(CAST(tail AS BLOB)) IN (17, 18)"
                  " AND length(CAST(sentence AS BLOB)) <= 65536 ORDER BY tail LIMIT 1024");
-  while (rows.row()) scopes.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
+  while (rows.row()) {
+    const std::int64_t purpose = std::clamp<std::int64_t>(rows.number(2), 0, purpose_count - 1);
+    scopes.push_back({std::string(rows.text(0)), std::string(rows.text(1)), static_cast<Purpose>(purpose)});
+  }
   return scopes;
 }
 
@@ -910,27 +917,27 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
       freed += static_cast<std::uint64_t>(rows.number(1)) + 100;
     }
   }
+  using Sized = std::pair<std::int64_t, std::size_t>;  // a row's id and its bytes
+  const auto take_oldest = [&freed, bytes_to_free](std::vector<Sized>& rows, std::vector<std::int64_t>& taken) {
+    std::sort(rows.begin(), rows.end());
+    for (const auto& [id, bytes] : rows) {
+      if (freed >= bytes_to_free) break;
+      taken.push_back(id);
+      freed += bytes;
+    }
+  };
   for (const Priority priority : {Priority::normal, Priority::critical}) {
-    std::vector<Chunk> oldest_chunks;
+    std::vector<Sized> rows;
     for (int i = 0; i < kind_count; ++i) {
-      if (Kind::of(i).priority == priority) oldest_chunks.insert(oldest_chunks.end(), open_[i].begin(), open_[i].end());
+      if (Kind::of(i).priority != priority) continue;
+      for (const Chunk& chunk : open_[i]) rows.emplace_back(chunk.id, chunk.bytes);
     }
-    std::sort(oldest_chunks.begin(), oldest_chunks.end(), [](const Chunk& a, const Chunk& b) { return a.id < b.id; });
-    for (const Chunk& chunk : oldest_chunks) {
-      if (freed >= bytes_to_free) break;
-      chunks.push_back(chunk.id);
-      freed += chunk.bytes;
-    }
-    std::vector<const Batch*> oldest;
+    take_oldest(rows, chunks);
+    rows.clear();
     for (const Batch& batch : batches_) {
-      if (batch.kind.priority == priority && batch.id != in_flight) oldest.push_back(&batch);
+      if (batch.kind.priority == priority && batch.id != in_flight) rows.emplace_back(batch.id, batch.body_bytes);
     }
-    std::sort(oldest.begin(), oldest.end(), [](const Batch* a, const Batch* b) { return a->id < b->id; });
-    for (const Batch* batch : oldest) {
-      if (freed >= bytes_to_free) break;
-      batches.push_back(batch->id);
-      freed += batch->body_bytes;
-    }
+    take_oldest(rows, batches);
   }
   if (chunks.empty() && batches.empty() && refused.empty()) return true;
   Ledger ledger = ledger_;

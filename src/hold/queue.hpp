@@ -78,6 +78,7 @@ struct Unsealed {
 struct KeptScope {
   std::string tail;
   std::string sentence;
+  Purpose purpose = Purpose::analytics;
 };
 
 // Those whose own end is not among the lines.

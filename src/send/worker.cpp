@@ -30,19 +30,10 @@ constexpr std::int64_t ledger_every_ms = 3'600'000;  // design: at most hourly
 constexpr std::int64_t later_ms = 5'000;             // 409 and 425 without Retry-After
 constexpr std::string_view own_seq = "\"seq\":\"0000000000\"";
 
-constexpr hold::Priority priorities[] = {hold::Priority::critical, hold::Priority::normal};
-constexpr Purpose purposes[] = {Purpose::analytics, Purpose::advertising, Purpose::personalization};
-
-// By their turn.
-template <typename Call>
-bool for_each_kind(const Call& call) {
-  for (const hold::Priority priority : priorities) {
-    for (const Purpose purpose : purposes) {
-      if (!call(hold::Kind(priority, purpose))) return false;
-    }
-  }
-  return true;
-}
+constexpr hold::Kind kinds_by_turn[] = {
+    {hold::Priority::critical, Purpose::analytics},       {hold::Priority::critical, Purpose::advertising},
+    {hold::Priority::critical, Purpose::personalization}, {hold::Priority::normal, Purpose::analytics},
+    {hold::Priority::normal, Purpose::advertising},       {hold::Priority::normal, Purpose::personalization}};
 
 // Derived from the lines, so that copies of a queue that seal the same lines make the same key (RFC 9562, version 8).
 std::string key_of(std::string_view lines) {
@@ -73,21 +64,12 @@ bool is_own(std::string_view line) {
   return seq != std::string_view::npos && line.substr(seq, own_seq.size()) == own_seq;
 }
 
-Purpose purpose_named_in(std::string_view text) {
-  if (text.find("\"purpose\":\"advertising\"") != std::string_view::npos) return Purpose::advertising;
-  if (text.find("\"purpose\":\"personalization\"") != std::string_view::npos) return Purpose::personalization;
-  return Purpose::analytics;
-}
-
 // In the user's part no app may name one.
 Purpose purpose_of(std::string_view line) {
-  return purpose_named_in(line.substr(0, line.find("},\"device\":{")));
-}
-
-// Behind the parts, as Scopes::to_keep() writes it.
-Purpose purpose_of(const hold::KeptScope& scope) {
-  const std::size_t behind = scope.sentence.rfind(",\"at_unix_ms\":");
-  return behind == std::string::npos ? Purpose::analytics : purpose_named_in(scope.sentence.substr(behind));
+  const std::string_view user = line.substr(0, line.find("},\"device\":{"));
+  if (user.find("\"purpose\":\"advertising\"") != std::string_view::npos) return Purpose::advertising;
+  if (user.find("\"purpose\":\"personalization\"") != std::string_view::npos) return Purpose::personalization;
+  return Purpose::analytics;
 }
 
 }  // namespace
@@ -271,8 +253,7 @@ void Worker::take_over_if_due(const Orders& orders) {
       hold::Ledger ledger = queue.ledger();
       ledger.accepted = drained.mark.accepted;
       // Nor is it told where nothing of its kind is to be kept.
-      if (told_consents_.of(Purpose::analytics) != Consent::denied)
-        drained.own_line = host_.ledger_line(ledger, queue.previous_run());
+      if (!is_denied(Purpose::analytics)) drained.own_line = host_.ledger_line(ledger, queue.previous_run());
     }
     const std::uint64_t base = host_.run_base();
     const std::uint64_t last_seq = drained.mark.accepted > base ? drained.mark.accepted - base : 0;
@@ -313,11 +294,14 @@ void Worker::deny() noexcept {
   if (told_consents_.all != Consent::denied) others_swept_ = false;
 }
 
+bool Worker::is_denied(Purpose purpose) const noexcept {
+  return told_consents_.of(purpose) == Consent::denied;
+}
+
 void Worker::erase_denied_if_due() {
   // What is in the ring goes the usual way first.
   if (!deny_wanted_ || lane_.ring().tail() < deny_head_ || now_ < disk_retry_ms_) return;
-  const auto is_denied = [this](hold::Kind kind) { return told_consents_.of(kind.purpose) == Consent::denied; };
-  if (flight_ && is_denied(flight_->batch.kind)) cancel();
+  if (flight_ && is_denied(flight_->batch.kind.purpose)) cancel();
   if (erase_denied(lane_) && (adopted_ == nullptr || erase_denied(*adopted_))) {
     deny_wanted_ = false;
   } else {
@@ -330,19 +314,20 @@ bool Worker::erase_denied(hold::Lane& lane) {
   std::vector<std::int64_t> refused;
   std::int64_t number = 0;
   hold::Rejected one;
-  const auto is_denied = [this](const auto& what) { return told_consents_.of(purpose_of(what)) == Consent::denied; };
   if (queue.ledger().quarantined > 0) {
     while (queue.next_quarantined(number, number, one)) {
-      if (is_denied(one.line)) refused.push_back(number);
+      if (is_denied(purpose_of(one.line))) refused.push_back(number);
     }
   }
   const bool is_mine = &lane == &lane_;
   std::vector<hold::KeptScope> scopes;
   std::uint64_t version = 0;
-  if (is_mine) static_cast<void>(host_.open_scopes(true, scopes, version));
-  if (!is_mine) {
-    scopes = queue.kept_scopes();
-    scopes.erase(std::remove_if(scopes.begin(), scopes.end(), is_denied), scopes.end());
+  if (is_mine) {
+    static_cast<void>(host_.open_scopes(true, scopes, version));
+  } else {
+    for (hold::KeptScope& scope : queue.kept_scopes()) {
+      if (!is_denied(scope.purpose)) scopes.push_back(std::move(scope));
+    }
   }
   bool erased = false;
   if (!queue.erase_denied(told_consents_, refused, scopes, erased)) return false;
@@ -424,41 +409,39 @@ void Worker::seal_if_due() {
     flush_sealed_ = true;
   }
   int sealed = 0;
-  const bool all_full_ones = for_each_kind([&](hold::Kind kind) {
+  for (const hold::Kind kind : kinds_by_turn) {
     while (queue.has_full(kind)) {
       if (++sealed > seals_a_step) {
         next_seal_ms_ = now_;
-        return false;
+        return;
       }
-      if (!seal_one(lane_, kind, false)) return false;
+      if (!seal_one(lane_, kind, false)) return;
     }
     std::int64_t& since_ms = unsealed_since_ms_[kind.index()];
     since_ms = !queue.has_unsealed(kind) ? -1 : since_ms < 0 ? now_ : since_ms;
-    return true;
-  });
-  if (!all_full_ones || !allowed_to_send() || flight_) return;
-  for_each_kind([&](hold::Kind kind) {
-    if (!may_leave(kind) || !queue.has_unsealed(kind)) return true;
+  }
+  if (!allowed_to_send() || flight_) return;
+  for (const hold::Kind kind : kinds_by_turn) {
+    if (!may_leave(kind) || !queue.has_unsealed(kind)) continue;
     // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it
     // compresses. Two kinds are no reason to keep it open: one that only waits for a time of its own, or for an
     // acceptance, and those that the endpoint answered in vain since the last seal: it may refuse them for ever. While
     // it refuses all, that seals after one more attempt each time: some hundred batches in 5,000 attempts.
     hold::Batch sendable;
-    if (turns_in_vain_ < batches_to_send(lane_) && pick(lane_, false, sendable, kind.priority)) return true;
+    if (turns_in_vain_ < batches_to_send(lane_) && pick(lane_, false, sendable, kind.priority)) continue;
     const std::int64_t due = kind.priority == hold::Priority::critical
                                  ? now_
                                  : unsealed_since_ms_[kind.index()] + settings_.upload_interval_ms;
     const std::int64_t at = std::max(due, progress_.rest_until_ms);
     if (now_ < at) {
       next_seal_ms_ = std::min(next_seal_ms_, at);
-      return true;
+      continue;
     }
     while (queue.has_unsealed(kind)) {
-      if (!seal_one(lane_, kind, true)) return false;
+      if (!seal_one(lane_, kind, true)) return;
     }
     turns_in_vain_ = 0;
-    return true;
-  });
+  }
 }
 
 void Worker::begin_flush(std::uint64_t flush) {
@@ -610,13 +593,13 @@ bool Worker::seal_one(hold::Lane& lane, hold::Kind kind, bool partial) {
 }
 
 bool Worker::seal_all(hold::Lane& lane) {
-  return for_each_kind([this, &lane](hold::Kind kind) {
+  for (const hold::Kind kind : kinds_by_turn) {
     // What may not leave grows on until it may.
     while (has_its_purpose(kind) && lane.queue().has_unsealed(kind)) {
       if (!seal_one(lane, kind, true)) return false;
     }
-    return true;
-  });
+  }
+  return true;
 }
 
 // --- choosing and starting -------------------------------------------------------------------------------------------

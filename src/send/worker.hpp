@@ -159,6 +159,7 @@ class Worker {
   bool sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers);
   bool ask_for_keys();
   bool seal_one(hold::Lane& lane, hold::Kind kind, bool partial);
+  bool is_denied(Purpose purpose) const noexcept;
   bool erase_denied(hold::Lane& lane);
   bool seal_all(hold::Lane& lane);
   void adopt_a_lane();
