@@ -548,9 +548,7 @@ Status Core::set_consent(Consent consent, const Purpose* purpose) {
     if (!directory_.set_consent(purpose, consent)) return directory_.status_of_fault("writing");
     consents_changed(directory_.state().consents);
     worker.deny();
-    Lock orders(orders_);
-    progress_.denies = true;  // until the worker made a step
-    progress_.denies_badly = false;
+    note_progress();
     return Status();
   });
   if (!status) return status;
@@ -996,9 +994,9 @@ void Core::keep_to(const hold::Consents& consents) {
   scopes_.erase_denied(consents, clock_.monotonic_ms());
 }
 
-bool Core::wipe_ring() {
+bool Core::wipe_ring(std::uint64_t& from) {
   Lock intake(intake_);
-  return lane_->ring().wipe() == 0;
+  return lane_->ring().wipe(from) == 0;
 }
 
 void Core::log(LogLevel level, const std::string& text) {

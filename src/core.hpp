@@ -157,7 +157,7 @@ class Core final : private send::WorkerHost {
   bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) override;
   void scopes_kept(std::uint64_t version) override;
   void consents_changed(const hold::Consents& consents) override;
-  bool wipe_ring() override;
+  bool wipe_ring(std::uint64_t& from) override;
   void log(LogLevel level, const std::string& text) override;
 
   const std::string app_id_;

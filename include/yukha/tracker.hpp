@@ -86,8 +86,10 @@ class Tracker {
   Consent consent() const noexcept;
   // To one purpose. Of this and the consent to everything the stricter counts. Analytics begins granted, the others
   // denied. Sentences of different purposes never share a batch; what waits for a purpose that is denied is removed,
-  // overwritten in the lane's files, and counted as erased, while the rest stays.
-  // Threads: any. Blocks: for a few disk writes; denied also for a worker's step, which cancels a running request.
+  // overwritten in the lane's files, and counted as erased, while the rest stays. In a lane that another process holds
+  // that happens when it next looks, and before it sends anything more. Below 0 as above.
+  // Threads: any. Blocks: for a few disk writes; denied also for a worker's step, which may cancel a running request,
+  // up to a minute.
   Status consent(Purpose purpose, Consent consent) noexcept;
   Consent consent(Purpose purpose) const noexcept;
 
@@ -103,10 +105,10 @@ class Tracker {
   // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
   Status erase() noexcept;
 
-  // Sends what this tracker's lane has now: ok when none of it waits any more, be it delivered or in quarantine;
-  // still_waiting at the deadline, with the last trouble as detail, or at once without an endpoint. It may end a
-  // back-off early, at most once in 10 s.
-  // Threads: any. Blocks: up to deadline.
+  // Sends what this tracker's lane has now: ok when none of it waits any more, be it delivered or in quarantine, but
+  // for what waits for the consent to its purpose; still_waiting at the deadline, with the last trouble as detail, or
+  // at once without an endpoint. It may end a back-off early, at most once in 10 s. Threads: any. Blocks: up to
+  // deadline.
   Status flush(std::chrono::milliseconds deadline) noexcept;
 
   // The app leaves the screen: scopes stand still, Config::in_background holds, and what can be sent in `budget` is

@@ -166,6 +166,7 @@ bool Directory::set_consent(const Purpose* purpose, Consent consent) {
   // What another process said of another purpose stays.
   Consents consents = refresh().consents;
   consents.said(purpose) = consent;
+  consents.asked = consents.asked || purpose != nullptr;
   Statement(database_, "UPDATE directory SET consent = ?").bind(consents.packed()).run();
   if (!transaction.commit()) return false;
   state_.consents = consents;

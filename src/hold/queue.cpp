@@ -122,7 +122,8 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   path_ = path;
   limits_ = limits;
   const bool in_memory = path == ":memory:";
-  damaged_ = stale_ = overwrites_ = false;
+  damaged_ = stale_ = false;
+  std::fill_n(scoped_, purpose_count, false);
   std::uint64_t there = 0;
   if (!in_memory && files.size(path, there) != 0) {
     // Made here, because SQLite would let everybody read it; its log gets the same rights.
@@ -155,6 +156,8 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   database_.run("PRAGMA wal_autocheckpoint=256");
   // A log that a large transaction made longer is cut back.
   database_.run("PRAGMA journal_size_limit=2097152");
+  // What is deleted is overwritten with zeros. Some systems' SQLite does so of itself.
+  database_.run("PRAGMA secure_delete=ON");
   // 512 KiB of pages are enough to seal one batch without reading twice.
   database_.run("PRAGMA cache_size=-512");
   load(&previous_run_);
@@ -180,9 +183,11 @@ void Queue::reserve_log() {
   if (log->size(size) == 0 && size < log_bytes_kept) static_cast<void>(log->reserve(log_bytes_kept));
 }
 
-// Costs a write of each page that is freed: only for those who use purposes.
-void Queue::overwrite_from_now_on() {
-  if (!overwrites_) overwrites_ = database_.run("PRAGMA secure_delete=ON");
+// After a commit: what is here and what is there must be told apart until they are the same again.
+bool Queue::reload() {
+  stale_ = true;
+  stale_ = !load(nullptr);
+  return !stale_;
 }
 
 bool Queue::load(RunMark* previous_run) {
@@ -268,6 +273,7 @@ bool Queue::load(RunMark* previous_run) {
     batches.push_back(batch);
   }
   const bool scrub_owed = database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'scrub'") != 0;
+  for (const KeptScope& scope : kept_scopes()) scoped_[static_cast<int>(scope.purpose)] = true;
   const auto quarantined = static_cast<std::uint64_t>(database_.number("SELECT count(*) FROM quarantine"));
   if (database_.fault() == Fault::none && (waiting != ledger.waiting() || quarantined != ledger.quarantined)) {
     database_.distrust("sentences that are not as many as the ledger says");
@@ -285,11 +291,6 @@ bool Queue::load(RunMark* previous_run) {
   for (int i = 0; i < kind_count; ++i) {
     open_[i].swap(open[i]);
     recount_fill(Kind::of(i));
-  }
-  const auto needs_care = [](const Batch& batch) { return batch.kind.purpose != Purpose::analytics; };
-  if (std::any_of(open_ + priority_count, open_ + kind_count, [](const auto& chunks) { return !chunks.empty(); }) ||
-      std::any_of(batches_.begin(), batches_.end(), needs_care)) {
-    overwrite_from_now_on();
   }
   return true;
 }
@@ -473,6 +474,7 @@ void Queue::put_scopes(const std::vector<KeptScope>& scopes) {
   Statement insert(database_, "INSERT OR REPLACE INTO scope VALUES(?, ?)");
   for (const KeptScope& scope : scopes) {
     std::string tail = scope.tail;
+    scoped_[static_cast<int>(scope.purpose)] = true;
     if (scope.purpose != Purpose::analytics) tail += static_cast<char>('0' + static_cast<int>(scope.purpose));
     insert.bind(tail).bind(scope.sentence).run();
     insert.again();
@@ -510,8 +512,6 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
   std::vector<Piece> pieces[kind_count];
   bool present[kind_count] = {!drained.own_line.empty()};
   for (const RingLine& line : drained.lines) present[line.kind.index()] = true;
-  if (std::any_of(present + priority_count, present + kind_count, [](bool one) { return one; }))
-    overwrite_from_now_on();
   for (int i = 0; i < kind_count; ++i) {
     fills[i] = fill_[i];
     if (!present[i]) continue;
@@ -900,8 +900,8 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) 
   for (const std::int64_t id : batches) remove_row("batch", id);
   save_ledger(ledger);
   if (!transaction.commit()) return false;
-  load(nullptr);
-  return database_.fault() == Fault::none;
+  ledger_ = ledger;
+  return reload();
 }
 
 bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
@@ -956,49 +956,59 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   for (const std::int64_t id : batches) remove("batch", id);
   save_ledger(ledger);
   if (!transaction.commit()) return false;
-  load(nullptr);
-  return database_.fault() == Fault::none;
+  ledger_ = ledger;
+  return reload();
 }
 
 bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
                          const std::vector<KeptScope>& scopes, bool& erased) {
+  // A page that is freed is written once more: so many that the log stays within the blocks it was given.
+  constexpr std::size_t step_bytes = 512 << 10;
+  struct Row {
+    const char* table;
+    std::int64_t id;
+    std::size_t lines;
+    std::size_t bytes;
+  };
   erased = false;
+  if (stale_ && !reload()) return false;
   const auto is_denied = [&consents](Purpose purpose) { return consents.of(purpose) == Consent::denied; };
-  std::vector<std::int64_t> chunks;
-  std::vector<std::int64_t> batches;
-  Ledger ledger = ledger_;
+  std::vector<Row> rows;
   for (int i = 0; i < kind_count; ++i) {
     if (!is_denied(Kind::of(i).purpose)) continue;
-    for (const Chunk& chunk : open_[i]) {
-      chunks.push_back(chunk.id);
-      ledger.erased += chunk.lines - chunk.own_lines;
-    }
+    for (const Chunk& chunk : open_[i]) rows.push_back({"chunk", chunk.id, chunk.lines - chunk.own_lines, chunk.bytes});
   }
   for (const Batch& batch : batches_) {
-    if (!is_denied(batch.kind.purpose)) continue;
-    batches.push_back(batch.id);
-    ledger.erased += batch.lines - batch.own_lines;
+    if (is_denied(batch.kind.purpose))
+      rows.push_back({"batch", batch.id, batch.lines - batch.own_lines, batch.body_bytes});
   }
-  const std::vector<KeptScope> kept = kept_scopes();
-  const bool keeps_all = std::all_of(kept.begin(), kept.end(), [&scopes](const KeptScope& one) {
-    return std::any_of(scopes.begin(), scopes.end(), [&one](const KeptScope& other) { return other.tail == one.tail; });
-  });
-  if (database_.fault() != Fault::none) return false;
-  if (chunks.empty() && batches.empty() && refused.empty() && keeps_all) return true;
-  ledger.quarantined -= std::min<std::uint64_t>(refused.size(), ledger.quarantined);
-  ledger.erased += refused.size();
-  overwrite_from_now_on();
-  Transaction transaction(database_, Durable::yes);
-  database_.run("CREATE TABLE IF NOT EXISTS scrub(one INTEGER)");
-  for (const std::int64_t id : chunks) remove_row("chunk", id);
-  for (const std::int64_t id : batches) remove_row("batch", id);
-  for (const std::int64_t id : refused) remove_row("quarantine", id);
-  put_scopes(scopes);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  erased = true;
-  load(nullptr);
-  return database_.fault() == Fault::none;
+  for (const std::int64_t id : refused) rows.push_back({"quarantine", id, 1, step_bytes / 64});
+  bool scoped = false;
+  for (int i = 0; i < purpose_count; ++i) scoped = scoped || (scoped_[i] && is_denied(static_cast<Purpose>(i)));
+  if (rows.empty() && !scoped) return true;
+  std::fill_n(scoped_, purpose_count, false);
+  std::size_t next = 0;
+  do {
+    Ledger ledger = ledger_;
+    Transaction transaction(database_, Durable::yes);
+    database_.run("CREATE TABLE IF NOT EXISTS scrub(one INTEGER)");
+    put_scopes(scopes);
+    for (std::size_t bytes = 0; next < rows.size() && bytes < step_bytes; ++next) {
+      const Row& row = rows[next];
+      remove_row(row.table, row.id);
+      ledger.erased += row.lines;
+      if (row.table == std::string_view("quarantine"))
+        ledger.quarantined -= std::min<std::uint64_t>(1, ledger.quarantined);
+      bytes += row.bytes;
+    }
+    save_ledger(ledger);
+    if (!transaction.commit()) break;
+    ledger_ = ledger;
+    erased = true;
+  } while (next < rows.size());
+  const bool all = next == rows.size() && database_.fault() == Fault::none;
+  if (!all) std::fill_n(scoped_, purpose_count, true);
+  return erased ? reload() && all : all;
 }
 
 bool Queue::scrub() {
@@ -1068,6 +1078,9 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
   opening_ = database_.last_insert_id();
   std::vector<Chunk> made[kind_count];
+  if (old.database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'scrub'") != 0)
+    database_.run("CREATE TABLE scrub(one INTEGER)");
+  old.database_.clear();
   if (trusted) {
     each("priority, lines, own_lines, body", "chunk", [&](const Statement& rows) {
       std::size_t lines = 0;

@@ -182,7 +182,8 @@ class Queue {
   bool erase_quarantined(const std::vector<std::int64_t>& numbers);
 
   // Whatever waits without the consent it needs, and what is `refused` in quarantine, is gone, and counted as erased;
-  // `scopes` are kept from now on; `erased` says whether there was any of it. Synced when it returns true.
+  // `scopes` are kept from now on; `erased` says whether there was any of it. Goes in steps that a full disk has room
+  // for; false may mean that some were taken. Synced when it returns true.
   bool erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
                     const std::vector<KeptScope>& scopes, bool& erased);
   // Bytes of what erase_denied() took may still lie in the files, also since an earlier process.
@@ -227,7 +228,7 @@ class Queue {
   struct Piece;
   bool create(std::uint64_t epoch);
   void reserve_log();
-  void overwrite_from_now_on();
+  bool reload();
   std::vector<Piece> cut(const Drained& drained, Kind kind, Fill& fill) const;
   bool complete(Piece& piece);
   template <typename Change>
@@ -261,8 +262,8 @@ class Queue {
   std::int64_t ledger_sent_unix_ms_ = 0;
   bool true_time_known_ = false;
   bool reserve_spent_ = false;
-  bool overwrites_ = false;  // what is deleted, with zeros
   bool scrub_owed_ = false;
+  bool scoped_[purpose_count] = {};            // a scope for it may lie in the files
   std::uint64_t sealed_at_sync_ = UINT64_MAX;  // how many syncs there were at the last seal or split; none yet
   bool damaged_ = false;
   bool stale_ = false;  // chunks and batches here are not those of the database

@@ -160,15 +160,17 @@ void Ring::warm(std::size_t bytes) noexcept {
   if (bytes > first) file_->warm(header_bytes, bytes - first);
 }
 
-system::Error Ring::wipe() noexcept {
-  if (memory_ == nullptr) return 0;
-  const std::uint64_t from = head_.load(std::memory_order_relaxed);
-  const auto size = static_cast<std::size_t>(tail_.load(std::memory_order_acquire) + capacity_ - from);
-  const std::size_t offset = from % capacity_;
+system::Error Ring::wipe(std::uint64_t& from) noexcept {
+  constexpr std::uint64_t slice_bytes = 64 << 10;
+  const std::uint64_t begin = std::max(from, head_.load(std::memory_order_relaxed));
+  from = std::min(begin + slice_bytes, free_until());
+  if (memory_ == nullptr || from <= begin) return 0;
+  const auto size = static_cast<std::size_t>(from - begin);
+  const std::size_t offset = begin % capacity_;
   const std::size_t first = std::min(size, capacity_ - offset);
   std::memset(memory_ + header_bytes + offset, 0, first);
   std::memset(memory_ + header_bytes, 0, size - first);
-  return mode_ == Mode::written ? write_back(from, from + size) : 0;
+  return mode_ == Mode::written ? write_back(begin, from) : 0;
 }
 
 void Ring::refuse(Refusal why) noexcept {

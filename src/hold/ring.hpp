@@ -96,8 +96,10 @@ class Ring {
   // Where the next line may be written, so that append() need not copy it: `most` bytes in one piece, or nullptr.
   char* room(std::size_t most) noexcept;
   void refuse(Refusal why) noexcept;
-  // What was released is overwritten with zeros, which sync() brings to the disk. Blocks: as warm() for all of it.
-  system::Error wipe() noexcept;
+  // Overwrites what was released, from the position `from` on, with zeros, which sync() brings to the disk; so much at
+  // a time that an append hardly waits for it. `from` is moved on, until it is free_until(). Blocks: as warm() for
+  // that.
+  system::Error wipe(std::uint64_t& from) noexcept;
   // So many sentences were accepted that never lay here.
   void pass_over(std::uint64_t sentences) noexcept;
   void note_session(const SessionMark& session) noexcept;
@@ -119,6 +121,7 @@ class Ring {
 
   std::uint64_t head() const noexcept { return head_.load(std::memory_order_acquire); }
   std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }
+  std::uint64_t free_until() const noexcept { return tail() + capacity_; }
   std::uint64_t used() const noexcept { return head() - tail(); }
   std::size_t capacity() const noexcept { return capacity_; }
   std::uint64_t id() const noexcept { return id_; }

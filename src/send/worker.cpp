@@ -85,10 +85,10 @@ Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold:
       entropy_(dice),
       dice_(dice),
       host_(host),
+      deny_head_(lane.ring().head()),
       opened_ms_(clock.monotonic_ms()),
       bytes_cap_(settings.batches.bytes_max),
       bytes_cap_before_(settings.batches.bytes_max),
-      deny_head_(lane.ring().head()),
       told_consents_(directory.state().consents) {
   for (int i = 0; i < hold::kind_count; ++i) {
     // They waited long enough while nobody ran.
@@ -182,16 +182,7 @@ void Worker::look_at_directory() {
   }
   if (erase_owed_at_ms_ >= 0 && now_ >= erase_owed_at_ms_) static_cast<void>(erase());
   if (erase_owed_at_ms_ >= 0) next_send_ms_ = std::min(next_send_ms_, erase_owed_at_ms_);
-  if (!others_swept_) {
-    others_swept_ = true;
-    // An erase or a denial that a kill cut short is finished by whoever comes next.
-    if (state.consents.all == Consent::denied &&
-        lane_.queue().ledger().waiting() + lane_.queue().ledger().quarantined > 0) {
-      static_cast<void>(erase());
-    } else if (state.epoch > 1 || state.consents.purposes_in_use()) {
-      static_cast<void>(sweep_others());
-    }
-  }
+  sweep_if_due();
   if (state.rest.failures != known_rest_.failures || state.rest.until_unix_ms != known_rest_.until_unix_ms ||
       state.rest.key != known_rest_.key) {
     // An earlier process, or another one beside this, met the same endpoint.
@@ -206,6 +197,24 @@ void Worker::look_at_directory() {
       progress_.failures = over ? 0 : std::max(progress_.failures, state.rest.failures);
     }
   }
+}
+
+// An erase or a denial that a kill cut short is finished by whoever comes next.
+void Worker::sweep_if_due() {
+  if (others_swept_ || now_ < sweep_again_ms_) return;
+  others_swept_ = true;
+  const hold::DirectoryState& state = directory_.state();
+  const hold::Ledger& ledger = lane_.queue().ledger();
+  Status status;
+  if (state.consents.all == Consent::denied && ledger.waiting() + ledger.quarantined > 0) {
+    static_cast<void>(erase());
+  } else if (state.epoch > 1 || state.consents.asked) {
+    status = sweep_others();
+  }
+  if (status || status == Code::newer_format) return;
+  host_.log(LogLevel::error, status.message());
+  others_swept_ = false;
+  sweep_again_ms_ = now_ + room_look_every_ms;
 }
 
 void Worker::take_over_if_due(const Orders& orders) {
@@ -288,7 +297,8 @@ void Worker::keep_scopes_if_due(const Orders& orders) {
 }
 
 void Worker::deny() noexcept {
-  deny_wanted_ = true;
+  deny_wanted_ = progress_.denies = true;
+  progress_.denies_badly = false;
   deny_head_ = lane_.ring().head();
   // A denial of everything begins an epoch, which other lanes hear of by themselves.
   if (told_consents_.all != Consent::denied) others_swept_ = false;
@@ -332,10 +342,24 @@ bool Worker::erase_denied(hold::Lane& lane) {
   bool erased = false;
   if (!queue.erase_denied(told_consents_, refused, scopes, erased)) return false;
   if (erased && is_mine) host_.scopes_kept(version);
+  // What lies in a damaged database nobody can look at.
+  if (told_consents_.asked) lane.remove_set_aside();
   if (!queue.owes_scrub()) return true;
-  lane.remove_set_aside();
-  const bool wiped = is_mine ? host_.wipe_ring() : lane.ring().wipe() == 0;
-  return wiped && lane.ring().sync() == 0 && queue.scrub();
+  const auto is_gone = [&lane, &queue](const auto& held) {
+    const auto& batches = queue.batches();
+    return held.first.first == &lane && std::none_of(batches.begin(), batches.end(), [&held](const hold::Batch& batch) {
+             return batch.id == held.first.second;
+           });
+  };
+  for (auto held = held_back_until_.begin(); held != held_back_until_.end();) {
+    held = is_gone(*held) ? held_back_until_.erase(held) : std::next(held);
+  }
+  hold::Ring& ring = lane.ring();
+  std::uint64_t from = ring.head();
+  for (const std::uint64_t until = ring.free_until(); from < until;) {
+    if (is_mine ? !host_.wipe_ring(from) : ring.wipe(from) != 0) return false;
+  }
+  return ring.sync() == 0 && queue.scrub();
 }
 
 void Worker::make_room() {
@@ -421,14 +445,19 @@ void Worker::seal_if_due() {
     since_ms = !queue.has_unsealed(kind) ? -1 : since_ms < 0 ? now_ : since_ms;
   }
   if (!allowed_to_send() || flight_) return;
-  for (const hold::Kind kind : kinds_by_turn) {
-    if (!may_leave(kind) || !queue.has_unsealed(kind)) continue;
+  // For all kinds before any is sealed: none is to stay open because of another that has the turn before it.
+  bool stays_open[hold::priority_count];
+  for (int i = 0; i < hold::priority_count; ++i) {
     // A batch that is not full is sealed when it could leave at once: the longer it stays open, the better it
     // compresses. Two kinds are no reason to keep it open: one that only waits for a time of its own, or for an
     // acceptance, and those that the endpoint answered in vain since the last seal: it may refuse them for ever. While
     // it refuses all, that seals after one more attempt each time: some hundred batches in 5,000 attempts.
     hold::Batch sendable;
-    if (turns_in_vain_ < batches_to_send(lane_) && pick(lane_, false, sendable, kind.priority)) continue;
+    stays_open[i] =
+        turns_in_vain_ < batches_to_send(lane_) && pick(lane_, false, sendable, static_cast<hold::Priority>(i));
+  }
+  for (const hold::Kind kind : kinds_by_turn) {
+    if (stays_open[static_cast<int>(kind.priority)] || !may_leave(kind) || !queue.has_unsealed(kind)) continue;
     const std::int64_t due = kind.priority == hold::Priority::critical
                                  ? now_
                                  : unsealed_since_ms_[kind.index()] + settings_.upload_interval_ms;
@@ -719,7 +748,7 @@ bool Worker::sign(const Endpoint& endpoint, const RequestFacts& facts, std::vect
   } catch (...) {
     // The app's function threw; that is its way to say no.
   }
-  if (!good) progress_.trouble = "the app did not sign for the key " + key->id;
+  if (!good && key != nullptr) progress_.trouble = "the app did not sign for the key " + key->id;
   return good;
 }
 
@@ -820,7 +849,7 @@ void Worker::obey(const Judgement& judgement) {
       if (judgement.verdict == Verdict::unknown_key) key_in_use_ = flight.first_key;
       queue.to_the_back(flight.batch.id);
       // A firewall may dislike one body: another gets its chance before the endpoint is believed.
-      if (++not_allowed_in_row_ >= 2 || queue.batches().size() < 2) rest(long_backoff, judgement.retry_after_ms);
+      if (++not_allowed_in_row_ >= 2 || batches_to_send(*flight.lane) < 2) rest(long_backoff, judgement.retry_after_ms);
       break;
     case Verdict::later: {
       const std::int64_t wait = std::max<std::int64_t>(judgement.retry_after_ms.value_or(later_ms), 1000);
@@ -1221,6 +1250,7 @@ void Worker::repair() {
   cancel();
   const Status status = lane_.repair();
   scopes_wanted_ = true;
+  deny();  // what was removed before may be back
   if (const std::string notice = lane_.take_notice(); !notice.empty()) host_.log(LogLevel::error, notice);
   if (!status) host_.log(LogLevel::error, status.message());
 }
@@ -1310,7 +1340,10 @@ Status Worker::sweep_others() {
     // the epoch before it moves or sends anything.
     hold::Lane other(files_, entropy_, directory_, settings_.lanes);
     Status opened = other.open(name, "");
-    if (opened && !erase_denied(other)) opened = other.queue().status();
+    if (opened && !erase_denied(other)) {
+      opened = other.queue().status();
+      if (opened) opened = Status(Code::disk_error, name);
+    }
     if (!opened && opened != Code::lane_held && status) status = opened;
   }
   return status;

@@ -47,7 +47,7 @@ class WorkerHost {
   virtual void scopes_kept(std::uint64_t version) = 0;
   virtual void consents_changed(const hold::Consents& consents) = 0;
   // See Ring::wipe(), with track() held off.
-  virtual bool wipe_ring() = 0;
+  virtual bool wipe_ring(std::uint64_t& from) = 0;
   virtual void log(LogLevel level, const std::string& text) = 0;
 };
 
@@ -139,6 +139,7 @@ class Worker {
   void look_at_directory();
   void take_over_if_due(const Orders& orders);
   void keep_scopes_if_due(const Orders& orders);
+  void sweep_if_due();
   void erase_denied_if_due();
   void make_room();
   void seal_if_due();
@@ -213,6 +214,7 @@ class Worker {
   std::uint64_t flush_ = 0;             // the one under way
   bool flush_sealed_ = false;
   std::uint64_t flush_head_ = 0;  // the ring's head when it was ordered
+  std::uint64_t deny_head_ = 0;   // the same of a denial
 
   std::int64_t now_ = 0;
   std::int64_t next_seal_ms_ = INT64_MAX;
@@ -226,6 +228,7 @@ class Worker {
   std::int64_t hurried_ms_ = INT64_MIN / 2;
   std::int64_t adopted_look_ms_ = INT64_MIN / 2;
   std::int64_t room_look_ms_ = INT64_MIN / 2;
+  std::int64_t sweep_again_ms_ = INT64_MIN / 2;  // not before, after a fault
   std::size_t key_in_use_ = 0;
   std::size_t bytes_cap_ = 0;                            // of a batch's lines, after 413
   std::size_t bytes_cap_before_ = 0;                     // what it was before the present row of refusals
@@ -234,8 +237,7 @@ class Worker {
   std::optional<std::int64_t> true_minus_monotonic_ms_;  // for ages: as the first acceptance told
   bool directory_read_ = true;                           // in this step
   bool others_swept_ = false;
-  bool deny_wanted_ = true;      // an earlier process may have died before it was done
-  std::uint64_t deny_head_ = 0;  // the ring's head when it was ordered
+  bool deny_wanted_ = true;  // an earlier process may have died before it was done
   bool repair_wanted_ = false;
   bool scopes_wanted_ = false;  // after a repair, which does not save them
   int refusals_ = 0;            // 400 and 413 in a row

@@ -1,9 +1,11 @@
 // Consent to each purpose, and what stands on it: the advertising id.
 #include <yukha/scope.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
+#include "hold/consents.hpp"
 #include "life/scanner.hpp"
 #include "system/device.hpp"
 
@@ -214,6 +216,93 @@ TEST_CASE("a denial ends also in a lane that another process's erase just began 
   CHECK(act_for(core, advertising, "SEEN") == Code::consent_denied);
   mine.act("READ");
   REQUIRE(core.flush(60s));
+}
+
+TEST_CASE("a denial takes what another lane holds out of its files, also when nothing but the default is left") {
+  Life mine;
+  Life other;
+  other.config.queue_dir = mine.config.queue_dir;
+  const Markers markers = Markers::random();
+  {
+    detail::Core& leaves = other.open();
+    say(leaves, advertising, Consent::granted);
+    fill(other, markers, advertising);
+    static_cast<void>(leaves.close(0ms));
+  }
+  mine.config.endpoint.clear();
+  mine.config.lane = "mine";
+  detail::Core& core = mine.open();
+  Scanner scanner(markers.all());
+  REQUIRE(scanner.found_in(mine.directory.path()).size() == 4);
+  say(core, advertising, Consent::denied);
+  core.work(0ms);
+  CHECK(scanner.found_in(mine.directory.path()).empty());
+}
+
+TEST_CASE("a scope that a drain let go before the denial was carried out leaves no bytes either") {
+  Life life;
+  detail::Core& core = life.open();
+  say(core, advertising, Consent::granted);
+  Event event = core.event();
+  event.content("scope-marker").action("SEEN").purpose(advertising);
+  Scope scope = event.begin();
+  for (int i = 0; i < 3; ++i) {
+    life.clock.monotonic += 2'000;
+    core.work(0ms);
+  }
+  Scanner scanner({"scope-marker"});
+  REQUIRE_FALSE(scanner.found_in(life.directory.path()).empty());
+  life.act("READ");
+  say(core, advertising, Consent::denied);
+  CHECK(scanner.found_in(life.directory.path()).empty());
+  CHECK(scope.end() == Code::already_tracked);
+}
+
+TEST_CASE("a stream of one purpose's sentences does not keep another's from leaving") {
+  Life life;
+  life.config.upload_interval = 100ms;
+  detail::Core& core = life.open();
+  say(core, advertising, Consent::granted);
+  REQUIRE(core.flush(60s));
+  life.endpoint->silent = true;
+  for (int turn = 0; turn < 20; ++turn) {
+    // Each answer takes three intervals, in which analytics gets something new to send.
+    for (int i = 0; i < 3; ++i) {
+      if (turn == 2 && i == 0) REQUIRE(act_for(core, advertising, "SEEN"));
+      life.act("READ");
+      life.clock.monotonic += 1'200;
+      core.work(0ms);
+    }
+    life.endpoint->silent = false;
+    core.work(0ms);
+    life.endpoint->silent = true;
+  }
+  const auto sent = purposes_sent(life);
+  const auto first = std::find(sent.begin(), sent.end(), std::set<std::string>{"advertising"});
+  CHECK(first - sent.begin() < 8);
+}
+
+TEST_CASE("consents survive being written as one number, and what is unknown waits for all purposes") {
+  using hold::Consents;
+  for (int all = 0; all < 3; ++all) {
+    for (int one = 0; one < 27; ++one) {
+      Consents consents;
+      consents.all = static_cast<Consent>(all);
+      for (int i = 0, rest = one; i < hold::purpose_count; ++i, rest /= 3)
+        consents.purposes[i] = static_cast<Consent>(rest % 3);
+      consents.asked = one % 2 != 0;
+      CHECK(Consents::unpacked(consents.packed()) == consents);
+    }
+    // As a directory from before there were purposes has it.
+    CHECK(Consents::unpacked(all).all == static_cast<Consent>(all));
+    CHECK(Consents::unpacked(all).purposes[0] == Consent::granted);
+    CHECK(Consents::unpacked(all).purposes[1] == Consent::denied);
+  }
+  for (const std::int64_t unknown : {std::int64_t{-1}, std::int64_t{512}, INT64_MAX, INT64_MIN}) {
+    const Consents consents = Consents::unpacked(unknown);
+    CHECK(consents.all == Consent::pending);
+    for (const Consent one : consents.purposes) CHECK(one == Consent::pending);
+  }
 }
 
 TEST_CASE("analytics may be denied by itself, and the consent to everything goes before each") {

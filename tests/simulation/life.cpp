@@ -289,7 +289,8 @@ void Life::track(App& app) {
   tracked.user = app.user;
   tracked.for_ads = for_ads;
   // An erase that this process has not heard of yet takes it, too; its step may have found the directory busy.
-  tracked.may_be_gone = app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000);
+  tracked.may_be_gone =
+      app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(tracked);
   tell("%zu track %s: %s%s", app.run, name.c_str(), code_name(status.code()),
        app.process->alive() ? "" : " (a ghost's answer)");
   if (app.process->alive() && !before.empty() && status) die_in_append(app, before);
@@ -302,7 +303,8 @@ void Life::track(App& app) {
       violate("kept for advertising without consent");
   } else {
     tracked.answer = Answer::refused;
-    const bool ads_denied = for_ads && (!ads_known_ || ads_ == Consent::denied || traits_.several || traits_.faults);
+    const bool ads_denied =
+        for_ads && (!ads_known_ || ads_ == Consent::denied || traits_.several || traits_.faults || finishing_);
     const bool expected = status == Code::ring_full ||
                           (status == Code::consent_denied && (traits_.consents || ads_denied)) ||
                           (status == Code::disk_error && traits_.faults);
@@ -356,8 +358,8 @@ void Life::end_scope(App& app) {
   tracked.at_ms = time_.now_ms;
   tracked.time = time_text(time_.unix_ms());
   tracked.user = app.user;
-  tracked.may_be_gone =
-      tracked.may_be_gone || app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000);
+  tracked.may_be_gone = tracked.may_be_gone || app.epoch_seen != epoch_ ||
+                        (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(tracked);
   if (status || status == Code::kept_in_memory) {
     app.in_memory = status == Code::kept_in_memory;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
@@ -653,6 +655,11 @@ void Life::change_consent(App& app) {
   if (consent == Consent::denied) erased_by(app, status);
 }
 
+// By another process, which this one has not heard of yet.
+bool Life::may_be_denied(const Tracked& tracked) const {
+  return tracked.for_ads && traits_.several && time_.now_ms - ads_denied_ms_ <= 5'000;
+}
+
 bool Life::is_for_ads(Event& event) {
   if (!traits_.purposes || !chance(3)) return false;
   event.purpose(Purpose::advertising);
@@ -676,6 +683,7 @@ void Life::change_ads_consent(App& app) {
   ads_known_ = done;
   app.next_work_ms = time_.now_ms;
   if (consent != Consent::denied) return;
+  ads_denied_ms_ = time_.now_ms;
   const std::set<std::string> on_its_way = server_.on_its_way();
   // What lies in other lanes goes when they are next looked at, unless the consent is back by then.
   const bool certain = done && !traits_.faults && !traits_.scopes;

@@ -125,6 +125,7 @@ class Life {
   void change_consent(App& app);
   void change_ads_consent(App& app);
   bool is_for_ads(Event& event);
+  bool may_be_denied(const Tracked& tracked) const;
   void erase(App& app);
   void erased_by(App& app, const Status& status);
   void send_while_the_world_goes_on(App& app);
@@ -162,6 +163,7 @@ class Life {
   bool consent_known_ = true;
   Consent ads_ = Consent::denied;  // to the purpose advertising
   bool ads_known_ = true;
+  std::int64_t ads_denied_ms_ = INT64_MIN / 2;
   bool finishing_ = false;
   bool power_goes_ = false;  // at the next death
   bool lost_power_ = false;

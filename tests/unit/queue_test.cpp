@@ -32,12 +32,12 @@ class Intake {
  public:
   explicit Intake(std::size_t line_bytes = 40) : line_bytes_(line_bytes) {}
 
-  bool drain(Queue& queue, std::size_t count, Priority priority = Priority::normal, const std::string& own_line = {},
+  bool drain(Queue& queue, std::size_t count, Kind kind = {}, const std::string& own_line = {},
              std::int64_t held_ms = 0) {
     std::vector<std::string> texts;
     for (std::size_t i = 0; i < count; ++i) texts.push_back(next());
     Drained drained;
-    for (const std::string& text : texts) drained.lines.push_back({0, 0, priority, text});
+    for (const std::string& text : texts) drained.lines.push_back({0, 0, kind, text});
     drained.own_line = own_line;
     drained.mark.ring_id = 5;
     drained.mark.position = accepted_ * 64;
@@ -784,4 +784,36 @@ TEST_CASE("a database that is no database is set aside once, and the ring's sent
   CHECK(ledger.accepted == in_database + in_ring);
   CHECK(ledger.waiting() == in_ring);
   CHECK(ledger.lost == in_database);
+}
+
+TEST_CASE("a denial of much keeps the log within the blocks that a full disk left it, and counts each sentence") {
+  const test::TempDirectory directory;
+  const std::string path = directory / "a.queue";
+  {
+    Queue queue;
+    REQUIRE(open(queue, path));
+    Intake intake(2'000);
+    const Kind ads(Priority::normal, Purpose::advertising);
+    for (int i = 0; i < 40; ++i) {
+      REQUIRE(intake.drain(queue, 200, ads));
+      REQUIRE(intake.drain(queue, 5));
+    }
+    std::uint64_t log_before = 0;
+    REQUIRE(files().size(path + "-wal", log_before) == 0);
+    bool erased = false;
+    REQUIRE(queue.erase_denied(Consents(), {}, {}, erased));
+    CHECK(erased);
+    std::uint64_t log = 0;
+    REQUIRE(files().size(path + "-wal", log) == 0);
+    CHECK(log <= std::max(log_before, Queue::log_bytes_kept + (100 << 10)));
+    CHECK(queue.ledger().erased == 8'000);
+    CHECK(queue.ledger().waiting() == 200);
+    CHECK(queue.owes_scrub());
+  }
+  check_balance(path);
+  Queue queue;
+  REQUIRE(open(queue, path));
+  CHECK(queue.owes_scrub());
+  REQUIRE(queue.scrub());
+  CHECK_FALSE(queue.owes_scrub());
 }
