@@ -255,7 +255,8 @@ void Worker::take_over_if_due(const Orders& orders) {
     drained.mark.accepted = last.ordinal;
     for (int i = 0; i < hold::refusal_count; ++i) drained.mark.refused[i] = ring.refused(static_cast<hold::Refusal>(i));
     drained.lost = last.ordinal - queue.ledger().accepted - drained.lines.size();
-    drained.held_ms = ring_seen_ms_ - opened_ms_;
+    // As old as the youngest of them: after a fault they may have waited here for long.
+    drained.held_ms = now_ - opened_ms_;
     const std::int64_t unix_ms = clock_.unix_ms();
     const std::int64_t since_ledger = unix_ms - queue.ledger_sent_unix_ms();
     if (since_ledger >= ledger_every_ms || since_ledger < 0) {

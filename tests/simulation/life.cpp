@@ -242,6 +242,8 @@ void Life::meanwhile(App& inside) {
     if (app.get() == &inside || app->busy || !app->process->alive()) continue;
     count("steps inside of another process's operation");
     const std::int64_t since_ms = time_.now_ms;
+    // What the one was asked for just now it has not written down yet.
+    if (server_.peace_asked_ms == since_ms) server_.left_in_peace_until_ms = 0;
     work(*app);
     if (time_.now_ms == since_ms) return;
     // What the one was asked for meanwhile it could not write down, and the other does not know.
@@ -744,7 +746,9 @@ void Life::back_up_or_restore() {
     consent_known_ = ads_known_ = false;
     server_.left_in_peace_until_ms = 0;
     for (auto& [name, tracked] : tracked_) {
-      tracked.may_be_gone = tracked.may_be_gone || !tracked.may_come_twice || tracked.erased;
+      // What was open when the copy was made was told since, if at all; the copy does not tell of it.
+      const bool was_open = tracked.is_scope && tracked.time.empty();
+      tracked.may_be_gone = tracked.may_be_gone || !tracked.may_come_twice || tracked.erased || was_open;
       tracked.erased = false;
     }
     count("restored backups");
