@@ -187,6 +187,7 @@ void Life::check_stats(App& app) {
 }
 
 void Life::work(App& app) {
+  app.looked_ms = time_.now_ms;
   app.busy = true;
   const std::int64_t since_ms = time_.now_ms;
   const std::int64_t wait = app.core->work(std::chrono::milliseconds(1)).count();
@@ -291,8 +292,8 @@ void Life::track(App& app) {
   tracked.user = app.user;
   tracked.for_ads = for_ads;
   // An erase that this process has not heard of yet takes it, too; its step may have found the directory busy.
-  tracked.may_be_gone =
-      app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(tracked);
+  tracked.may_be_gone = app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000) ||
+                        may_be_denied(app, tracked);
   tell("%zu track %s: %s%s", app.run, name.c_str(), code_name(status.code()),
        app.process->alive() ? "" : " (a ghost's answer)");
   if (app.process->alive() && !before.empty() && status) die_in_append(app, before);
@@ -361,7 +362,7 @@ void Life::end_scope(App& app) {
   tracked.time = time_text(time_.unix_ms());
   tracked.user = app.user;
   tracked.may_be_gone = tracked.may_be_gone || app.epoch_seen != epoch_ ||
-                        (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(tracked);
+                        (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(app, tracked);
   if (status || status == Code::kept_in_memory) {
     app.in_memory = status == Code::kept_in_memory;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
@@ -658,8 +659,8 @@ void Life::change_consent(App& app) {
 }
 
 // By another process, which this one has not heard of yet.
-bool Life::may_be_denied(const Tracked& tracked) const {
-  return tracked.for_ads && traits_.several && time_.now_ms - ads_denied_ms_ <= 5'000;
+bool Life::may_be_denied(const App& app, const Tracked& tracked) const {
+  return tracked.for_ads && traits_.several && std::min(app.looked_ms, time_.now_ms) - ads_denied_ms_ <= 5'000;
 }
 
 bool Life::is_for_ads(Event& event) {

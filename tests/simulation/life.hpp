@@ -90,6 +90,7 @@ class Life {
     std::uint64_t next_seq = 1;  // 0: an append was cut off, so nobody knows
     std::string user;
     std::uint64_t epoch_seen = 0;
+    std::int64_t looked_ms = INT64_MIN / 2;  // when its worker last made a step
     bool in_memory = false;
     bool closed = false;
     bool busy = false;                                                   // inside of one of its calls
@@ -125,7 +126,7 @@ class Life {
   void change_consent(App& app);
   void change_ads_consent(App& app);
   bool is_for_ads(Event& event);
-  bool may_be_denied(const Tracked& tracked) const;
+  bool may_be_denied(const App& app, const Tracked& tracked) const;
   void erase(App& app);
   void erased_by(App& app, const Status& status);
   void send_while_the_world_goes_on(App& app);

@@ -87,7 +87,7 @@ BUGS = [
      ("  if (last_was_accepted_) {\n    std::vector<std::string> lines;",
       "  if (true) {\n    std::vector<std::string> lines;")),
     ("a portal's 200 is a delivery", "send/verdict.cpp",
-     ("      if (!kept) {", "      if (!kept && json.is_object()) {")),
+     ("      if (!kept) {", "      if (!kept && json.is(system::Json::Kind::object)) {")),
     ("an end is taken over while its scope stays open on the disk", "send/worker.cpp",
      ("    if (scopes_changed) drained.scopes = &scopes;\n", "")),
     ("what ended before a kill is cut off as well", "hold/queue.cpp",
