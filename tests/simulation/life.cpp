@@ -625,6 +625,12 @@ void Life::erased_by(App& app, const Status& status) {
       tracked.erased = true;
     }
   }
+  for (const auto& [name, inode] : disk_.names) {
+    // Nobody tracked since: a ring is new, and holds nothing.
+    if (!certain || traits_.several || name.find(".ring") == std::string::npos) continue;
+    const std::string bytes(inode->bytes.begin(), inode->bytes.end());
+    if (bytes.find("\"content\":{") != std::string::npos) violate("an erase left sentences in " + name);
+  }
   ++epoch_;
   erased_ms_ = time_.now_ms;
   app.epoch_seen = epoch_;
