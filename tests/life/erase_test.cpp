@@ -43,38 +43,19 @@ TEST_CASE("erase() leaves nothing of ring, chunks, batches, quarantine and log, 
 }
 
 TEST_CASE("an erase that a kill cut off is finished by the next opening, wherever the kill fell") {
-  bool erased_all = false;
-  for (int dies_at = 0; !erased_all; ++dies_at) {
-    REQUIRE(dies_at < 100);
-    Life life;
-    const Markers markers = Markers::random();
-    const std::string flag = life.directory / "finished";
-    test::killed_after([&] {
-      test::DyingFiles files;
-      detail::Seams seams;
-      seams.clock = &life.clock;
-      seams.files = &files;
-      life.core.reset(detail::Core::open(life.config, seams));
-      fill(life, markers);
-      files.operations = 0;
-      files.dies_at = dies_at;
-      REQUIRE(life.core->erase());
-      files.dies_at = -1;
-      test::write_file(flag, "yes");
-    });
-    const bool finished = std::filesystem::remove(flag);
-    detail::Core& core = life.open();
-    Scanner scanner(markers.all());
-    const std::set<std::string> found = scanner.found_in(life.directory.path());
-    const Stats stats = core.stats();
-    CHECK(stats.accepted == 80);
-    // The first of these operations comes after the commit that begins the erase: from then on nothing is left.
-    CHECK(found.empty());
-    CHECK(stats.erased == 80);
-    CHECK(stats.waiting == 0);
-    CHECK(stats.quarantined == 0);
-    erased_all = finished;
-  }
+  const Markers markers = Markers::random();
+  test::killed_at_each_operation([&](Life& life) { fill(life, markers); },
+                                 [](detail::Core& core) { REQUIRE(core.erase()); },
+                                 [&](detail::Core& core, const std::string& directory) {
+                                   // The first of these operations comes after the commit that begins the erase: from
+                                   // then on nothing is left.
+                                   CHECK(Scanner(markers.all()).found_in(directory).empty());
+                                   const Stats stats = core.stats();
+                                   CHECK(stats.accepted == 80);
+                                   CHECK(stats.erased == 80);
+                                   CHECK(stats.waiting == 0);
+                                   CHECK(stats.quarantined == 0);
+                                 });
 }
 
 TEST_CASE("an erase while a request runs cancels it, and what comes after is delivered") {

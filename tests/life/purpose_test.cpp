@@ -127,35 +127,21 @@ TEST_CASE("a purpose that is denied loses what waits of it, wherever it lies, an
 }
 
 TEST_CASE("a denial that a kill cut off is finished by the next opening, wherever the kill fell") {
-  bool finished = false;
-  for (int dies_at = 0; !finished; ++dies_at) {
-    REQUIRE(dies_at < 300);
-    Life life;
-    const Markers markers = Markers::random();
-    const std::string flag = life.directory / "finished";
-    test::killed_after([&] {
-      test::DyingFiles files;
-      detail::Seams seams;
-      seams.clock = &life.clock;
-      seams.files = &files;
-      life.core.reset(detail::Core::open(life.config, seams));
-      say(*life.core, advertising, Consent::granted);
-      fill(life, markers, advertising);
-      files.operations = 0;
-      files.dies_at = dies_at;
-      say(*life.core, advertising, Consent::denied);
-      files.dies_at = -1;
-      test::write_file(flag, "yes");
-    });
-    finished = std::filesystem::remove(flag);
-    detail::Core& core = life.open();
-    core.work(0ms);
-    // Before the denial was on the disk nothing happened.
-    const bool denied = core.consent(&advertising) == Consent::denied;
-    CHECK(Scanner(markers.all()).found_in(life.directory.path()).empty() == denied);
-    CHECK(core.stats().accepted == 80);
-    CHECK(core.stats().erased == (denied ? 80 : 0));
-  }
+  const Markers markers = Markers::random();
+  test::killed_at_each_operation(
+      [&](Life& life) {
+        say(*life.core, advertising, Consent::granted);
+        fill(life, markers, advertising);
+      },
+      [](detail::Core& core) { say(core, advertising, Consent::denied); },
+      [&](detail::Core& core, const std::string& directory) {
+        core.work(0ms);
+        // Before the denial was on the disk nothing happened.
+        const bool denied = core.consent(&advertising) == Consent::denied;
+        CHECK(Scanner(markers.all()).found_in(directory).empty() == denied);
+        CHECK(core.stats().accepted == 80);
+        CHECK(core.stats().erased == (denied ? 80 : 0));
+      });
 }
 
 TEST_CASE("a denial reaches the lanes of other processes, also those that nobody holds") {

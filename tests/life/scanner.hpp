@@ -102,4 +102,31 @@ inline void fill(Life& life, const Markers& markers, Purpose purpose = Purpose::
   track(markers.ring);
 }
 
+// Runs `act` on what `prepare` left in a process that dies at its first operation, its second, and so on, until it
+// lives through all of them; the next opening is looked at each time.
+template <typename Prepare, typename Act, typename Look>
+void killed_at_each_operation(const Prepare& prepare, const Act& act, const Look& look) {
+  bool finished = false;
+  for (int dies_at = 0; !finished; ++dies_at) {
+    REQUIRE(dies_at < 100);
+    Life life;
+    const std::string flag = life.directory / "finished";
+    killed_after([&] {
+      DyingFiles files;
+      detail::Seams seams;
+      seams.clock = &life.clock;
+      seams.files = &files;
+      life.core.reset(detail::Core::open(life.config, seams));
+      prepare(life);
+      files.operations = 0;
+      files.dies_at = dies_at;
+      act(*life.core);
+      files.dies_at = -1;
+      write_file(flag, "yes");
+    });
+    finished = std::filesystem::remove(flag);
+    look(life.open(), life.directory.path());
+  }
+}
+
 }  // namespace yukha::test
