@@ -17,7 +17,7 @@ let package = Package(
             name: "YukhaCore",
             dependencies: [.product(name: "nlohmann_json", package: "json")],
             path: ".",
-            exclude: ["bindings", "examples", "tests", "src/hold/FORMAT.md"],
+            exclude: ["bindings", "examples", "tests", "src/hold/FORMAT.md", "src/yukha.map"],
             sources: ["src"],
             publicHeadersPath: "include",
             cxxSettings: [.headerSearchPath("src")],

@@ -56,7 +56,7 @@ slice() {
   esac
 }
 
-install_packages "${packages_to_build[@]}"
+install_packages "${packages_to_build[@]}" "${packages_of_all[@]}"
 build release
 folder=build/campaign
 mkdir -p "$folder"

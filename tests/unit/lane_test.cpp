@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,6 +18,7 @@ using hold::Lane;
 using simulation::Chance;
 using simulation::Disk;
 using simulation::Process;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -39,6 +42,46 @@ struct Holder {
   hold::Directory directory;
   std::unique_ptr<Lane> lane;
 };
+
+// A device on which one process lives after the other, each until it is killed.
+struct Device {
+  explicit Device(unsigned seed) : chance(seed) {
+    config.app_id = "shop";
+    config.queue_dir = "/q";
+    config.use_thread = false;
+    config.collect_device_facts = false;
+  }
+  template <typename What>
+  void live(const What& what) {
+    Process files(disk, chance, time);
+    simulation::SeededDice dice(chance);
+    detail::Seams seams;
+    seams.clock = &clock;
+    seams.files = &files;
+    seams.dice = &dice;
+    const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+    what(*core);
+    files.kill();
+  }
+  void fails(simulation::Fault how) {
+    disk.fault = how;
+    disk.fault_one_in = 1;
+  }
+  void recovers() { disk.fault_one_in = 0; }
+
+  Disk disk;
+  Chance chance;
+  simulation::VirtualTime time;
+  test::StillClock clock;
+  Config config;
+};
+
+// How many of five were answered kept.
+std::uint64_t track_five(detail::Core& core) {
+  std::uint64_t kept = 0;
+  for (int i = 0; i < 5; ++i) kept += core.event().action("READ").track() == Code::ok ? 1 : 0;
+  return kept;
+}
 
 std::string line(int number) {
   return R"({"id":")" + std::to_string(1000 + number) + std::string(500, 'x') + "\"}";
@@ -122,53 +165,87 @@ TEST_CASE("an erase keeps its counters, also when another process finishes it in
 }
 
 TEST_CASE("what cannot be told of an earlier life takes no ordinal from what is tracked in this one") {
-  Disk disk;
-  Chance chance(7);
-  simulation::VirtualTime time;
-  test::StillClock clock;
-  Config config;
-  config.app_id = "shop";
-  config.queue_dir = "/q";
-  config.use_thread = false;
-  config.collect_device_facts = false;
-  std::uint64_t kept = 0;
-  const auto live = [&](const auto& what) {
-    Process files(disk, chance, time);
-    simulation::SeededDice dice(chance);
-    detail::Seams seams;
-    seams.clock = &clock;
-    seams.files = &files;
-    seams.dice = &dice;
-    const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
-    what(*core);
-    files.kill();
-  };
-  const auto track = [&](detail::Core& core) {
-    for (int i = 0; i < 5; ++i) kept += core.event().action("READ").track() == Code::ok ? 1 : 0;
-  };
-  live([&](detail::Core& core) {
+  Device device(7);
+  device.live([&](detail::Core& core) {
     Event event = core.event();
     event.action("WATCH");
     Scope scope = event.begin();
-    clock.monotonic += 1'000;
-    core.work(std::chrono::milliseconds(0));
-    track(core);
-    core.work(std::chrono::milliseconds(0));
-    clock.monotonic += 1'000;
-    core.work(std::chrono::milliseconds(0));
+    device.clock.monotonic += 1'000;
+    core.work(0ms);
+    REQUIRE(track_five(core) == 5);
+    core.work(0ms);
+    device.clock.monotonic += 1'000;
+    core.work(0ms);
     scope.cancel();  // which nobody hears of any more
   });
-  REQUIRE(kept == 5);
   // The end of the scope is written to the log and cannot be synced: it may turn up after the next kill, or not.
-  disk.fault = simulation::Fault::sync_error;
-  disk.fault_one_in = 1;
-  live([&](detail::Core& core) {
+  device.fails(simulation::Fault::sync_error);
+  std::uint64_t kept = 0;
+  device.live([&](detail::Core& core) {
     CHECK(core.status() == Code::kept_in_memory);
-    track(core);
+    kept = track_five(core);
   });
-  disk.fault_one_in = 0;
-  live([&](detail::Core& core) {
-    CHECK(core.stats().accepted == kept + 1);
+  device.recovers();
+  device.live([&](detail::Core& core) {
+    CHECK(core.stats().accepted == 5 + kept + 1);
     CHECK(core.stats().lost == 0);
   });
+}
+
+TEST_CASE("what a failing disk kept waiting is given up an hour after the youngest of it came, not the oldest") {
+  Device device(1);
+  const auto endpoint = std::make_shared<test::FakeEndpoint>(&device.clock);
+  bool well = true;
+  endpoint->answer = [&well](const test::FakeEndpoint::Request& request) {
+    HttpAnswer answer = test::all_accepted(request.lines.size());
+    if (!well) answer.status = 503;
+    // The clock's first moment: ages are counted only once the true time is known.
+    answer.headers.push_back({"date", "Fri, 22 May 2026 03:52:05 GMT"});
+    return answer;
+  };
+  device.config.endpoint = "https://collect.example.com";
+  device.config.transport = endpoint;
+  device.config.age_max = 1h;
+  device.live([&](detail::Core& core) {
+    const auto pass = [&](std::chrono::minutes time) {
+      for (auto i = 0min; i < time; ++i) {
+        device.clock.monotonic += std::chrono::milliseconds(1min).count();
+        core.work(0ms);
+      }
+    };
+    REQUIRE(track_five(core) == 5);
+    REQUIRE(core.flush(1s));
+    well = false;
+    device.fails(simulation::Fault::sync_error);
+    REQUIRE(track_five(core) == 5);
+    pass(50min);
+    REQUIRE(track_five(core) == 5);
+    pass(5min);
+    device.recovers();
+    pass(15min);
+    CHECK(core.stats().evicted == 0);
+    well = true;
+    pass(20min);
+    CHECK(core.stats().evicted == 0);
+    CHECK(core.stats().waiting == 0);
+  });
+}
+
+TEST_CASE("a suspension on a failing disk leaves what waits where a power loss cannot reach it") {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    Device device(seed);
+    device.config.suspend_in_background = true;
+    device.live([&](detail::Core& core) {
+      core.work(0ms);
+      device.fails(simulation::Fault::write_error);
+      REQUIRE(track_five(core) == 5);
+      CHECK(core.background(0ms));
+    });
+    device.recovers();
+    device.disk.lose_power(device.chance);
+    device.live([](detail::Core& core) {
+      CHECK(core.stats().accepted == 5);
+      CHECK(core.stats().lost == 0);
+    });
+  }
 }
