@@ -381,8 +381,10 @@ void Life::leave_scopes(App& app) {
     tracked.is_open = false;
     // It has been on the disk for long, and only what takes everything takes it.
     if (!traits_.faults && !app.in_memory && !app.closed && app.process->died_ms() - tracked.at_ms > 3 * sync_ms) {
-      tracked.answer = Answer::kept;
-      tracked.may_be_gone = tracked.may_be_gone || traits_.several || traits_.erases || traits_.consents;
+      // An erase cancels what is open; of another process's it hears a little later.
+      const bool cancelled = tracked.may_be_gone || (traits_.several && tracked.at_ms - erased_ms_ <= 5'000);
+      tracked.answer = cancelled ? Answer::unknown : Answer::kept;
+      tracked.may_be_gone = cancelled || traits_.several || traits_.erases || traits_.consents;
     }
     scope->cancel();
   }
