@@ -363,18 +363,24 @@ bool Worker::erase_denied(hold::Lane& lane) {
   return ring.sync() == 0 && queue.scrub();
 }
 
+std::int64_t Worker::in_flight(const hold::Lane& lane) const noexcept {
+  return flight_ && flight_->lane == &lane ? flight_->batch.id : 0;
+}
+
+void Worker::give_up_the_old(hold::Lane& lane, std::int64_t opened_ms) {
+  if (!true_minus_monotonic_ms_) return;
+  const std::int64_t true_ms = *true_minus_monotonic_ms_ + now_;
+  if (!lane.queue().learn_true_time(true_ms, now_ - opened_ms) ||
+      !lane.queue().evict_older_than(true_ms - settings_.age_max_ms, in_flight(lane))) {
+    disk_trouble(lane, "evicting by age");
+  }
+}
+
 void Worker::make_room() {
   if (now_ - room_look_ms_ < room_look_every_ms) return;
   room_look_ms_ = now_;
-  hold::Queue& queue = lane_.queue();
-  const std::int64_t in_flight = flight_ && flight_->lane == &lane_ ? flight_->batch.id : 0;
-  if (true_minus_monotonic_ms_) {
-    const std::int64_t true_ms = *true_minus_monotonic_ms_ + now_;
-    if (!queue.learn_true_time(true_ms, now_ - opened_ms_) ||
-        !queue.evict_older_than(true_ms - settings_.age_max_ms, in_flight)) {
-      disk_trouble(lane_, "evicting by age");
-    }
-  }
+  give_up_the_old(lane_, opened_ms_);
+  if (adopted_ != nullptr) give_up_the_old(*adopted_, adopted_look_ms_);
   if (lane_.in_memory()) return;
   // What the sentences of other lanes take, and what was set aside. Nobody else's files, and nothing that every lane
   // takes even when it is empty.
@@ -398,7 +404,7 @@ void Worker::make_room() {
     }
   }
   std::uint64_t used = 0;
-  if (!queue.bytes_used(used)) {
+  if (!lane_.queue().bytes_used(used)) {
     disk_trouble(lane_, "measuring the queue");
     return;
   }
@@ -412,7 +418,7 @@ void Worker::make_room() {
   if (used > settings_.queue_bytes_max) {
     // A little more than needed, so that not every drain evicts.
     const std::uint64_t too_much = used - settings_.queue_bytes_max + settings_.queue_bytes_max / 64;
-    if (queue.evict_bytes(too_much, in_flight)) {
+    if (lane_.queue().evict_bytes(too_much, in_flight(lane_))) {
       host_.log(LogLevel::warning, "the queue is at its limit; the oldest sentences were given up");
     } else {
       disk_trouble(lane_, "evicting");
@@ -793,6 +799,7 @@ void Worker::adopt_a_lane() {
     if (name == lane_.name()) continue;
     auto lane = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
     if (!lane->open(name, "")) continue;
+    give_up_the_old(*lane, now_);
     if (!erase_denied(*lane) || !seal_all(*lane) || batches_to_send(*lane) == 0) continue;
     host_.log(LogLevel::info, "delivering what an earlier process left in " + name);
     adopted_ = std::move(lane);

@@ -141,6 +141,8 @@ class Worker {
   void keep_scopes_if_due(const Orders& orders);
   void sweep_if_due();
   void erase_denied_if_due();
+  std::int64_t in_flight(const hold::Lane& lane) const noexcept;
+  void give_up_the_old(hold::Lane& lane, std::int64_t opened_ms);
   void make_room();
   void seal_if_due();
   void settle_answer();

@@ -231,6 +231,57 @@ TEST_CASE("what a failing disk kept waiting is given up an hour after the younge
   });
 }
 
+TEST_CASE("what a dead process left is given up when it is too old, whoever delivers for it") {
+  Device device(1);
+  const auto endpoint = std::make_shared<test::FakeEndpoint>(&device.clock);
+  bool well = true;
+  std::string date = "Fri, 22 May 2026 03:52:05 GMT";
+  endpoint->answer = [&](const test::FakeEndpoint::Request& request) {
+    HttpAnswer answer = test::all_accepted(request.lines.size());
+    if (!well) answer.status = 503;
+    answer.headers.push_back({"date", date});
+    return answer;
+  };
+  device.config.endpoint = "https://collect.example.com";
+  device.config.transport = endpoint;
+  device.config.age_max = 1h;
+  const auto pass = [&](detail::Core& core, std::chrono::seconds time) {
+    for (auto i = 0s; i < time; ++i) {
+      device.clock.monotonic += 1'000;
+      core.work(0ms);
+    }
+  };
+  device.config.lane = "old";
+  device.live([&](detail::Core& core) {
+    REQUIRE(track_five(core) == 5);
+    REQUIRE(core.flush(1s));
+    pass(core, 5s);
+    well = false;
+    REQUIRE(track_five(core) == 5);
+    pass(core, 5s);
+  });
+  well = true;
+  device.clock.monotonic += std::chrono::milliseconds(24h).count();
+  date = "Sat, 23 May 2026 03:52:15 GMT";
+  device.config.lane = "new";
+  const std::size_t before = endpoint->requests.size();
+  device.live([&](detail::Core& core) {
+    REQUIRE(track_five(core) == 5);
+    REQUIRE(core.flush(1s));
+    pass(core, 120s);
+  });
+  std::size_t arrived = 0;
+  for (std::size_t i = before; i < endpoint->requests.size(); ++i) {
+    for (const std::string& line : endpoint->requests[i].lines) arrived += test::is_ledger_line(line) ? 0 : 1;
+  }
+  CHECK(arrived == 5);
+  device.config.lane = "old";
+  device.live([](detail::Core& core) {
+    CHECK(core.stats().evicted == 5);
+    CHECK(core.stats().waiting == 0);
+  });
+}
+
 TEST_CASE("a suspension on a failing disk leaves what waits where a power loss cannot reach it") {
   for (unsigned seed = 1; seed <= 20; ++seed) {
     Device device(seed);
