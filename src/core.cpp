@@ -805,6 +805,7 @@ Status Core::close(std::chrono::milliseconds deadline) {
 
 std::int64_t Core::step_once() {
   bool suspend_wanted = false;
+  bool lane_lost = false;
   const auto tell = [this, &suspend_wanted] {
     if (suspend_wanted) {
       Lock orders(orders_);
@@ -815,19 +816,20 @@ std::int64_t Core::step_once() {
   };
   std::int64_t wait = -1;
   try {
-    wait = step_at_work(suspend_wanted);
+    wait = step_at_work(suspend_wanted, lane_lost);
   } catch (...) {
     // Whoever waits for an answer gets one, whatever happened.
     tell();
     throw;
   }
   tell();
+  if (lane_lost) static_cast<void>(resume());
   Lock intake(intake_);
   if (waiting_for_room_ > 0) room_.notify_all();
   return wait;
 }
 
-std::int64_t Core::step_at_work(bool& suspend_wanted) {
+std::int64_t Core::step_at_work(bool& suspend_wanted, bool& lane_lost) {
   Lock work(work_);
   // What is ordered while it is suspended waits for the next worker.
   if (!worker_) return -1;
@@ -857,6 +859,12 @@ std::int64_t Core::step_at_work(bool& suspend_wanted) {
     close_seen_ = true;
   }
   if (suspend_wanted) suspend();
+  lane_lost = worker_ && !lane_->queue().is_open();
+  if (lane_lost) {
+    // What is tracked now must not meet whoever has it next; what its ring has, they find there.
+    Lock intake(intake_);
+    let_go();
+  }
   return wait;
 }
 

@@ -117,6 +117,8 @@ class Core final : private send::WorkerHost {
   Status check_open();
   Status check_alive() const;
   void suspend() YUKHA_REQUIRES(work_);
+  // Nothing is held any more, until resume().
+  void let_go() YUKHA_REQUIRES(work_, intake_);
   Status resume();
   Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_);
   Status live_in_memory(const Status& reason, const std::string& run) YUKHA_REQUIRES(work_, intake_);
@@ -142,7 +144,7 @@ class Core final : private send::WorkerHost {
   void thread_main() noexcept;
   bool turn();
   std::int64_t step_once();
-  std::int64_t step_at_work(bool& suspend_wanted);
+  std::int64_t step_at_work(bool& suspend_wanted, bool& lane_lost);
   bool fall_asleep();
   bool finished_closing();
   template <typename Done>

@@ -119,6 +119,10 @@ void Core::suspend() {
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
     log(LogLevel::warning, lane_->queue().status().message());
   }
+  let_go();
+}
+
+void Core::let_go() {
   requests_before_ += worker_->progress().requests;
   worker_.reset();
   lane_->close();

@@ -19,8 +19,8 @@ namespace yukha {
 // open at a time. It must not outlive its tracker.
 //
 // The worker writes what is open to disk: within Config::sync_interval of its beginning, then every 10 s for as long as
-// one counts. What a killed process leaves open is ended by the next open(), as close() ends it: with the duration
-// known by then and `action.cut_off` = "true". What erase() or a denial meets open is cancelled.
+// one counts. What a killed process leaves open is ended by the next open() of its lane, as close() ends it: with the
+// duration known by then and `action.cut_off` = "true". What erase() or a denial meets open is cancelled.
 //
 // Threads: one at a time for each object. Blocks: never, but for end(), and as Tracker::open() after a suspension.
 class [[nodiscard]] Scope {

@@ -66,7 +66,6 @@ Status Lane::open(const std::string& name, const std::string& run) {
   if (!status && queue_.damaged()) {
     // Some damage shows only when the table it lies in is written to.
     ring_.close();
-    queue_.close();
     status = salvage();
     if (status) status = open_queue();
     if (status) status = open_ring(run);
@@ -99,7 +98,11 @@ Status Lane::open_queue() {
 
 Status Lane::salvage() {
   // What can be read goes into a new file beside the damaged one. Only a whole new file takes its name: until then a
-  // kill or a fault leaves the damaged one where it is, and the next open() begins again.
+  // kill or a fault leaves the damaged one where it is, and the next open() begins again. Its lock is held until then,
+  // the new one's from then on: another process that took the name in between would share the ring.
+  if (!queue_.is_open()) {
+    if (Status held = queue_.open_damaged(files_, path(".queue")); !held) return held;
+  }
   const std::string fresh_path = path(".salvage");
   for (const char* ending : {".salvage", ".salvage-wal", ".salvage-journal"})
     static_cast<void>(files_.remove(path(ending)));
@@ -107,9 +110,9 @@ Status Lane::salvage() {
   if (Status status = fresh.open(files_, fresh_path, directory_.state().epoch, settings_.batches); !status)
     return status;
   std::uint64_t rows = 0;
-  if (!fresh.salvage_from(path(".queue"), rows) || !fresh.fold_log()) return fresh.status();
-  fresh.close();
+  if (!fresh.salvage_from(queue_, rows) || !fresh.fold_log()) return fresh.status();
   finish_salvage();
+  queue_.close();
   notice_ =
       "the queue " + path(".queue") + " was damaged and set aside; sentences saved from it: " + std::to_string(rows);
   return {};
@@ -128,7 +131,6 @@ void Lane::finish_salvage() {
 }
 
 Status Lane::repair() {
-  queue_.close();
   if (Status status = salvage(); !status) return status;
   if (Status status = open_queue(); !status) return status;
   return queue_.begin_opening("") ? Status() : queue_.status();

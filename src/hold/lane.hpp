@@ -46,6 +46,8 @@ class Lane {
   }
 
   // Sets a database that turned out to be damaged aside and goes on with what could be read of it. The ring stays.
+  // Where that fails the damaged one stays as it was, unless the disk does not give it back: then the lane is no longer
+  // held, queue().is_open() is false, and only close() may follow.
   Status repair();
 
   // Unlinks the lane's files and begins anew in the directory's present epoch, or in the next one, which then begins

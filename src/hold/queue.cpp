@@ -174,6 +174,13 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   return {};
 }
 
+Status Queue::open_damaged(system::Files& files, const std::string& path) {
+  database_.open(path, files.sqlite_vfs(), true);
+  // The lock comes with the first look.
+  static_cast<void>(database_.number("PRAGMA user_version"));
+  return database_.fault() == Fault::busy ? Status(Code::lane_held, path) : Status();
+}
+
 void Queue::reserve_log() {
   if (path_ == ":memory:") return;
   std::unique_ptr<system::File> log;
@@ -1026,31 +1033,31 @@ bool Queue::scrub() {
   return true;
 }
 
-bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
-  Queue old;
-  old.database_.open(damaged, files_->sqlite_vfs(), true);
+bool Queue::salvage_from(Queue& damaged, std::uint64_t& sentences) {
+  Database& old = damaged.database_;
+  old.clear();
   // Each row is read for itself: what cannot be read of one must not end the others. The ids are asked for from both
   // ends, so that a damaged page hides only what lies in it.
   const auto each = [&old](const std::string& columns, const std::string& table, const auto& take) {
     std::set<std::int64_t> ids;
     for (const char* order : {" ORDER BY id", " ORDER BY id DESC"}) {
-      old.database_.clear();
-      Statement rows(old.database_, "SELECT id FROM " + table + order);
+      old.clear();
+      Statement rows(old, "SELECT id FROM " + table + order);
       while (rows.row()) ids.insert(rows.number(0));
     }
     for (const std::int64_t id : ids) {
-      old.database_.clear();
-      Statement row(old.database_, "SELECT " + columns + " FROM " + table + " WHERE id = ?");
+      old.clear();
+      Statement row(old, "SELECT " + columns + " FROM " + table + " WHERE id = ?");
       if (row.bind(id).row()) take(row);
     }
-    old.database_.clear();
+    old.clear();
   };
   Ledger ledger;
   RunMark run;
   std::uint64_t epoch = 0;
   const auto number = [](const Statement& rows, int column) { return static_cast<std::uint64_t>(rows.number(column)); };
   {
-    Statement rows(old.database_,
+    Statement rows(old,
                    "SELECT accepted, delivered, quarantined, evicted, erased, lost, ring_id, ring_position, epoch, run,"
                    " last_seq, closed FROM state");
     if (rows.row()) {
@@ -1078,9 +1085,9 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
   Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
   opening_ = database_.last_insert_id();
   std::vector<Chunk> made[kind_count];
-  if (old.database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'scrub'") != 0)
+  if (old.number("SELECT count(*) FROM sqlite_master WHERE name = 'scrub'") != 0)
     database_.run("CREATE TABLE scrub(one INTEGER)");
-  old.database_.clear();
+  old.clear();
   if (trusted) {
     each("priority, lines, own_lines, body", "chunk", [&](const Statement& rows) {
       std::size_t lines = 0;
@@ -1113,7 +1120,6 @@ bool Queue::salvage_from(const std::string& damaged, std::uint64_t& sentences) {
       ++quarantined;
     });
   }
-  old.close();
   ledger.quarantined = quarantined;
   if (ledger.accepted == 0) {
     // The counters of a file that lost its state row are rebuilt from what was found.

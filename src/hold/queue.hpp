@@ -110,7 +110,10 @@ class Queue {
   // damaged() true: its content cannot be trusted.
   // Blocks: for the disk.
   Status open(system::Files& files, const std::string& path, std::uint64_t epoch, const BatchLimits& limits);
+  // The same for a file that open() found damaged, so that nobody else has it while it is read from.
+  Status open_damaged(system::Files& files, const std::string& path);
   void close() noexcept { database_.close(); }
+  bool is_open() const noexcept { return database_.is_open(); }
   bool damaged() const noexcept { return damaged_; }
   Status status();
 
@@ -197,7 +200,7 @@ class Queue {
 
   // Takes over every row that can still be read from a damaged database; `sentences` says how many came. What the
   // damaged file counted goes on; what it could not give is counted lost. Synced when it returns true.
-  bool salvage_from(const std::string& damaged, std::uint64_t& sentences);
+  bool salvage_from(Queue& damaged, std::uint64_t& sentences);
   // Folds the log into the file, which is then whole by itself.
   bool fold_log();
   // Every commit so far is on the disk, also one that an earlier process could not sync. Blocks: for one sync.

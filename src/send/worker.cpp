@@ -25,6 +25,7 @@ constexpr int answers_in_doubt = 3;
 constexpr std::size_t doubted_max = 100;
 constexpr std::int64_t disk_retry_after_ms = 1'000;
 constexpr std::int64_t adopt_look_every_ms = 60'000;
+constexpr std::int64_t repair_again_after_ms = 60'000;
 constexpr std::int64_t room_look_every_ms = 60'000;  // for ages and other lanes' sizes
 constexpr std::int64_t ledger_every_ms = 3'600'000;  // design: at most hourly
 constexpr std::int64_t later_ms = 5'000;             // 409 and 425 without Retry-After
@@ -121,7 +122,7 @@ std::int64_t Worker::step(const Orders& orders) {
     seal_if_due();
     send_next();
   }
-  if (repair_wanted_) repair();
+  if (repair_wanted_ && now_ >= repair_again_ms_) repair();
   const std::optional<std::int64_t> true_ms = offset_.true_unix_ms(now_);
   host_.clock_offset(true_ms ? std::optional<std::int64_t>(*true_ms - unix_ms) : std::nullopt, unix_ms, now_);
   note_progress();
@@ -1254,9 +1255,11 @@ void Worker::send_trouble(hold::Lane& lane, const char* doing) {
 
 // A page that cannot be read stops every sentence behind it; what can be read goes on without it.
 void Worker::repair() {
-  repair_wanted_ = false;
   cancel();
   const Status status = lane_.repair();
+  // Reading everything anew is not for each second of a full disk.
+  repair_wanted_ = !status;
+  if (!status) repair_again_ms_ = now_ + repair_again_after_ms;
   scopes_wanted_ = true;
   deny();  // what was removed before may be back
   if (const std::string notice = lane_.take_notice(); !notice.empty()) host_.log(LogLevel::error, notice);

@@ -241,8 +241,9 @@ class Worker {
   bool others_swept_ = false;
   bool deny_wanted_ = true;  // an earlier process may have died before it was done
   bool repair_wanted_ = false;
-  bool scopes_wanted_ = false;  // after a repair, which does not save them
-  int refusals_ = 0;            // 400 and 413 in a row
+  std::int64_t repair_again_ms_ = INT64_MIN / 2;  // not before
+  bool scopes_wanted_ = false;                    // after a repair, which does not save them
+  int refusals_ = 0;                              // 400 and 413 in a row
   bool last_was_accepted_ = false;
   bool critical_in_vain_ = false;  // the last turn
   int not_allowed_in_row_ = 0;

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 #include <yukha/yukha.hpp>
 
@@ -69,6 +71,52 @@ std::set<ino_t> lane_files(const TempDirectory& directory) {
   }
   return files;
 }
+
+// A lane of 135 sentences in three chunks, the first of which cannot be read to its end.
+void make_damaged_lane(const TempDirectory& directory, Config config, const detail::Seams& seams) {
+  {
+    config.endpoint.clear();
+    const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+    // Each time more than half a ring, which the worker takes over at once.
+    for (int i = 0; i < 135; ++i) {
+      const std::string id = "sentence-" + std::to_string(1000 + i);
+      REQUIRE(core->event().content(id, {{"text", std::string(600, 'x')}}).action("READ").track() == Code::ok);
+      if (i % 45 == 44) core->work(0ms);
+    }
+    REQUIRE(core->close(1s) == Code::ok);
+  }
+  const std::string path = directory / "lane-00.queue";
+  {
+    hold::Database database;
+    REQUIRE(database.open(path, nullptr, false));
+    REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
+    REQUIRE(database.number("SELECT count(*) FROM chunk") == 3);
+  }
+  // The chain of the chunk's pages breaks; the head of its row is well.
+  std::string bytes = test::read_file(path);
+  const std::size_t page = bytes.find("sentence-1020") / 4096;
+  REQUIRE(page * 4096 < bytes.size());
+  REQUIRE(page != bytes.find("sentence-1000") / 4096);
+  for (std::size_t i = 0; i < 4; ++i) bytes[page * 4096 + i] = '\xEE';
+  test::write_file(path, bytes);
+}
+
+// Somebody else has a look at the directory between the two names of a repair.
+class RepairWatched final : public test::FilesUnder {
+ public:
+  std::function<void()> meanwhile;
+  system::Error rename(const std::string& from, const std::string& to) noexcept override {
+    repaired_ = repaired_ || to.find(".queue") != std::string::npos;
+    return FilesUnder::rename(from, to);
+  }
+  system::Error size(const std::string& path, std::uint64_t& bytes) noexcept override {
+    if (repaired_ && meanwhile) std::exchange(meanwhile, nullptr)();
+    return FilesUnder::size(path, bytes);
+  }
+
+ private:
+  bool repaired_ = false;
+};
 
 }  // namespace
 
@@ -399,34 +447,9 @@ TEST_CASE("sentences on a damaged page do not keep the others from being sent") 
   seams.clock = &clock;
   const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
   Config config = test::sending_config(directory, endpoint);
-  config.lane = "main";
   config.ring_bytes = 64 << 10;
-  {
-    config.endpoint.clear();
-    const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
-    // Each time more than half a ring, which the worker takes over at once: three chunks.
-    for (int i = 0; i < 135; ++i) {
-      const std::string id = "sentence-" + std::to_string(1000 + i);
-      REQUIRE(core->event().content(id, {{"text", std::string(600, 'x')}}).action("READ").track() == Code::ok);
-      if (i % 45 == 44) core->work(0ms);
-    }
-    REQUIRE(core->close(1s) == Code::ok);
-  }
-  {
-    hold::Database database;
-    REQUIRE(database.open(directory / "main.queue", nullptr, false));
-    REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
-    REQUIRE(database.number("SELECT count(*) FROM chunk") == 3);
-  }
-  // The chain of the first chunk's pages breaks; the head of its row is well.
-  std::string bytes = test::read_file(directory / "main.queue");
-  const std::size_t page = bytes.find("sentence-1020") / 4096;
-  REQUIRE(page * 4096 < bytes.size());
-  REQUIRE(page != bytes.find("sentence-1000") / 4096);
-  for (std::size_t i = 0; i < 4; ++i) bytes[page * 4096 + i] = '\xEE';
-  test::write_file(directory / "main.queue", bytes);
+  make_damaged_lane(directory, config, seams);
 
-  config.endpoint = "https://collect.example.com";
   const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
   REQUIRE(core->status() == Code::ok);
   CHECK(core->flush(10min) == Code::ok);
@@ -436,6 +459,81 @@ TEST_CASE("sentences on a damaged page do not keep the others from being sent") 
   CHECK(stats.accepted == 135);
   CHECK(stats.delivered == arrived(*endpoint).size());
   CHECK(stats.waiting == 0);
+}
+
+TEST_CASE("a lane whose repair fails stays with its process, which tries again") {
+  const TempDirectory directory;
+  test::StillClock clock;
+  detail::Seams seams;
+  seams.clock = &clock;
+  const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
+  Config config = test::sending_config(directory, endpoint);
+  config.ring_bytes = 64 << 10;
+  make_damaged_lane(directory, config, seams);
+  // Where the new file is to be made, as if the disk were full.
+  std::filesystem::create_directory(directory / "lane-00.salvage");
+
+  const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+  REQUIRE(core->status() == Code::ok);
+  CHECK(core->flush(10s) == Code::still_waiting);
+  CHECK_FALSE(std::filesystem::exists(directory / "lane-00.damaged"));
+  config.lane = "lane-00";
+  {
+    const std::unique_ptr<detail::Core> other(detail::Core::open(config, seams));
+    CHECK(other->status() == Code::lane_held);
+  }
+  REQUIRE(core->event().content("kept").action("READ").track() == Code::ok);
+  std::filesystem::remove(directory / "lane-00.salvage");
+  CHECK(core->flush(10min) == Code::ok);
+  CHECK(std::filesystem::exists(directory / "lane-00.damaged"));
+  const Stats stats = core->stats();
+  check_balance(stats);
+  CHECK(stats.accepted == 136);
+  CHECK(stats.delivered == arrived(*endpoint).size());
+  CHECK(stats.delivered >= 91);
+  CHECK(stats.waiting == 0);
+}
+
+TEST_CASE("a lane that another process takes in the moment of its repair is left to it") {
+  const TempDirectory directory;
+  test::StillClock clock;
+  RepairWatched files;
+  detail::Seams seams;
+  seams.clock = &clock;
+  const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
+  const auto other_endpoint = std::make_shared<FakeEndpoint>(&clock);
+  Config config = test::sending_config(directory, endpoint);
+  config.ring_bytes = 64 << 10;
+  make_damaged_lane(directory, config, seams);
+
+  seams.files = &files;
+  const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+  REQUIRE(core->status() == Code::ok);
+  std::unique_ptr<detail::Core> other;
+  files.meanwhile = [&] {
+    detail::Seams of_other;
+    of_other.clock = &clock;
+    config.transport = other_endpoint;
+    other.reset(detail::Core::open(config, of_other));
+  };
+  static_cast<void>(core->flush(10s));
+  REQUIRE(other != nullptr);
+  REQUIRE(other->status() == Code::ok);
+  CHECK(core->status() == Code::ok);
+  CHECK(std::filesystem::exists(directory / "lane-01.queue"));
+  for (int i = 0; i < 5; ++i) {
+    CHECK(core->event().content("of-one-" + std::to_string(i)).action("READ").track() == Code::ok);
+    CHECK(other->event().content("of-the-other-" + std::to_string(i)).action("READ").track() == Code::ok);
+  }
+  CHECK(core->flush(10min) == Code::ok);
+  CHECK(other->flush(10min) == Code::ok);
+  check_balance(core->stats());
+  check_balance(other->stats());
+  std::set<std::string> ids = arrived(*endpoint);
+  const std::set<std::string> of_other = arrived(*other_endpoint);
+  CHECK(ids.size() + of_other.size() >= 100);
+  ids.insert(of_other.begin(), of_other.end());
+  CHECK(core->stats().delivered + other->stats().delivered == ids.size());
 }
 
 // --- consent and erase -----------------------------------------------------------------------------------------------
