@@ -50,6 +50,10 @@ bool seal_lines(std::string_view lines, std::string& key, std::string& body) {
   return !body.empty();
 }
 
+std::string idempotency_key(const hold::Batch& batch) {
+  return batch.path.empty() ? batch.key : batch.key + "." + batch.path;
+}
+
 std::string id_in(std::string_view line) {
   constexpr std::string_view before = "{\"id\":\"";
   if (line.substr(0, before.size()) != before) return "";
@@ -347,15 +351,6 @@ bool Worker::erase_denied(hold::Lane& lane) {
   // What lies in a damaged database nobody can look at.
   if (told_consents_.asked) lane.remove_set_aside();
   if (!queue.owes_scrub()) return true;
-  const auto is_gone = [&lane, &queue](const auto& held) {
-    const auto& batches = queue.batches();
-    return held.first.first == &lane && std::none_of(batches.begin(), batches.end(), [&held](const hold::Batch& batch) {
-             return batch.id == held.first.second;
-           });
-  };
-  for (auto held = held_back_until_.begin(); held != held_back_until_.end();) {
-    held = is_gone(*held) ? held_back_until_.erase(held) : std::next(held);
-  }
   hold::Ring& ring = lane.ring();
   std::uint64_t from = ring.head();
   for (const std::uint64_t until = ring.free_until(); from < until;) {
@@ -681,9 +676,9 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Pri
   for (const hold::Batch& one : lane.queue().batches()) {
     if (one.bisect == hold::Bisect::rest || one.kind.priority < least || !may_leave(one.kind)) continue;
     const bool is_lone = one.bisect == hold::Bisect::suspect && one.lines == 1;
-    const auto held = held_back_until_.find({&lane, one.id});
-    if (held != held_back_until_.end() && now_ < held->second && !(is_lone && last_was_accepted_)) {
-      next_send_ms_ = std::min(next_send_ms_, held->second);
+    const std::int64_t until_ms = held_back_until(one);
+    if (now_ < until_ms && !(is_lone && last_was_accepted_)) {
+      next_send_ms_ = std::min(next_send_ms_, until_ms);
       continue;
     }
     if (is_lone && lone == nullptr) lone = &one;
@@ -694,6 +689,19 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Pri
   if (chosen == nullptr) return false;
   batch = *chosen;
   return true;
+}
+
+std::int64_t Worker::held_back_until(const hold::Batch& batch) const {
+  if (held_back_until_.empty()) return INT64_MIN;
+  const auto held = held_back_until_.find(idempotency_key(batch));
+  return held == held_back_until_.end() ? INT64_MIN : held->second;
+}
+
+void Worker::hold_back(const hold::Batch& batch, std::int64_t until_ms) {
+  // Of those that are gone nobody tells.
+  for (auto held = held_back_until_.begin(); held != held_back_until_.end();)
+    held = held->second <= now_ ? held_back_until_.erase(held) : std::next(held);
+  held_back_until_[idempotency_key(batch)] = until_ms;
 }
 
 bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
@@ -712,7 +720,7 @@ void Worker::fly() {
   }
   Flight& flight = *flight_;
   RequestFacts facts;
-  facts.idempotency_key = flight.batch.key + (flight.batch.path.empty() ? "" : "." + flight.batch.path);
+  facts.idempotency_key = idempotency_key(flight.batch);
   facts.body = flight.body;
   facts.unix_ms = clock_.unix_ms();
   // Read again: what the step did since its beginning must not get into the offset.
@@ -862,7 +870,7 @@ void Worker::obey(const Judgement& judgement) {
       break;
     case Verdict::later: {
       const std::int64_t wait = std::max<std::int64_t>(judgement.retry_after_ms.value_or(later_ms), 1000);
-      held_back_until_[{flight.lane, flight.batch.id}] = now_ + wait;
+      hold_back(flight.batch, now_ + wait);
       queue.to_the_back(flight.batch.id);
       // It is about this batch alone, unless every batch hears it.
       if (++later_in_row_ >= 2) rest(usual_backoff, {});
@@ -936,8 +944,8 @@ bool Worker::deliver(const Judgement& judgement) {
     send_trouble(lane, "settling a batch");
     return true;
   }
-  held_back_until_.erase({&lane, batch.id});
-  if (!doubted_.empty()) doubted_.erase(batch.key + "." + batch.path);
+  if (!held_back_until_.empty()) held_back_until_.erase(idempotency_key(batch));
+  if (!doubted_.empty()) doubted_.erase(idempotency_key(batch));
   forget_rest();
   later_in_row_ = 0;
   refusals_ = 0;
@@ -982,7 +990,7 @@ void Worker::quarantine_named(const Judgement& judgement) {
 void Worker::doubt_remainder() {
   const hold::Batch& batch = flight_->batch;
   if (batch.path.find('r') == std::string::npos) return;
-  const std::string key = batch.key + "." + batch.path;
+  const std::string key = idempotency_key(batch);
   if (doubted_.size() >= doubted_max && doubted_.count(key) == 0) return;
   std::string text;
   if (++doubted_[key] < answers_in_doubt || !gunzip(flight_->body, body_bytes_max, text)) return;
@@ -1056,7 +1064,7 @@ void Worker::refused_alone(const Judgement& judgement) {
   join_rest(lane, batch);
   // Alone it is asked again rarely; directly after an acceptance it gets its chance at once.
   ++lone_refusals_;
-  held_back_until_[{&lane, batch.id}] = now_ + wait_after(lone_refusals_, dice_, long_backoff);
+  hold_back(batch, now_ + wait_after(lone_refusals_, dice_, long_backoff));
 }
 
 // What is left of a batch after its suspect stands alone goes as one, under the root's path and `r`.
@@ -1336,9 +1344,6 @@ Status Worker::erase_quarantined(std::uint64_t number) {
 
 void Worker::let_go_of_adopted() {
   if (adopted_ == nullptr || (flight_ && flight_->lane == adopted_.get())) return;
-  for (auto held = held_back_until_.begin(); held != held_back_until_.end();) {
-    held = held->first.first == adopted_.get() ? held_back_until_.erase(held) : std::next(held);
-  }
   adopted_.reset();
 }
 

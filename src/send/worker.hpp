@@ -156,6 +156,8 @@ class Worker {
   bool may_leave(hold::Kind kind) const noexcept;
   std::size_t batches_to_send(hold::Lane& lane) const;
   bool pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least = hold::Priority::normal);
+  std::int64_t held_back_until(const hold::Batch& batch) const;
+  void hold_back(const hold::Batch& batch, std::int64_t until_ms);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
   void fly();
   void fly_again();
@@ -210,8 +212,9 @@ class Worker {
   ClockOffset offset_;
   std::optional<Flight> flight_;
   std::optional<HttpAnswer> answer_;
-  std::map<std::pair<const hold::Lane*, std::int64_t>, std::int64_t> held_back_until_;  // after 409 and 425
-  std::map<std::string, int> doubted_;  // remainders, by key and path: how often their answer was for other lines
+  // By idempotency key, which no other batch ever has: after 409 and 425, and for one that is refused alone.
+  std::map<std::string, std::int64_t> held_back_until_;
+  std::map<std::string, int> doubted_;  // remainders, likewise: how often their answer was for other lines
   std::set<std::string> flush_keys_;    // of the batches a flush waits for
   std::uint64_t flush_ = 0;             // the one under way
   bool flush_sealed_ = false;

@@ -374,6 +374,42 @@ TEST_CASE("what the endpoint asked for holds also while the directory cannot be 
   CHECK(stage.endpoint->requests.size() == before + 2);
 }
 
+TEST_CASE("a batch does not wait for what the endpoint asked of one that is gone") {
+  for (unsigned seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    const TempDirectory directory;
+    StillClock clock;
+    test::SeededDice dice(seed);
+    const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
+    endpoint->answer = [](const FakeEndpoint::Request& request) {
+      for (const std::string& line : request.lines) {
+        if (line.find("\"bad\"") != std::string::npos) return answered(400);
+      }
+      return test::all_accepted(request.lines.size());
+    };
+    detail::Seams seams;
+    seams.clock = &clock;
+    seams.dice = &dice;
+    const std::unique_ptr<detail::Core> core(detail::Core::open(test::sending_config(directory, endpoint), seams));
+    const auto keep = [&core](const char* content) {
+      REQUIRE(core->event().content(content).action("READ").critical().track() == Code::ok);
+    };
+    keep("first");  // and with it the library's own
+    CHECK(core->flush(30s) == Code::ok);
+    // Alone it is refused, and held back; between two others that are accepted it is set aside. The database gives its
+    // number to the next.
+    keep("bad");
+    keep("good");
+    CHECK(core->flush(30s) == Code::ok);
+    CHECK(core->stats().quarantined == 1);
+    const std::int64_t began = clock.monotonic;
+    keep("next");
+    for (int i = 0; i < 3 && core->stats().delivered < 3; ++i) core->work(1s);
+    CHECK(core->stats().delivered == 3);
+    CHECK(clock.monotonic - began <= 3'000);
+  }
+}
+
 TEST_CASE("a request carries the config's deadlines, and a flush at its deadline says what went wrong") {
   const TempDirectory directory;
   const auto endpoint = std::make_shared<FakeEndpoint>();
