@@ -86,8 +86,9 @@ class Tracker {
   Consent consent() const noexcept;
   // To one purpose. Of this and the consent to everything the stricter counts. Analytics begins granted, the others
   // denied. Sentences of different purposes never share a batch; what waits for a purpose that is denied is removed,
-  // overwritten in the lane's files, and counted as erased, while the rest stays. In a lane that another process holds
-  // that happens when it next looks, and before it sends anything more. Below 0 as above.
+  // overwritten in the lane's files (but for pieces of pages that SQLite moved: only erase() unlinks the files), and
+  // counted as erased, while the rest stays. In a lane that another process holds that happens when it next looks, and
+  // before it sends anything more. Below 0 as above.
   // Threads: any. Blocks: for a few disk writes; denied also for a worker's step, which may cancel a running request,
   // up to a minute.
   Status consent(Purpose purpose, Consent consent) noexcept;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <functional>
 
 namespace yukha::simulation {
 namespace {
@@ -107,26 +108,51 @@ Config Life::config_for(App& app) {
   return config;
 }
 
+// What is wrong with a request that is about to leave.
+std::string Life::object_to(App& app, const HttpRequest& request, const std::string& key, const std::string& lines) {
+  // Between a request and its answer is where a promise is most easily broken.
+  if (!finishing_ && chance(40)) {
+    app.process->kill_after(1 + throw_up_to(chance_, 40));
+    power_goes_ = power_goes_ || chance(2);
+  }
+  const std::string who = std::to_string(app.run);
+  if (request.url.rfind("https://events.example.com/", 0) != 0) return who + " sends to " + request.url;
+  // It takes its time, and a bug does so often.
+  if (server_.requests % 8 == 0 && !is_synced(app, key)) return who + " sends a batch that a power loss would take";
+  // Where the disk fails or the directory is in memory, nobody can know what another process was told.
+  const bool unsure = traits_.faults || app.in_memory;
+  if (consent_ != Consent::granted && consent_known_ && !unsure) return who + " sends without consent";
+  const std::size_t for_ads = count_of("\"purpose\":\"advertising\"", lines);
+  if (for_ads == 0) return "";
+  if (for_ads != count_of("\n", lines)) return who + " sends a batch for two purposes";
+  const bool may = ads_ == Consent::granted || !ads_known_ || unsure;
+  return may ? "" : who + " sends for advertising without consent";
+}
+
+// Key and path stand side by side at the beginning of a batch's row, which no page boundary divides.
+bool Life::is_synced(const App& app, std::string key) const {
+  const auto& handles = app.process->handles();
+  const bool on_disk = std::any_of(handles.begin(), handles.end(), [this](const Handle* handle) {
+    return std::any_of(disk_.names.begin(), disk_.names.end(),
+                       [handle](const auto& named) { return is_queue(named.first) && named.second == handle->inode; });
+  });
+  if (!on_disk) return true;
+  for (const char extra : {'"', '.'}) key.erase(std::remove(key.begin(), key.end(), extra), key.end());
+  const std::boyer_moore_horspool_searcher find(key.begin(), key.end());
+  return std::any_of(disk_.durable_names.begin(), disk_.durable_names.end(), [&find](const auto& named) {
+    const auto& bytes = named.second->durable;
+    return named.first.find(".queue") != std::string::npos &&
+           std::search(bytes.begin(), bytes.end(), find) != bytes.end();
+  });
+}
+
 std::unique_ptr<Life::App> Life::open(bool safe) {
   auto app = std::make_unique<App>();
   app->process = std::make_unique<Process>(disk_, chance_, time_);
   app->seen_by_transport = app->process.get();
   app->transport = std::make_shared<SimTransport>(server_, time_, app->seen_by_transport);
-  app->transport->objection = [this, one = app.get()](const std::string& lines) -> std::string {
-    // Between a request and its answer is where a promise is most easily broken.
-    if (!finishing_ && chance(40)) {
-      one->process->kill_after(1 + throw_up_to(chance_, 40));
-      power_goes_ = power_goes_ || chance(2);
-    }
-    // Where the disk fails or the directory is in memory, nobody can know what another process was told.
-    const bool unsure = traits_.faults || one->in_memory;
-    if (consent_ != Consent::granted && consent_known_ && !unsure)
-      return std::to_string(one->run) + " sends without consent";
-    const std::size_t for_ads = count_of("\"purpose\":\"advertising\"", lines);
-    if (for_ads == 0) return "";
-    if (for_ads != count_of("\n", lines)) return std::to_string(one->run) + " sends a batch for two purposes";
-    const bool may = ads_ == Consent::granted || !ads_known_ || unsure;
-    return may ? "" : std::to_string(one->run) + " sends for advertising without consent";
+  app->transport->objection = [this, one = app.get()](const auto&... of_request) {
+    return object_to(*one, of_request...);
   };
   if (traits_.several) app->process->meanwhile = [this, one = app.get()] { meanwhile(*one); };
   app->run = runs_++;
@@ -304,6 +330,8 @@ void Life::track(App& app) {
     tracked.seq = app.next_seq++;
     if (for_ads && ads_known_ && ads_ == Consent::denied && !traits_.several && !traits_.faults && !app.in_memory)
       violate("kept for advertising without consent");
+    if (consent_known_ && consent_ == Consent::denied && !traits_.several && !traits_.faults && !app.in_memory)
+      violate("kept without consent");
   } else {
     tracked.answer = Answer::refused;
     const bool ads_denied =
@@ -698,14 +726,23 @@ void Life::change_ads_consent(App& app) {
   const std::set<std::string> on_its_way = server_.on_its_way();
   // What lies in other lanes goes when they are next looked at, unless the consent is back by then.
   const bool certain = done && !traits_.faults && !traits_.scopes;
+  bool erased = false;
   for (auto& [name, tracked] : tracked_) {
     if (!tracked.for_ads) continue;
     const bool here = tracked.run == app.run && tracked.answer != Answer::in_memory && !tracked.is_open;
     if (certain && here && server_.stored.count(name) == 0 && on_its_way.count(name) == 0) {
       tracked.erased = true;
+      erased = erased || tracked.answer == Answer::kept;
     } else {
       tracked.may_be_gone = true;
     }
+  }
+  // Nor do its bytes stay, nor those that lay beside it. Only in the database's pages there may be pieces: SQLite
+  // overwrites what is deleted, but not what it moves.
+  for (const auto& [name, inode] : disk_.names) {
+    if (!erased || traits_.several || is_queue(name)) continue;
+    const std::string bytes(inode->bytes.begin(), inode->bytes.end());
+    if (bytes.find("\"purpose\":\"advertising\"") != std::string::npos) violate("a denial left sentences in " + name);
   }
   // A request may have been given up.
   server_.left_in_peace_until_ms = 0;
@@ -718,7 +755,19 @@ void Life::flush(App& app) {
   const Status status = app.core->flush(std::chrono::milliseconds(throw_up_to(chance_, 3'000)));
   app.busy = false;
   app.transport->wait_until = nullptr;
-  count(status ? "flushes that brought all" : "flushes that did not");
+  const bool all = status == Code::ok && app.process->alive();
+  count(all ? "flushes that brought all" : "flushes that did not");
+  // What else may have become of a sentence, and is told nobody, is left out.
+  const bool certain = all && !app.in_memory && !traits_.scopes && !traits_.fat && !traits_.short_age &&
+                       !traits_.backups && !traits_.quarantine;
+  std::set<std::string> refused;
+  for (const std::string& id : server_.rejected) refused.insert(server_.content_of[id]);
+  for (const auto& [sentence, tracked] : tracked_) {
+    if (!certain || tracked.run != app.run || tracked.answer != Answer::kept || tracked.may_be_gone) continue;
+    if (tracked.erased || (tracked.for_ads && (!ads_known_ || ads_ != Consent::granted))) continue;
+    if (server_.stored.count(sentence) == 0 && refused.count(sentence) == 0)
+      violate("a flush brought all, and " + sentence + " waits");
+  }
   tell("%zu flush: %s", app.run, status.message().c_str());
   app.next_work_ms = time_.now_ms;
 }
@@ -734,6 +783,7 @@ void Life::look_into_quarantine(App& app) {
     // Its repeat was refused, and it comes under a new key now; the first request may still arrive and be taken.
     const std::string content = value_in(one.sentence, "\"content\":{\"id\":\"");
     if (again && on_its_way.count(content) != 0) tracked_[content].may_come_twice = true;
+    if (!again) tracked_[content].may_be_gone = true;
     const Status status = again ? app.core->resend_quarantined(one.number) : app.core->erase_quarantined(one.number);
     if (!status && app.process->alive() && !traits_.faults) violate("the quarantine answered: " + status.message());
     count(again ? "sent again from quarantine" : "erased from quarantine");
@@ -967,12 +1017,16 @@ void Life::drain(bool clone) {
 void Life::judge() {
   std::set<std::string> refused;  // by the endpoint, by name or alone
   for (const std::string& id : server_.rejected) refused.insert(server_.content_of[id]);
+  if (disk_.set_aside != 0) violate("nothing was damaged, and files were set aside for it");
   std::uint64_t kept = 0;
   std::uint64_t unknown = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t given_up = 0;
+  std::uint64_t erased = 0;
+  std::uint64_t perhaps_erased = 0;
   for (const auto& [name, tracked] : tracked_) {
     unknown += tracked.answer == Answer::unknown;
+    perhaps_erased += tracked.erased || tracked.may_be_gone;
     if (tracked.answer != Answer::kept) continue;
     ++kept;
     if (server_.stored.count(name) != 0) continue;
@@ -980,6 +1034,7 @@ void Life::judge() {
       ++quarantined;
     } else if (tracked.erased || tracked.may_be_gone) {
       count("sentences erased");
+      erased += tracked.erased;
     } else if (tracked.power_lost) {
       ++totals_.lost_to_power;
       totals_.oldest_lost_ms = std::max(totals_.oldest_lost_ms, tracked.unsynced_ms);
@@ -1016,6 +1071,9 @@ void Life::judge() {
   if (!lost_power_ && !traits_.erases && !traits_.consents && !traits_.purposes && !traits_.quarantine &&
       !traits_.fat && !traits_.short_age)
     differ("quarantined", sum_.quarantined, quarantined, quarantined + unknown + stored - stored_on_disk);
+  // Of these some may have been given up, or lost with the power, before.
+  const bool may_be_gone_before = lost_power_ || traits_.fat || traits_.short_age;
+  differ("erased", sum_.erased, may_be_gone_before ? 0 : erased, perhaps_erased);
   if (!lost_power_) differ("evicted", sum_.evicted, given_up, traits_.fat || traits_.short_age ? UINT64_MAX : 0);
 }
 

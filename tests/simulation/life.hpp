@@ -108,6 +108,8 @@ class Life {
 
   Config config_for(App& app);
   std::unique_ptr<App> open(bool safe);
+  std::string object_to(App& app, const HttpRequest& request, const std::string& key, const std::string& lines);
+  bool is_synced(const App& app, std::string key) const;
   void work(App& app);
   void pass(std::int64_t until_ms);
   void reach(std::int64_t now_ms);

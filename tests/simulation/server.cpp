@@ -369,8 +369,9 @@ void SimTransport::start(const HttpRequest& request) {
     reply_->arrived = true;
     return;
   }
-  if (const std::string why = objection(whole_bodys_text(std::string(request.body))); !why.empty())
-    server_.violate(why);
+  const std::string key = header(request.headers, "Idempotency-Key");
+  const std::string why = objection(request, key, whole_bodys_text(std::string(request.body)));
+  if (!why.empty()) server_.violate(why);
   reply_ = server_.send(request);
 }
 

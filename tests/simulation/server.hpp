@@ -124,7 +124,7 @@ class SimTransport final : public HttpTransport {
   // Set while the caller waits in flush() or close(): lets time pass.
   std::function<void(std::int64_t until_ms)> wait_until;
   // Asked whether a request may be sent now; tells why not.
-  std::function<std::string(const std::string& lines)> objection;
+  std::function<std::string(const HttpRequest& request, const std::string& key, const std::string& lines)> objection;
 
   bool running() const noexcept { return reply_ != nullptr; }
   std::int64_t answer_ms() const noexcept { return reply_->answer_ms; }

@@ -62,6 +62,7 @@ class Disk {
   bool reserves = true;                  // whether mapped rings are possible
   std::uint64_t fault_one_in = 0;        // of the operations that could have the present fault; 0 for none
   Fault fault = Fault::write_error;
+  std::uint64_t set_aside = 0;      // files that somebody took for damaged
   std::uint64_t* faults = nullptr;  // counted by kind, for the report
 };
 
