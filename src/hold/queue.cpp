@@ -749,9 +749,10 @@ bool Queue::body(std::int64_t id, std::string& body) {
   Statement statement(database_, "SELECT body FROM batch WHERE id = ?");
   body.clear();
   if (statement.bind(id).row()) body = statement.blob(0);
-  // Listed, and not there: it would be asked for again and again, before all that can be read.
-  if (database_.fault() == Fault::none && body.empty()) database_.distrust("a batch has no body");
-  return database_.fault() == Fault::none;
+  // Listed, and not there: it would be asked for again and again, before all that can be read. But for a list that
+  // could not be read anew after rows were given up.
+  if (database_.fault() == Fault::none && body.empty() && !stale_) database_.distrust("a batch has no body");
+  return database_.fault() == Fault::none && !body.empty();
 }
 
 bool Queue::settle(std::int64_t id, const std::vector<Rejected>& rejected) {

@@ -175,7 +175,7 @@ void Worker::look_at_directory() {
     deny();
   }
   if (state.consents.all != Consent::denied) erase_owed_at_ms_ = -1;
-  if (state.epoch > lane_.queue().epoch() && !lane_.in_memory()) {
+  if (is_of_an_old_epoch()) {
     cancel();
     if (adopted_ != nullptr) static_cast<void>(adopted_->erase("", false));
     let_go_of_adopted();
@@ -568,7 +568,7 @@ void Worker::send_next() {
       next_send_ms_ = send_retry_ms_;
       return;
     }
-    if (!from->queue().body(batch.id, flight.body) || flight.body.empty()) {
+    if (!from->queue().body(batch.id, flight.body)) {
       from->queue().to_the_back(batch.id);
       send_trouble(*from, "reading a batch");
       next_send_ms_ = send_retry_ms_;
@@ -664,7 +664,7 @@ bool Worker::allowed_to_send() const {
 
 // Another process erased, and this lane could not yet: what is in it goes nowhere any more.
 bool Worker::is_of_an_old_epoch() const {
-  return !lane_.in_memory() && lane_.queue().epoch() < directory_.state().epoch;
+  return lane_.queue().epoch() < directory_.state().epoch;
 }
 
 // The next batch of the lane whose turn it is. A sentence that was refused alone waits behind all others, except

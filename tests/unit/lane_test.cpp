@@ -300,3 +300,36 @@ TEST_CASE("a suspension on a failing disk leaves what waits where a power loss c
     });
   }
 }
+
+TEST_CASE("another process's erase takes what lives in memory as well") {
+  Device device(1);
+  const auto endpoint = std::make_shared<test::FakeEndpoint>(&device.clock);
+  device.config.endpoint = "https://collect.example.com";
+  device.config.transport = endpoint;
+  Process one(device.disk, device.chance, device.time);
+  Process two(device.disk, device.chance, device.time);
+  simulation::SeededDice dice(device.chance);
+  detail::Seams seams;
+  seams.clock = &device.clock;
+  seams.dice = &dice;
+  seams.files = &one;
+  const std::unique_ptr<detail::Core> first(detail::Core::open(device.config, seams));
+  REQUIRE(first->status() == Code::ok);
+  // From the moment on in which the old files are gone nothing new can be opened.
+  one.meanwhile = [&] {
+    if (device.disk.names.count("/q/lane-00.queue") == 0) device.fails(simulation::Fault::open_error);
+  };
+  CHECK_FALSE(first->erase());
+  one.meanwhile = nullptr;
+  device.recovers();
+  REQUIRE(first->event().action("READ").track() == Code::kept_in_memory);
+
+  seams.files = &two;
+  const std::unique_ptr<detail::Core> second(detail::Core::open(device.config, seams));
+  CHECK(second->erase());
+  device.clock.monotonic += 5'000;
+  CHECK(first->flush(1s));
+  CHECK(endpoint->lines().empty());
+  CHECK(first->stats().waiting == 0);
+  CHECK(first->stats().erased == 1);
+}

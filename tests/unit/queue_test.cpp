@@ -11,6 +11,8 @@
 
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
+#include "simulation/sim_disk.hpp"
+#include "simulation/virtual_time.hpp"
 #include "support.hpp"
 
 using namespace yukha;
@@ -739,6 +741,54 @@ TEST_CASE("a database truncated anywhere opens, and its ledger balances") {
       CHECK(std::distance(found.upper_bound(in_database), found.end()) == static_cast<std::ptrdiff_t>(in_ring));
     }
   }
+}
+
+TEST_CASE("a row that was given up is not taken for damage while the disk cannot be read") {
+  simulation::Chance chance(1);
+  simulation::VirtualTime time;
+  simulation::Disk full;
+  {
+    simulation::Process process(full, chance, time);
+    static_cast<void>(process.make_directory("/q"));
+    Queue queue;
+    REQUIRE(queue.open(process, "/q/lane.queue", 1, {}));
+    Intake intake(500);
+    // More rows than the database keeps pages of in memory.
+    for (int i = 0; i < 2'000; ++i) {
+      REQUIRE(intake.drain(queue, 1));
+      REQUIRE(seal_next(queue, Priority::normal, true, std::to_string(i)));
+    }
+  }
+  bool reached_the_end = false;
+  std::size_t evicted = 0;
+  for (int at = 0; !reached_the_end; at += 5) {
+    REQUIRE(at < 5'000);
+    simulation::Disk disk = full.copy();
+    simulation::Process process(disk, chance, time);
+    Queue queue;
+    REQUIRE(queue.open(process, "/q/lane.queue", 1, {}));
+    int operations = 0;
+    process.meanwhile = [&] {
+      if (operations++ != at) return;
+      disk.fault = simulation::Fault::read_error;
+      disk.fault_one_in = 1;
+    };
+    evicted += queue.evict_bytes(1, 0) ? 1 : 0;
+    process.meanwhile = nullptr;
+    disk.fault_one_in = 0;
+    reached_the_end = operations <= at;
+    // What is still listed may be asked for before anybody looks at the fault.
+    static_cast<void>(queue.status());
+    const auto listed = queue.batches();
+    for (const Batch& batch : listed) {
+      std::string body;
+      static_cast<void>(queue.body(batch.id, body));
+    }
+    static_cast<void>(queue.status());
+    CHECK_FALSE(queue.damaged());
+    CHECK(queue.batches().size() >= 1'998);
+  }
+  CHECK(evicted >= 1);
 }
 
 TEST_CASE("a database with a damaged page opens, and its ledger balances") {
