@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <functional>
 
 namespace yukha::simulation {
 namespace {
@@ -118,7 +117,7 @@ std::string Life::object_to(App& app, const HttpRequest& request, const std::str
   const std::string who = std::to_string(app.run);
   if (request.url.rfind("https://events.example.com/", 0) != 0) return who + " sends to " + request.url;
   // It takes its time, and a bug does so often.
-  if (server_.requests % 8 == 0 && !is_synced(app, key)) return who + " sends a batch that a power loss would take";
+  if (server_.requests % 16 == 0 && !is_synced(app, key)) return who + " sends a batch that a power loss would take";
   // Where the disk fails or the directory is in memory, nobody can know what another process was told.
   const bool unsure = traits_.faults || app.in_memory;
   if (consent_ != Consent::granted && consent_known_ && !unsure) return who + " sends without consent";
@@ -138,11 +137,10 @@ bool Life::is_synced(const App& app, std::string key) const {
   });
   if (!on_disk) return true;
   for (const char extra : {'"', '.'}) key.erase(std::remove(key.begin(), key.end(), extra), key.end());
-  const std::boyer_moore_horspool_searcher find(key.begin(), key.end());
-  return std::any_of(disk_.durable_names.begin(), disk_.durable_names.end(), [&find](const auto& named) {
+  return std::any_of(disk_.durable_names.begin(), disk_.durable_names.end(), [&key](const auto& named) {
     const auto& bytes = named.second->durable;
     return named.first.find(".queue") != std::string::npos &&
-           std::search(bytes.begin(), bytes.end(), find) != bytes.end();
+           memmem(bytes.data(), bytes.size(), key.data(), key.size()) != nullptr;
   });
 }
 
