@@ -73,10 +73,33 @@ std::set<ino_t> lane_files(const TempDirectory& directory) {
 }
 
 // A lane of 135 sentences in three chunks, the first of which cannot be read to its end.
-void make_damaged_lane(const TempDirectory& directory, Config config, const detail::Seams& seams) {
+struct DamagedLane {
+  DamagedLane() {
+    seams.clock = &clock;
+    config.ring_bytes = 64 << 10;
+    make();
+  }
+  std::unique_ptr<detail::Core> open() {
+    std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+    REQUIRE(core->status() == Code::ok);
+    return core;
+  }
+
+  const TempDirectory directory;
+  test::StillClock clock;
+  const std::shared_ptr<FakeEndpoint> endpoint = std::make_shared<FakeEndpoint>(&clock);
+  detail::Seams seams;
+  Config config = test::sending_config(directory, endpoint);
+
+ private:
+  void make() const;
+};
+
+void DamagedLane::make() const {
   {
-    config.endpoint.clear();
-    const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+    Config silent = config;
+    silent.endpoint.clear();
+    const std::unique_ptr<detail::Core> core(detail::Core::open(silent, seams));
     // Each time more than half a ring, which the worker takes over at once.
     for (int i = 0; i < 135; ++i) {
       const std::string id = "sentence-" + std::to_string(1000 + i);
@@ -441,86 +464,60 @@ TEST_CASE("the counters of a lane go on over its lives") {
 }
 
 TEST_CASE("sentences on a damaged page do not keep the others from being sent") {
-  const TempDirectory directory;
-  test::StillClock clock;
-  detail::Seams seams;
-  seams.clock = &clock;
-  const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
-  Config config = test::sending_config(directory, endpoint);
-  config.ring_bytes = 64 << 10;
-  make_damaged_lane(directory, config, seams);
-
-  const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
-  REQUIRE(core->status() == Code::ok);
+  DamagedLane lane;
+  const std::unique_ptr<detail::Core> core = lane.open();
   CHECK(core->flush(10min) == Code::ok);
-  CHECK(arrived(*endpoint).size() >= 90);
+  CHECK(arrived(*lane.endpoint).size() >= 90);
   const Stats stats = core->stats();
   check_balance(stats);
   CHECK(stats.accepted == 135);
-  CHECK(stats.delivered == arrived(*endpoint).size());
+  CHECK(stats.delivered == arrived(*lane.endpoint).size());
   CHECK(stats.waiting == 0);
 }
 
 TEST_CASE("a lane whose repair fails stays with its process, which tries again") {
-  const TempDirectory directory;
-  test::StillClock clock;
-  detail::Seams seams;
-  seams.clock = &clock;
-  const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
-  Config config = test::sending_config(directory, endpoint);
-  config.ring_bytes = 64 << 10;
-  make_damaged_lane(directory, config, seams);
+  DamagedLane lane;
   // Where the new file is to be made, as if the disk were full.
-  std::filesystem::create_directory(directory / "lane-00.salvage");
-
-  const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
-  REQUIRE(core->status() == Code::ok);
+  std::filesystem::create_directory(lane.directory / "lane-00.salvage");
+  const std::unique_ptr<detail::Core> core = lane.open();
   CHECK(core->flush(10s) == Code::still_waiting);
-  CHECK_FALSE(std::filesystem::exists(directory / "lane-00.damaged"));
-  config.lane = "lane-00";
+  CHECK_FALSE(std::filesystem::exists(lane.directory / "lane-00.damaged"));
+  lane.config.lane = "lane-00";
   {
-    const std::unique_ptr<detail::Core> other(detail::Core::open(config, seams));
+    const std::unique_ptr<detail::Core> other(detail::Core::open(lane.config, lane.seams));
     CHECK(other->status() == Code::lane_held);
   }
   REQUIRE(core->event().content("kept").action("READ").track() == Code::ok);
-  std::filesystem::remove(directory / "lane-00.salvage");
+  std::filesystem::remove(lane.directory / "lane-00.salvage");
   CHECK(core->flush(10min) == Code::ok);
-  CHECK(std::filesystem::exists(directory / "lane-00.damaged"));
+  CHECK(std::filesystem::exists(lane.directory / "lane-00.damaged"));
   const Stats stats = core->stats();
   check_balance(stats);
   CHECK(stats.accepted == 136);
-  CHECK(stats.delivered == arrived(*endpoint).size());
+  CHECK(stats.delivered == arrived(*lane.endpoint).size());
   CHECK(stats.delivered >= 91);
   CHECK(stats.waiting == 0);
 }
 
 TEST_CASE("a lane that another process takes in the moment of its repair is left to it") {
-  const TempDirectory directory;
-  test::StillClock clock;
+  DamagedLane lane;
   RepairWatched files;
-  detail::Seams seams;
-  seams.clock = &clock;
-  const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
-  const auto other_endpoint = std::make_shared<FakeEndpoint>(&clock);
-  Config config = test::sending_config(directory, endpoint);
-  config.ring_bytes = 64 << 10;
-  make_damaged_lane(directory, config, seams);
+  const auto other_endpoint = std::make_shared<FakeEndpoint>(&lane.clock);
 
-  seams.files = &files;
-  const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
-  REQUIRE(core->status() == Code::ok);
+  lane.seams.files = &files;
+  const std::unique_ptr<detail::Core> core = lane.open();
   std::unique_ptr<detail::Core> other;
   files.meanwhile = [&] {
     detail::Seams of_other;
-    of_other.clock = &clock;
-    config.transport = other_endpoint;
-    other.reset(detail::Core::open(config, of_other));
+    of_other.clock = &lane.clock;
+    lane.config.transport = other_endpoint;
+    other.reset(detail::Core::open(lane.config, of_other));
   };
   static_cast<void>(core->flush(10s));
   REQUIRE(other != nullptr);
   REQUIRE(other->status() == Code::ok);
   CHECK(core->status() == Code::ok);
-  CHECK(std::filesystem::exists(directory / "lane-01.queue"));
+  CHECK(std::filesystem::exists(lane.directory / "lane-01.queue"));
   for (int i = 0; i < 5; ++i) {
     CHECK(core->event().content("of-one-" + std::to_string(i)).action("READ").track() == Code::ok);
     CHECK(other->event().content("of-the-other-" + std::to_string(i)).action("READ").track() == Code::ok);
@@ -529,7 +526,7 @@ TEST_CASE("a lane that another process takes in the moment of its repair is left
   CHECK(other->flush(10min) == Code::ok);
   check_balance(core->stats());
   check_balance(other->stats());
-  std::set<std::string> ids = arrived(*endpoint);
+  std::set<std::string> ids = arrived(*lane.endpoint);
   const std::set<std::string> of_other = arrived(*other_endpoint);
   CHECK(ids.size() + of_other.size() >= 100);
   ids.insert(of_other.begin(), of_other.end());
