@@ -2,9 +2,11 @@
 """Does the simulation see? Bugs are planted in a copy of the sources, one at a time, and each must be caught.
 
     tests/simulation/planted_bugs.py [--only TEXT] [--lives N]
+    tests/simulation/planted_bugs.py --check      only whether each place stands in the sources exactly once
 
-The copy is built in build/planted with the tests' own options. A bug whose place is not found is an error, so the list
-keeps pace with the code. Exit 1 when a bug lived through all lives.
+The copy is built in build/planted with the tests' own options. A bug whose place is not found, or found twice, is an
+error before anything is built; --check is a test of the short run, so the list keeps pace with the code. Exit 1 when a
+bug lived through all lives.
 """
 import argparse
 import filecmp
@@ -41,9 +43,9 @@ BUGS = [
      ("  std::vector<Chunk> made[kind_count];\n  Transaction transaction(database_, Durable::yes);\n  for (int i",
       "  std::vector<Chunk> made[kind_count];\n  Transaction transaction(database_, Durable::no);\n  for (int i")),
     ("a retry has a new key", "send/worker.cpp",
-     ("  facts.idempotency_key = flight.batch.key +",
+     ("  facts.idempotency_key = idempotency_key(flight.batch);",
       "  flight.batch.key.back() = static_cast<char>('0' + dice_.up_to(9));\n"
-      "  facts.idempotency_key = flight.batch.key +")),
+      "  facts.idempotency_key = idempotency_key(flight.batch);")),
     ("the last line of a split is dropped", "send/worker.cpp",
      ('parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size()));',
       'parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size() - (lines.size() > 2 ? 1 : 0)));')),
@@ -129,6 +131,34 @@ def copy_tree():
             copy(source, target)
 
 
+def planted(where, changes, tree):
+    """The files that a bug changes, as they are and with the bug in them; ValueError when a place is not found once."""
+    texts = {path: path.read_text() for path in (tree / "src" / one for one in where.split())}
+    buggy = dict(texts)
+    for old, new in changes:
+        found = [path for path in texts for _ in range(texts[path].count(old))]
+        if len(found) != 1:
+            raise ValueError(f"this stands {len(found)} times in {where}, and must stand there once:\n{old}")
+        buggy[found[0]] = buggy[found[0]].replace(old, new)
+    return texts, buggy
+
+
+def check():
+    """Names every bug that cannot be planted."""
+    faults = 0
+    for name, where, *changes in BUGS:
+        try:
+            texts, buggy = planted(where, changes, ROOT)
+            if texts == buggy:
+                raise ValueError("it changes nothing")
+        except (OSError, ValueError) as fault:
+            faults += 1
+            print(f"{name}: {fault}")
+    if faults:
+        sys.exit(f"{faults} of {len(BUGS)} bugs cannot be planted")
+    print(f"each of {len(BUGS)} bugs has its place")
+
+
 def build():
     result = run("cmake", "--build", str(BUILD), "--target", "yukha_simulation")
     if result.returncode != 0:
@@ -139,7 +169,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="bugs whose name holds this text")
     parser.add_argument("--lives", type=int, default=2000, help="that a bug may live through")
+    parser.add_argument("--check", action="store_true", help="build and run nothing")
     options = parser.parse_args()
+    check()
+    if options.check:
+        return
     copy_tree()
     run("cmake", "-S", str(TREE), "-B", str(BUILD), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DYUKHA_WERROR=OFF",
         check=True)
@@ -151,23 +185,16 @@ def main():
     for name, where, *changes in BUGS:
         if options.only not in name:
             continue
-        paths = [TREE / "src" / one for one in where.split()]
-        texts = {path: path.read_text() for path in paths}
-        planted = dict(texts)
-        for old, new in changes:
-            found = [path for path in paths if old in texts[path]]
-            if len(found) != 1 or texts[found[0]].count(old) != 1:
-                sys.exit(f"{name}: its place is not to be found, or not only once, in {where}")
-            planted[found[0]] = planted[found[0]].replace(old, new)
+        texts, buggy = planted(where, changes, TREE)
         began = time.monotonic()
         try:
-            for path in paths:
-                path.write_text(planted[path])
+            for path, text in buggy.items():
+                path.write_text(text)
             build()
             result = run(str(SIMULATION), "--lives", str(options.lives), "--first")
         finally:
-            for path in paths:
-                path.write_text(texts[path])
+            for path, text in texts.items():
+                path.write_text(text)
         lives = int(re.search(r"^lives (\d+)", result.stdout, re.M)[1]) if result.returncode in (0, 1) else 0
         broken = re.search(r"^seed .*", result.stdout, re.M)
         how = f"in life {lives}: {broken[0][:110]}" if broken else f"NOT in {lives} lives"
