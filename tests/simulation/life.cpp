@@ -116,8 +116,9 @@ std::string Life::object_to(App& app, const HttpRequest& request, const std::str
   }
   const std::string who = std::to_string(app.run);
   if (request.url.rfind("https://events.example.com/", 0) != 0) return who + " sends to " + request.url;
-  // It takes its time, and a bug does so often.
-  if (server_.requests % 16 == 0 && !is_synced(app, key)) return who + " sends a batch that a power loss would take";
+  // It takes its time, and a bug does so often; what comes out of quarantine is rare, and looked for each time.
+  const bool looks = server_.requests % 16 == 0 || server_.requests < resent_until_request_;
+  if (looks && !is_synced(app, key)) return who + " sends a batch that a power loss would take";
   // Where the disk fails or the directory is in memory, nobody can know what another process was told.
   const bool unsure = traits_.faults || app.in_memory;
   if (consent_ != Consent::granted && consent_known_ && !unsure) return who + " sends without consent";
@@ -786,6 +787,7 @@ void Life::look_into_quarantine(App& app) {
     if (!again) tracked_[content].may_be_gone = true;
     const Status status = again ? app.core->resend_quarantined(one.number) : app.core->erase_quarantined(one.number);
     if (!status && app.process->alive() && !traits_.faults) violate("the quarantine answered: " + status.message());
+    if (again) resent_until_request_ = server_.requests + 8;
     count(again ? "sent again from quarantine" : "erased from quarantine");
   }
   app.busy = false;

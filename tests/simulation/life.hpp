@@ -168,7 +168,8 @@ class Life {
   bool ads_known_ = true;
   std::int64_t ads_denied_ms_ = INT64_MIN / 2;
   bool finishing_ = false;
-  bool power_goes_ = false;  // at the next death
+  std::uint64_t resent_until_request_ = 0;  // those from quarantine leave before it, unless the sky is dark
+  bool power_goes_ = false;                 // at the next death
   bool lost_power_ = false;
   bool restored_ = false;
   std::int64_t disk_failing_since_ms_ = -1;
