@@ -8,7 +8,6 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$YUKHA_CHECKOUT"
-export YUKHA_DATA=${YUKHA_DATA:-$YUKHA_CHECKOUT/../shared/data}
 
 names=(simulation bugs kill crash disk fuzz)
 minutes=60
@@ -30,6 +29,9 @@ declare -A slice_size=([simulation]=1000 [bugs]=1 [kill]=2 [crash]=5 [disk]=1 [f
 # A slice of fuzz is two fuzzers for 15 minutes, which go on with what they found so far; six slices are all of them.
 fuzzers=(tests/fuzz/corpus/*/)
 fuzzer() { basename "${fuzzers[($1 - 1) % ${#fuzzers[@]}]}"; }
+# Recorded inputs where there are some, as tests/CMakeLists.txt looks for them, else those that the build makes.
+inputs=${YUKHA_DATA:-../shared/data}
+[ -f "$inputs/deskdrop_users_interactions.csv.gz" ] || inputs=build/release/inputs
 tracker=(--collector $programs/yukha-collector --tracker build/release/tests/yukha_tracker)
 slice() {
   case $1 in
@@ -37,9 +39,9 @@ slice() {
   bugs) tests/simulation/planted_bugs.py ;;
   kill)
     python3 tests/replay/kill_test.py --collector $programs/yukha-collector --replay $programs/yukha-replay \
-      --seeds 1 --first-seed "$2" &&
+      --data "$inputs" --seeds 1 --first-seed "$2" &&
       python3 tests/replay/kill_test.py --collector $programs/yukha-collector --replay $programs/yukha-replay \
-        --seeds 1 --first-seed $(($2 + 1)) --kill-collector
+        --data "$inputs" --seeds 1 --first-seed $(($2 + 1)) --kill-collector
     ;;
   crash)
     local seed

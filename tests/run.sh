@@ -3,11 +3,10 @@
 # tests/run.sh all        everything, with sanitizers, clang, format and lint; skips nothing
 # tests/run.sh LABEL…     every test with one of these labels, in build/release; tests/README.md lists the labels
 #
-# On a fresh Debian 12 it installs what it needs. The real inputs are looked for in ../shared/data or $YUKHA_DATA.
+# On a fresh Debian 12 it installs what it needs.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$YUKHA_CHECKOUT"
-export YUKHA_DATA=${YUKHA_DATA:-$YUKHA_CHECKOUT/../shared/data}
 
 # A finding of a sanitizer ends the program that has it, and is written down: the test that drives the program may take
 # its end for a crash that it wanted.
@@ -125,7 +124,6 @@ leg() {
 
 all() {
   export YUKHA_STRICT=1
-  [ -d "$YUKHA_DATA" ] || fail "the real inputs are not in $YUKHA_DATA"
   install_packages "${packages_to_build[@]}" "${packages_of_readers[@]}" "${packages_of_all[@]}"
   install_readers || fail "the readers could not be installed"
   with_hosts

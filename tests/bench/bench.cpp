@@ -670,7 +670,7 @@ int report(const Options& options, const std::vector<std::string>& arguments) {
 int usage() {
   std::fprintf(stderr,
                "usage: yukha_bench [--json] [--data DIR] [--part NAME]… [--idle-seconds N] [--trickle-seconds N]\n"
-               "DIR has the real inputs; without it only the synthetic sentence is measured. Parts:");
+               "DIR has the inputs; without it only the synthetic sentence is measured. Parts:");
   for (const Part& part : parts) std::fprintf(stderr, " %s", part.name);
   std::fprintf(stderr, "\n");
   return 2;

@@ -1,4 +1,4 @@
-// What is tracked: rows of real inputs through the replay's mappings, and a sentence made of random ids.
+// What is tracked: rows of inputs through the replay's mappings, and a sentence made of random ids.
 #pragma once
 
 #include <chrono>

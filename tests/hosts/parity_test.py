@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 """Every host language does the same: the same answers, and the same lines in the lake.
 
-    python3 tests/hosts/parity_test.py --collector build/release/examples/yukha-collector \\
-        --host cpp=build/release/tests/hosts/yukha_driver_cpp --host 'lua=luajit tests/hosts/lua/driver.lua …' …
+    python3 tests/hosts/parity_test.py --data build/release/inputs --collector build/release/examples/yukha-collector \\
+        --host cpp=build/release/tests/yukha_driver_cpp --host 'lua=luajit tests/hosts/lua/driver.lua …' …
 
 The journeys of journeys.json are driven through each host's driver (PROTOCOL.md), each host with queue directories and a
 collector of its own. An answer must be the one the journey names. A line of the lake must be the one every other host
 has, but for ids, runs, install ids and the times nobody gave. Prints a table, host by journey, then
-"N passed, N failed". Where the real inputs ($YUKHA_DATA or ../shared/data) are missing, their journeys are skipped by
-name; YUKHA_STRICT=1 fails them.
+"N passed, N failed".
 """
 import argparse
 import gzip
 import json
-import os
 import pathlib
 import queue
 import re
@@ -29,7 +27,6 @@ import time
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-DATA = pathlib.Path(os.environ.get("YUKHA_DATA") or HERE.parents[2] / "shared/data")
 PATIENCE_S = 60
 KEY_ID, SECRET = "app-parity", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="
 EIGHT = ["id", "time", "user", "device", "location", "content", "referral", "action"]
@@ -46,15 +43,11 @@ class Broken(Exception):
 
 # --- journeys --------------------------------------------------------------------------------------------------------
 
-def data_set(name):
-    """The texts of a set, or None where they are not on this machine."""
+def data_set(name, data):
+    """The texts of a set."""
     if name == "blns":
-        path = DATA / "nasty/blns/blns.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    path = DATA / "text/korean_reviews_2000.jsonl"
-    if not path.is_file():
-        return None
-    lines = path.read_text(encoding="utf-8").split("\n")[:300]
+        return json.loads((data / "nasty/blns/blns.json").read_text(encoding="utf-8"))
+    lines = (data / "text/korean_reviews_2000.jsonl").read_text(encoding="utf-8").split("\n")[:300]
     return [json.loads(line)["review"] for line in lines if line]
 
 
@@ -68,11 +61,9 @@ def with_each(thing, text):
     return thing
 
 
-def steps_of(journey):
-    """The journey's steps, those for each text written out; None without the texts."""
-    texts = data_set(journey["each"]) if "each" in journey else []
-    if texts is None:
-        return None
+def steps_of(journey, data):
+    """The journey's steps, those for each text written out."""
+    texts = data_set(journey["each"], data) if "each" in journey else []
     steps = []
     for step in journey["does"]:
         if isinstance(step, dict) and "each" in step:
@@ -363,6 +354,7 @@ def planted_difference_is_found(name, host):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--collector", required=True)
+    parser.add_argument("--data", required=True, type=pathlib.Path, help="the folder of the texts")
     parser.add_argument("--host", action="append", required=True, metavar="NAME=COMMAND")
     parser.add_argument("--only", help="journeys whose name has this in it")
     parser.add_argument("--keep", action="store_true", help="leave the lakes and queues for a look")
@@ -376,12 +368,8 @@ def main():
     try:
         holder = next(iter(commands.values()))
         hosts = [Host(name, command, folder, options.collector, holder) for name, command in commands.items()]
-        missing = []
         for number, journey in enumerate(journeys):
-            steps = steps_of(journey)
-            if steps is None:
-                missing.append(journey["name"])
-                continue
+            steps = steps_of(journey, options.data)
             for host in hosts:
                 host.walk(number, journey, steps)
         for host in hosts:
@@ -402,10 +390,6 @@ def main():
     print(f"{'journey':{width}}  answers  lines  " + "  ".join(f"{host.name:6}" for host in hosts))
     for journey in journeys:
         name = journey["name"]
-        if name in missing:
-            print(f"{name:{width}}  skipped: its texts are not in {DATA}")
-            failed += os.environ.get("YUKHA_STRICT") == "1"
-            continue
         reference = reference_for(name, hosts)
         cells = []
         for host in hosts:

@@ -4,10 +4,9 @@
 This program shares nothing with yukha-replay: it knows no mapping file, reads the rows with Python's own csv and json,
 and says by itself what each of the six parts must be. It compares as multisets, because two equal rows are two events.
 
-  check_lake.py --input deskdrop|waves|usagov|text [FILE] --lake DIR
-  check_lake.py --write-text FILE.jsonl      the input for --input text: blns and the Korean reviews
+  check_lake.py --input deskdrop|waves|usagov|text FILE --lake DIR
 
-FILE is looked for under --data when it is not given. Exit code 0: all is as it must be; 1: it is not; 2: usage.
+Exit code 0: all is as it must be; 1: it is not; 2: usage.
 """
 
 import argparse
@@ -31,10 +30,6 @@ UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*")
 ANONYMOUS = object()
 SHOWN = 5
-
-
-def default_data():
-    return os.environ.get("YUKHA_DATA") or os.path.join(CHECKOUT, "..", "shared", "data")
 
 
 def open_text(path):
@@ -80,6 +75,19 @@ def deskdrop_rows(path):
                 {"type": row["eventType"]})
 
 
+def flat(members, prefix=""):
+    """The members of nested objects among the others, under their names joined; everything as text."""
+    texts = {}
+    for name, value in members.items():
+        if isinstance(value, dict):
+            texts.update(flat(value, f"{prefix}{name}_"))
+        elif isinstance(value, (bool, list)):
+            texts[prefix + name] = json.dumps(value, separators=(",", ":"))
+        else:
+            texts[prefix + name] = value
+    return texts
+
+
 def waves_rows(path):
     with open_text(path) as file:
         for row in csv.DictReader(file, delimiter="\t"):
@@ -92,7 +100,7 @@ def waves_rows(path):
                            "wave": data["wave"]}
             elif "question" in data:
                 content = {"id": f"question/{data['question']}", "question": data["question"]}
-            action = said(data)
+            action = said(flat(data))
             action.update(type=row["event_name"], row=row["row"], index=row["index"])
             yield sentence(
                 utc(int(seconds.total_seconds()), int((fraction + "000")[:3])),
@@ -148,6 +156,7 @@ INPUTS = {
 
 
 def write_text(out, data):
+    """The file for `text`: every naughty string and every Korean review."""
     with open(os.path.join(data, "nasty", "blns", "blns.json"), encoding="utf-8") as file:
         texts = [("blns", text) for text in json.load(file)]
     with open(os.path.join(data, "text", "korean_reviews_2000.jsonl"), encoding="utf-8") as file:
@@ -339,26 +348,15 @@ def check(kind, path, lake, validator, schema_note):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--input", nargs="+", metavar=("KIND", "FILE"), help="deskdrop, waves, usagov or text")
-    parser.add_argument("--lake", metavar="DIR")
-    parser.add_argument("--data", metavar="DIR", default=default_data())
+    parser.add_argument("--input", nargs=2, required=True, metavar=("KIND", "FILE"))
+    parser.add_argument("--lake", required=True, metavar="DIR")
     parser.add_argument("--schema", metavar="FILE", help="lake_line.schema.json, or none",
                         default=os.path.join(CHECKOUT, "tests", "vectors", "lake_line.schema.json"))
     parser.add_argument("--require-schema", action="store_true", help="fail when the lines cannot be validated")
-    parser.add_argument("--write-text", metavar="FILE")
     options = parser.parse_args()
-    if options.write_text:
-        write_text(options.write_text, options.data)
-        return 0
-    if not options.input or len(options.input) > 2 or options.input[0] not in INPUTS or not options.lake:
-        parser.error("--input KIND [FILE] and --lake DIR are needed")
-    kind = options.input[0]
-    if len(options.input) == 2:
-        path = options.input[1]
-    elif INPUTS[kind][1] is None:
-        parser.error("--input text needs its FILE, made by --write-text")
-    else:
-        path = os.path.join(options.data, INPUTS[kind][1])
+    kind, path = options.input
+    if kind not in INPUTS:
+        parser.error(f"{kind} is none of {', '.join(INPUTS)}")
     validator, note = validator_of(options.schema, options.require_schema)
     if options.require_schema and validator is None:
         parser.error("--require-schema and --schema none contradict each other")

@@ -159,13 +159,6 @@ class Replay:
         return json.loads(output)
 
 
-def need_data(folder):
-    """The inputs are not part of the project; without them there is nothing to test, and CTest calls it skipped."""
-    if not os.path.isdir(folder):
-        print(f"skipped: there are no inputs in {folder}; set YUKHA_DATA or --data")
-        sys.exit(77)
-
-
 def must(truth, what):
     if not truth:
         raise Broken(what)
@@ -213,7 +206,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--collector", required=True)
     parser.add_argument("--replay", required=True)
-    parser.add_argument("--data", default=check_lake.default_data())
+    parser.add_argument("--data", required=True, help="the folder of the inputs, such as build/release/inputs")
     parser.add_argument("--input", default="deskdrop", choices=["deskdrop", "waves", "usagov"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=1)
@@ -226,7 +219,6 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the folders of failed seeds")
     options = parser.parse_args()
 
-    need_data(options.data)
     reader, name = check_lake.INPUTS[options.input]
     options.file = os.path.join(options.data, name)
     options.map = os.path.join(CHECKOUT, "examples", "replay", "maps", options.input + ".json")

@@ -4,7 +4,7 @@
 Every input goes through yukha-replay and yukha-collector, undisturbed, and tests/lake/check_lake.py judges the lake:
 Deskdrop, WAVES, the bitly clicks, and every naughty string and Korean review in every place of a sentence.
 
-  lake_test.py --collector PATH --replay PATH [--data DIR] [--only NAME] [--require-schema]
+  lake_test.py --collector PATH --replay PATH --data DIR [--only NAME] [--require-schema]
 """
 
 import argparse
@@ -61,11 +61,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--collector", required=True)
     parser.add_argument("--replay", required=True)
-    parser.add_argument("--data", default=kill_test.check_lake.default_data())
+    parser.add_argument("--data", required=True, help="the folder of the inputs, such as build/release/inputs")
     parser.add_argument("--only", choices=sorted(CASES))
     parser.add_argument("--require-schema", action="store_true")
     options = parser.parse_args()
-    kill_test.need_data(options.data)
     passed = failed = 0
     for name in [options.only] if options.only else CASES:
         folder = tempfile.mkdtemp(prefix=f"yukha-lake-{name}-")
