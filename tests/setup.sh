@@ -4,6 +4,9 @@
 export YUKHA_CHECKOUT
 YUKHA_CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# ccache keeps what it compiled at home, and compiles nothing where it has none that it may write to.
+[ -w "${HOME-}" ] || export CCACHE_DIR=${CCACHE_DIR:-$YUKHA_CHECKOUT/build/ccache}
+
 # For what the examples and the short tests build and run.
 packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev libsqlite3-dev zlib1g-dev libssl-dev
   nlohmann-json3-dev doctest-dev libcpp-httplib-dev libvalijson-dev python3)
