@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -133,7 +134,7 @@ def by_find_package(ways, prefix, work, version):
 
 def compile_with_pkg_config(compiler, source, program, module, prefix):
     environment = dict(os.environ, PKG_CONFIG_PATH=str(next(prefix.glob("**/pkgconfig"))))
-    flags = run("pkg-config", "--cflags", "--libs", module, env=environment).split()
+    flags = shlex.split(run("pkg-config", "--cflags", "--libs", module, env=environment))
     run(*compiler, source, "-o", program, *flags)
 
 
