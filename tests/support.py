@@ -84,6 +84,13 @@ def wait_until(done, seconds, what):
         time.sleep(0.02)
 
 
+def preloading(library):
+    """The environment of a program that loads this library before all others."""
+    # LD_PRELOAD ends a path at a space, LD_LIBRARY_PATH does not.
+    folder, name = os.path.split(library)
+    return {"LD_PRELOAD": name, "LD_LIBRARY_PATH": ":".join(filter(None, [folder, os.environ.get("LD_LIBRARY_PATH")]))}
+
+
 # --- our programs ----------------------------------------------------------------------------------------------------
 
 class Collector:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Collector, Server, expect, keep_promises, promise, read_request  # noqa: E402
+from support import Collector, Server, expect, keep_promises, preloading, promise, read_request  # noqa: E402
 
 TRACKERS = 200
 SENTENCES = 5
@@ -83,7 +83,7 @@ def _(folder):
 @promise("close() is back in time while the endpoint's name is looked up in vain")
 def _(folder):
     lines, told = run("close", "http://endpoint.invalid", folder, TRACKERS,
-                      environment={"LD_PRELOAD": options.hung_resolver})
+                      environment=preloading(options.hung_resolver))
     expect(told.count("looking up endpoint.invalid") > TRACKERS / 2, "the resolver was not asked:", told[:300])
     return judge(lines, folder)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Collector, expect, keep_promises, promise  # noqa: E402
+from support import Collector, expect, keep_promises, preloading, promise  # noqa: E402
 
 TIMES = 200
 GROWTH_KIB_MAX = 256  # over the second half of the times; a leak of a tracker's buffers would be a hundred times that
@@ -44,7 +44,7 @@ def _(folder):
 @promise("a look-up that hangs while the library is unloaded does not end the host when it comes back")
 def _(folder):
     done, rounds = reload(folder, "http://endpoint.invalid", 3, 4,
-                          environment={"LD_PRELOAD": options.hung_resolver, "HANG_S": "2"})
+                          environment={**preloading(options.hung_resolver), "HANG_S": "2"})
     expect("looking up endpoint.invalid" in done.stderr, "nothing was looked up:", done.stderr)
     expect(len(rounds) == 4 and rounds[-1][0] == 0, "libyukha was not unloaded:", rounds)
     expect(done.returncode == 0, "the host ended with", done.returncode)
