@@ -16,8 +16,8 @@ readers=(jsonschema http-message-signatures duckdb)
 # For the bindings and their tests. Maven brings JUnit and Kotlin by itself.
 packages_of_hosts=(openjdk-17-jdk-headless maven clang gobjc libgnustep-base-dev make luajit love)
 # For `tests/run.sh all` beyond that.
-packages_of_all=(clang clang-tidy clang-format libclang-rt-14-dev valgrind strace fiu-utils nghttp2-proxy openssl
-  faketime)
+packages_of_all=(git clang clang-tidy clang-format libclang-rt-14-dev valgrind strace fiu-utils nghttp2-proxy openssl
+  faketime locales)
 
 say() { printf '\n==> %s\n' "$*"; }
 fail() {

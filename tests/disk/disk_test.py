@@ -288,7 +288,7 @@ class Remains:
             tracker.close()
         expect(len(valid_frames(folder / "queue" / "lane-00.queue-wal")) < 250, "the log was folded away")
         tracker = Tracker(options.tracker, self.account)
-        tracker.open(folder, NOWHERE, sync_interval_ms=60000)
+        tracker.open(folder, NOWHERE, no_thread=1)  # which would empty the ring, if late
         tracker.run("ring", 4, 0, 40)
         expect(tracker.finish_run()[0] == 160, "not everything was kept")
         tracker.kill()

@@ -336,7 +336,8 @@ TEST_CASE("a second key is not tried while another process was asked to leave th
   CHECK(polled->answer(*next, 500, {}, ""));
 }
 
-TEST_CASE("what the endpoint asked for holds also while the directory cannot be told of it") {
+TEST_CASE("what the endpoint asked for holds also while the directory cannot be told of it" *
+          doctest::test_suite("exhaustive")) {
   Stage stage;
   const auto core = stage.open();
   const auto beside = stage.open();

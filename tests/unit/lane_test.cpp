@@ -130,7 +130,8 @@ TEST_CASE("room behind a commit that was never synced is not used again, so a po
   }
 }
 
-TEST_CASE("an erase keeps its counters, also when another process finishes it in the middle") {
+TEST_CASE("an erase keeps its counters, also when another process finishes it in the middle" *
+          doctest::test_suite("exhaustive")) {
   bool reached_the_end = false;
   for (int at = 0; !reached_the_end; ++at) {
     REQUIRE(at < 500);

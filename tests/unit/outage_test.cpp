@@ -110,7 +110,7 @@ class Device {
 
 }  // namespace
 
-TEST_CASE("an hour of any bad answer costs few requests and no sentence") {
+TEST_CASE("an hour of any bad answer costs few requests and no sentence" * doctest::test_suite("exhaustive")) {
   struct Outage {
     std::string name;
     std::function<HttpAnswer(Device&)> answer;

@@ -720,7 +720,7 @@ TEST_CASE("a lane left by a killed process has everything, once") {
   CHECK(sentences_in(directory).size() == in_database + in_ring);
 }
 
-TEST_CASE("a database truncated anywhere opens, and its ledger balances") {
+TEST_CASE("a database truncated anywhere opens, and its ledger balances" * doctest::test_suite("exhaustive")) {
   const std::map<std::string, std::string> left = used_lane();
   const TempDirectory directory;
   for (const char* name : {"lane-00.queue", "lane-00.queue-wal"}) {
@@ -743,7 +743,8 @@ TEST_CASE("a database truncated anywhere opens, and its ledger balances") {
   }
 }
 
-TEST_CASE("a row that was given up is not taken for damage while the disk cannot be read") {
+TEST_CASE("a row that was given up is not taken for damage while the disk cannot be read" *
+          doctest::test_suite("exhaustive")) {
   simulation::Chance chance(1);
   simulation::VirtualTime time;
   simulation::Disk full;

@@ -303,7 +303,7 @@ TEST_CASE("what a ring wrote can be read by the other mode") {
   }
 }
 
-TEST_CASE("a file cut at any byte opens and loses only what was cut") {
+TEST_CASE("a file cut at any byte opens and loses only what was cut" * doctest::test_suite("exhaustive")) {
   in_both_modes([](system::Files& files) {
     const Left left = left_behind(files);
     const TempDirectory directory;

@@ -15,7 +15,12 @@
 #include <unistd.h>
 #include <yukha/yukha.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)  // clang's way to say it
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED_BY_CLANG
+#endif
+#endif
+#if defined(SANITIZED_BY_CLANG) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { sanitized = 1 };
 #else
 enum { sanitized = 0 };

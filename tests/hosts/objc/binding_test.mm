@@ -566,19 +566,24 @@ void a_thousand_trackers_leave_nothing_behind() {
   open_and_drop(100);  // what the system's libraries keep for good, they take now
   const size_t handles = entries_of("/proc/self/fd");
   const size_t threads = entries_of("/proc/self/task");
-  const size_t kib = resident_kib();
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  const int times_max = 0;  // it keeps freed memory on purpose
   open_and_drop(1000);
-  const size_t handles_after = entries_of("/proc/self/fd");
-  const size_t threads_after = entries_of("/proc/self/task");
-  const size_t kib_after = resident_kib();
-  printf("1,000 trackers: handles %zu to %zu, threads %zu to %zu, resident %zu to %zu KiB\n", handles, handles_after,
-         threads, threads_after, kib, kib_after);
-  CHECK(handles_after == handles);
-  CHECK(threads_after == threads);
-#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-  // A kilobyte for each would be a megabyte; a sanitizer keeps freed memory on purpose.
-  CHECK(kib_after < kib + 1000);
+#else
+  const int times_max = 4;
 #endif
+  // The allocator takes a megabyte more when it likes. A kilobyte that each leaves is a megabyte each time.
+  bool has_grown = times_max > 0;
+  for (int times = 0; times < times_max && has_grown; ++times) {
+    const size_t kib = resident_kib();
+    open_and_drop(1000);
+    const size_t kib_after = resident_kib();
+    has_grown = kib_after > kib + 500;
+    printf("1,000 trackers: resident %zu to %zu KiB\n", kib, kib_after);
+  }
+  CHECK(entries_of("/proc/self/fd") == handles);
+  CHECK(entries_of("/proc/self/task") == threads);
+  CHECK(!has_grown);
 }
 
 }  // namespace
