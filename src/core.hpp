@@ -128,7 +128,15 @@ class Core final : private send::WorkerHost {
   void apply_hints() YUKHA_REQUIRES(work_);
   template <typename Change>
   Status hint(const Change& change);
-  Status refuse(hold::Refusal why, Status status) YUKHA_REQUIRES(intake_);
+  Status refuse(hold::Refusal why, Code code) YUKHA_REQUIRES(intake_);
+  Status refuse(Status problem) YUKHA_REQUIRES(intake_);
+  Status refuse_closed() noexcept;
+  Status resume_to_keep();
+  // Where a line is made that the ring has no room for in one piece; null without memory.
+  char* own_line(std::size_t bound) noexcept YUKHA_REQUIRES(intake_);
+  // After an append that was not done: good when it is worth another try, otherwise the refusal.
+  Status not_appended(hold::Ring::Append result, std::int64_t& give_up_ms);
+  Status track_and_tell(const Event& event, Status problem, const std::uint64_t* chance);
   Status keep(const Event& event, Status problem, const std::uint64_t* chance, std::string* seen);
   bool wait_for_room(std::int64_t until_ms);
   template <typename Call>

@@ -64,6 +64,9 @@ std::string MemberRules::hash(std::string_view value) const {
   return text;
 }
 
+// Not in the header: each call that may meet rules would have it, and few apps have any.
+RuledMembers::~RuledMembers() = default;
+
 RuledMembers::RuledMembers(const MemberRules& rules, Part part, Members members) {
   for (Member member : members) {
     const MemberRules::Fate fate = compose::is_member_name(member.name) ? rules.of(part, member.name)

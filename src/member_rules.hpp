@@ -1,7 +1,7 @@
 // Which members may be kept, and which only as a hash.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,10 +42,13 @@ class MemberRules {
 class RuledMembers {
  public:
   RuledMembers(const MemberRules& rules, Part part, Members members);
+  ~RuledMembers();
+  RuledMembers(const RuledMembers&) = delete;
+  RuledMembers& operator=(const RuledMembers&) = delete;
   Members list() const noexcept { return {members_.data(), members_.size()}; }
 
  private:
-  std::deque<std::string> hashes_;
+  std::list<std::string> hashes_;
   std::vector<Member> members_;
 };
 

@@ -1,29 +1,14 @@
-// The one call of Core that an app makes all the time; see the list of quick sources in CMakeLists.txt.
-#include <algorithm>
-#include <new>
-
+// The one call of Core that an app makes all the time; see the list of quick sources in CMakeLists.txt. What it meets
+// rarely stands in track_rarely.cpp.
 #include "core.hpp"
-#include "readable.hpp"
 
 namespace yukha::detail {
 
 using system::Lock;
 
-Status Core::refuse(hold::Refusal why, Status status) {
-  lane_->ring().refuse(why);
-  return status;
-}
-
 Status Core::track(const Event& event, Status problem, const std::uint64_t* chance) {
-  if (!debug_ || fork_guard_.in_child()) return keep(event, std::move(problem), chance, nullptr);
-  std::string line;
-  Status status = keep(event, std::move(problem), chance, &line);
-  try {
-    log(LogLevel::debug, status ? readable(line) : "refused: " + status.message());
-  } catch (...) {
-    // Without memory to tell of it the sentence is kept all the same.
-  }
-  return status;
+  if (debug_ && !fork_guard_.in_child()) return track_and_tell(event, std::move(problem), chance);
+  return keep(event, std::move(problem), chance, nullptr);
 }
 
 Status Core::keep(const Event& event, Status problem, const std::uint64_t* chance, std::string* seen) {
@@ -32,26 +17,17 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
   std::int64_t give_up_ms = -1;
   while (true) {
     if (suspended_.load(std::memory_order_relaxed)) {
-      Status status = resume();
-      if (status == Code::closed) refused_closed_.fetch_add(1, std::memory_order_relaxed);
-      if (!status) return status;
+      if (Status status = resume_to_keep(); !status) return status;
     }
     bool wake = false;
     bool in_memory = false;
     hold::Ring::Append result = hold::Ring::Append::full;
     {
       Lock intake(intake_);
-      if (closed_) {
-        refused_closed_.fetch_add(1, std::memory_order_relaxed);
-        return Code::closed;
-      }
+      if (closed_) return refuse_closed();
       if (suspended_.load(std::memory_order_relaxed)) continue;
       if (consents_.of(event.purpose_) == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
-      if (!problem) {
-        // Without memory the sentence may be as good as any: it is refused for want of room.
-        const bool no_memory = problem == Code::out_of_memory;
-        return refuse(no_memory ? hold::Refusal::ring_full : hold::Refusal::invalid, std::move(problem));
-      }
+      if (!problem) return refuse(std::move(problem));
       if (!event.has_action_) return refuse(hold::Refusal::invalid, Code::missing_action);
       if (sample_rate_ < 1 && !is_sampled(event)) return refuse(hold::Refusal::sampled, Code::sampled_out);
 
@@ -62,14 +38,8 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
       if (clock_offset_ms_ && static_cast<std::uint64_t>(unix_ms - clock_checked_ms_) >= 1000) check_clock(unix_ms);
       const std::size_t bound = encoder_.bound(event.size_);
       char* line = bound <= compose::line_bytes_max ? ring.room(bound) : nullptr;
-      if (line == nullptr && line_capacity_ < bound) {
-        const std::size_t capacity = std::max<std::size_t>(bound, 4096);
-        std::unique_ptr<char[]> larger(new (std::nothrow) char[capacity]);
-        if (!larger) return refuse(hold::Refusal::ring_full, Code::out_of_memory);
-        line_ = std::move(larger);
-        line_capacity_ = capacity;
-      }
-      if (line == nullptr) line = line_.get();
+      if (line == nullptr) line = own_line(bound);
+      if (line == nullptr) return refuse(hold::Refusal::ring_full, Code::out_of_memory);
       compose::Sentence sentence;
       sentence.parts = event.store_;
       sentence.parts_size = event.size_;
@@ -95,18 +65,7 @@ Status Core::keep(const Event& event, Status problem, const std::uint64_t* chanc
     // Outside the lock: it is the one system call of this path, and only after the worker slept.
     if (wake && transport_) transport_->wake();
     if (result == hold::Ring::Append::done) return in_memory ? Status(Code::kept_in_memory) : Status();
-    if (result == hold::Ring::Append::disk_error) {
-      Lock intake(intake_);
-      if (suspended_) continue;
-      return refuse(hold::Refusal::ring_full, Code::disk_error);
-    }
-    const std::int64_t now = clock_.monotonic_ms();
-    if (give_up_ms < 0) give_up_ms = now + (closing_now_ ? 0 : ring_full_wait_ms_);
-    if (now >= give_up_ms || !wait_for_room(give_up_ms)) {
-      Lock intake(intake_);
-      if (closed_ || suspended_) continue;
-      return refuse(hold::Refusal::ring_full, Code::ring_full);
-    }
+    if (Status status = not_appended(result, give_up_ms); !status) return status;
   }
 }
 

@@ -1,6 +1,6 @@
+// What each sentence passes; see the list of quick sources in CMakeLists.txt. What only changes with the circumstances
+// stands in line_circumstances.cpp.
 #include "compose/line.hpp"
-
-#include <yukha/version.hpp>
 
 #include <cstring>
 #include <utility>
@@ -17,6 +17,11 @@ class Out {
   explicit Out(char* at) noexcept : begin_(at), at_(at) {}
   void put(std::string_view text) noexcept { at_ = copy_text(at_, text); }
   void put(char c) noexcept { *at_++ = c; }
+  // The same for a text of the circumstances, most of which are too long for copy_text()'s short cuts.
+  void put_long(const std::string& text) noexcept {
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
   char* room(std::size_t size) noexcept {
     char* room = at_;
     at_ += size;
@@ -90,8 +95,9 @@ void put_members(Out& out, Part part, std::string_view base, const Places& place
   }
 }
 
-// From the location's text to the end of the action.
-void put_from_location(Out& out, const Circumstances& circumstances, const Places& places) noexcept {
+// From the location's text to the end of the action. Its two callers share it: inside of them it would be twice as long
+// as all else of theirs.
+[[gnu::noinline]] void put_from_location(Out& out, const Circumstances& circumstances, const Places& places) noexcept {
   out.put(places.text(Part::location));
   out.put("\",\"content\":{");
   put_members(out, Part::content, circumstances.content, places);
@@ -102,51 +108,7 @@ void put_from_location(Out& out, const Circumstances& circumstances, const Place
   out.put('}');
 }
 
-[[gnu::cold]] std::string joined(const std::string& store, const char* before_first) {
-  std::string text;
-  Entry entry;
-  for (Entries entries(store.data(), store.size()); entries.next(entry);) {
-    text += text.empty() ? before_first : ",";
-    text += entry.text;
-  }
-  return text;
-}
-
 }  // namespace
-
-[[gnu::cold]] void LineEncoder::set(const Circumstances& circumstances) {
-  // All of it or nothing: bound() and encode() must speak of the same texts, also when memory ends in between.
-  LineEncoder fresh;
-  fresh.circumstances_ = circumstances;
-  char run[16];
-  write_hex64(circumstances.run, run);
-  fresh.to_seq_ = "},\"device\":{\"id\":\"" + circumstances.install_id + "\",\"run\":\"" +
-                  std::string(run, sizeof run) + "\",\"seq\":\"";
-  fresh.user_to_seq_ = joined(circumstances.user, "") + fresh.to_seq_;
-  fresh.from_seq_ = "\",\"sdk\":\"yukha/" YUKHA_VERSION "\",\"contract\":\"1\"";
-  fresh.to_location_ = joined(circumstances.device, ",") + "},\"location\":\"";
-  if (!circumstances.ad_id.empty()) {
-    std::string store;
-    append_entry(store, Part::device, "ad_id", circumstances.ad_id);
-    fresh.ad_id_ = joined(store, ",");
-  }
-  fresh.clock_offset_ = clock_offset_;
-  fresh.from_seq_to_location_ = fresh.from_seq_ + fresh.clock_offset_ + fresh.to_location_;
-  *this = std::move(fresh);
-}
-
-[[gnu::cold]] void LineEncoder::set_clock_offset(std::optional<std::int64_t> offset_ms) {
-  std::string offset;
-  if (offset_ms) offset = ",\"clock_offset_ms\":\"" + std::to_string(*offset_ms) + "\"";
-  std::string joined = from_seq_ + offset + to_location_;
-  clock_offset_ = std::move(offset);
-  from_seq_to_location_ = std::move(joined);
-}
-
-[[gnu::cold]] void LineEncoder::forget_clock_offset() noexcept {
-  clock_offset_.clear();
-  from_seq_to_location_.clear();
-}
 
 std::size_t LineEncoder::bound(std::size_t parts_size) const noexcept {
   // 400 bytes are more than the keys, the id, the time, the sequence number, a clock offset and a purpose take
@@ -185,25 +147,25 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
       out.put(purpose_name(sentence.purpose));
       out.put('"');
     }
-    out.put(to_seq_);
+    out.put_long(to_seq_);
   } else {
-    out.put(user_to_seq_);
+    out.put_long(user_to_seq_);
   }
   std::uint64_t seq = sentence.seq;
   char* const digits = out.room(10);
   for (int i = 9; i >= 0; --i, seq /= 10) digits[i] = static_cast<char>('0' + seq % 10);
   if (!sentence.own_time && !places.has(Part::device) && !has_purpose && !from_seq_to_location_.empty()) {
-    out.put(from_seq_to_location_);
+    out.put_long(from_seq_to_location_);
   } else {
-    out.put(from_seq_);
+    out.put_long(from_seq_);
     // What the app says itself is true by definition; see the wire contract.
     out.put(sentence.own_time ? std::string_view(",\"clock_offset_ms\":\"0\"") : std::string_view(clock_offset_));
-    if (sentence.purpose == Purpose::advertising) out.put(ad_id_);
+    if (sentence.purpose == Purpose::advertising) out.put_long(ad_id_);
     if (places.has(Part::device)) {
       put_members(out, Part::device, circumstances_.device, places);
       out.put("},\"location\":\"");
     } else {
-      out.put(to_location_);
+      out.put_long(to_location_);
     }
   }
   put_from_location(out, circumstances_, places);

@@ -60,7 +60,7 @@ std::size_t write_location(std::string_view app_id, std::string_view screen, Mem
 
 }  // namespace
 
-Status about_member(Code code, Part part, std::string_view name) noexcept {
+[[gnu::cold]] Status about_member(Code code, Part part, std::string_view name) noexcept {
   try {
     std::string path = part_name(part);
     // A hostile name must not fill the message with itself, nor bring NUL or invalid UTF-8 into it.
@@ -181,14 +181,14 @@ std::size_t NewEntry::write(char* out) const noexcept {
   return entry_head_bytes + at;
 }
 
-void append_entry(std::string& store, Part part, std::string_view name, std::string_view value) {
+[[gnu::cold]] void append_entry(std::string& store, Part part, std::string_view name, std::string_view value) {
   const NewEntry entry = NewEntry::member(part, name, value);
   const std::size_t at = store.size();
   store.resize(at + entry.size());
   entry.write(store.data() + at);
 }
 
-Status append_member(std::string& store, Part part, std::string_view name, std::string_view value) {
+[[gnu::cold]] Status append_member(std::string& store, Part part, std::string_view name, std::string_view value) {
   if (has_entry(store.data(), store.size(), part, name)) return about_member(Code::repeated_member, part, name);
   if (name.size() + value.size() + store.size() > members_bytes_max)
     return about_member(Code::too_many_members, part, name);

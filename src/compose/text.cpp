@@ -195,7 +195,7 @@ std::size_t scheme_end(std::string_view text) noexcept {
 }
 
 // [hex and colons] with an optional port: the only brackets java.net.URI reads in an authority.
-bool is_bracketed_address(std::string_view authority) noexcept {
+[[gnu::cold]] bool is_bracketed_address(std::string_view authority) noexcept {
   const std::size_t at_sign = authority.rfind('@');
   if (at_sign != std::string_view::npos) authority.remove_prefix(at_sign + 1);
   if (authority.empty() || authority.front() != '[') return false;
@@ -283,11 +283,8 @@ std::size_t write_json_text(std::string_view text, char* out) noexcept {
     const unsigned char c = bytes[i];
     if (c >= 0x80) {
       const Piece point = next_piece(bytes + i, size - i);
-      if (point.valid) {
-        sink.put(data + i, point.size);
-      } else {
-        sink.put(replacement);
-      }
+      if (!point.valid) sink.put(replacement);
+      for (std::size_t k = 0; point.valid && k < point.size; ++k) sink.put(data[i + k]);
       i += point.size;
       continue;
     }
@@ -358,7 +355,8 @@ std::size_t write_repaired_url(std::string_view url, char* out) noexcept {
   const std::size_t slash = rest.find('/');
   const std::string_view authority = rest.substr(0, slash);
   const std::string_view path = slash == std::string_view::npos ? std::string_view() : rest.substr(slash);
-  put_url_piece(sink, UrlPiece::authority, authority, is_bracketed_address(authority));
+  const bool has_bracket = authority.find('[') != std::string_view::npos;
+  put_url_piece(sink, UrlPiece::authority, authority, has_bracket && is_bracketed_address(authority));
   put_url_piece(sink, UrlPiece::path, path, false);
   if (mark != std::string_view::npos) {
     sink.put('?');
@@ -384,7 +382,7 @@ bool is_member_name(std::string_view name) noexcept {
   return good;
 }
 
-bool is_app_id(std::string_view id) noexcept {
+[[gnu::cold]] bool is_app_id(std::string_view id) noexcept {
   if (id.empty() || id.size() > 128 || id[0] == '.' || id[0] == '-') return false;
   for (const char c : id) {
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-')) return false;
@@ -401,7 +399,8 @@ void write_digits(std::uint64_t value, int digits, char* out) noexcept {
 }
 }  // namespace
 
-void write_time(std::int64_t unix_ms, char* out) noexcept {
+// Once a second; see LineEncoder::encode().
+[[gnu::cold]] void write_time(std::int64_t unix_ms, char* out) noexcept {
   if (unix_ms < time_unix_ms_min) unix_ms = time_unix_ms_min;
   if (unix_ms > time_unix_ms_max) unix_ms = time_unix_ms_max;
   constexpr std::int64_t day_ms = 86'400'000;

@@ -147,13 +147,14 @@ class Ring {
   void recover(const RingMark& mark, bool believe_header, RingFound& found);
   void begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark& mark);
   bool read_header(std::uint64_t epoch) noexcept;
-  bool valid_at(std::size_t offset, RingLine& line, std::size_t& size) const noexcept;
+  // Of `line.text` only the length is true: where it lies in the ring it may be in two pieces.
+  bool valid_at(std::size_t offset, RingLine& line) const noexcept;
   std::uint32_t checksum(std::uint64_t position, std::uint64_t ordinal, std::uint32_t length_word,
                          std::string_view first, std::string_view second) const noexcept;
   std::uint64_t load_word(std::uint64_t position) const noexcept;
   void store_word(std::uint64_t position, std::uint64_t value) noexcept;
   void copy_in(std::uint64_t position, std::string_view text) noexcept;
-  void copy_out(std::uint64_t position, std::size_t size, char* out) const noexcept;
+  void copy_out(const RingLine& line, std::string& bytes) const;
   void store_header_word(std::size_t offset, std::uint64_t value) noexcept;
   system::Error write_back(std::uint64_t from, std::uint64_t to) noexcept;
 

@@ -1,0 +1,339 @@
+// The ring's file: opening it, what an earlier process left in it, reading back what was appended.
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "hold/ring.hpp"
+#include "hold/ring_layout.hpp"
+#include "system/crc32c.hpp"
+
+namespace yukha::hold {
+
+using namespace ring_layout;
+
+namespace {
+
+// The lines' texts lie in `bytes`, one behind the other; until here only their lengths were true.
+void point_into(const std::string& bytes, std::vector<RingLine>& lines) noexcept {
+  std::size_t at = 0;
+  for (RingLine& line : lines) {
+    line.text = std::string_view(bytes).substr(at, line.text.size());
+    at += line.text.size();
+  }
+}
+
+}  // namespace
+
+void Ring::copy_out(const RingLine& line, std::string& bytes) const {
+  const std::size_t size = line.text.size();
+  const std::size_t offset = (line.position + record_head) % capacity_;
+  const std::size_t first = std::min(size, capacity_ - offset);
+  bytes.append(memory_ + header_bytes + offset, first);
+  bytes.append(memory_ + header_bytes, size - first);
+}
+
+void Ring::store_header_word(std::size_t offset, std::uint64_t value) noexcept {
+  store(memory_ + offset, value);
+  // The counters are for the ledger; a failed write here must not fail the sentence they count.
+  if (mode_ == Mode::written) static_cast<void>(file_->write(offset, memory_ + offset, 8));
+}
+
+system::Error Ring::write_back(std::uint64_t from, std::uint64_t to) noexcept {
+  const std::size_t offset = from % capacity_;
+  const auto size = static_cast<std::size_t>(to - from);
+  const std::size_t first = std::min(size, capacity_ - offset);
+  if (size > first) {
+    // The tail of the record that lies at the file's beginning goes first: the head makes it valid.
+    if (const system::Error error = file_->write(header_bytes, memory_ + header_bytes, size - first)) return error;
+  }
+  return file_->write(header_bytes + offset, memory_ + header_bytes + offset, first);
+}
+
+void Ring::warm(std::size_t bytes) noexcept {
+  if (mode_ != Mode::mapped) return;
+  bytes = std::min(bytes, capacity_);
+  const std::size_t offset = head() % capacity_;
+  const std::size_t first = std::min(bytes, capacity_ - offset);
+  file_->warm(0, header_bytes);
+  file_->warm(header_bytes + offset, first);
+  if (bytes > first) file_->warm(header_bytes, bytes - first);
+}
+
+system::Error Ring::wipe(std::uint64_t& from) noexcept {
+  constexpr std::uint64_t slice_bytes = 64 << 10;
+  const std::uint64_t begin = std::max(from, head_.load(std::memory_order_relaxed));
+  from = std::min(begin + slice_bytes, free_until());
+  if (memory_ == nullptr || from <= begin) return 0;
+  const auto size = static_cast<std::size_t>(from - begin);
+  const std::size_t offset = begin % capacity_;
+  const std::size_t first = std::min(size, capacity_ - offset);
+  std::memset(memory_ + header_bytes + offset, 0, first);
+  std::memset(memory_ + header_bytes, 0, size - first);
+  return mode_ == Mode::written ? write_back(begin, from) : 0;
+}
+
+void Ring::refuse(Refusal why) noexcept {
+  const int which = static_cast<int>(why);
+  const std::uint64_t count = refused_[which].load(std::memory_order_relaxed) + 1;
+  refused_[which].store(count, std::memory_order_relaxed);
+  if (memory_ != nullptr) store_header_word(at_refused + 8 * static_cast<std::size_t>(which), count);
+}
+
+void Ring::pass_over(std::uint64_t sentences) noexcept {
+  const std::uint64_t accepted = accepted_.load(std::memory_order_relaxed) + sentences;
+  accepted_.store(accepted, std::memory_order_release);
+  if (memory_ != nullptr) store_header_word(at_accepted, accepted);
+}
+
+void Ring::note_session(const SessionMark& session) noexcept {
+  if (memory_ == nullptr) return;
+  // The ordinal first: a kill in between then leaves an old session's time behind a new number, which ends it.
+  if (session.ordinal != load(memory_ + at_session)) store_header_word(at_session, session.ordinal);
+  store_header_word(at_session + 8, static_cast<std::uint64_t>(session.seen_unix_ms));
+}
+
+SessionMark Ring::session() const noexcept {
+  if (memory_ == nullptr) return {};
+  SessionMark session;
+  session.ordinal = load(memory_ + at_session);
+  session.seen_unix_ms = static_cast<std::int64_t>(load(memory_ + at_session + 8));
+  // No checksum covers them.
+  const bool sound = session.ordinal <= count_max && session.seen_unix_ms >= 0 &&
+                     session.seen_unix_ms <= static_cast<std::int64_t>(count_max);
+  return sound ? session : SessionMark();
+}
+
+void Ring::read(std::uint64_t position, std::uint64_t head, std::size_t bytes_max, std::string& scratch,
+                std::vector<RingLine>& lines) {
+  scratch.clear();
+  lines.clear();
+  while (position < head) {
+    RingLine line;
+    // What an earlier process left may have holes after a power loss; each record vouches for itself.
+    if (!valid_at(position % capacity_, line) || line.position != position) {
+      position += alignment;
+      continue;
+    }
+    if (!lines.empty() && scratch.size() + line.text.size() > bytes_max) break;
+    copy_out(line, scratch);
+    lines.push_back(line);
+    position = end_of(position, line.text.size());
+  }
+  point_into(scratch, lines);
+}
+
+void Ring::release(std::uint64_t position) noexcept {
+  tail_.store(position, std::memory_order_release);
+  store_header_word(at_consumed, position);
+}
+
+bool Ring::read_header(std::uint64_t epoch) noexcept {
+  const std::uint64_t crc = system::crc32c(0, memory_, at_checksum);
+  if (load(memory_ + at_magic) != magic || load(memory_ + at_version) != format_version ||
+      load(memory_ + at_checksum) != crc || load(memory_ + at_capacity) != capacity_ ||
+      load(memory_ + at_epoch) != epoch) {
+    return false;
+  }
+  id_ = load(memory_ + at_id);
+  return true;
+}
+
+void Ring::begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark& mark) {
+  id_ = ring_id;
+  std::memset(memory_, 0, header_bytes);
+  store(memory_ + at_magic, magic);
+  store(memory_ + at_version, format_version);
+  store(memory_ + at_id, ring_id);
+  store(memory_ + at_epoch, epoch);
+  store(memory_ + at_capacity, capacity_);
+  // The first lap is lap one: a word of zeros is never a position.
+  store(memory_ + at_consumed, capacity_);
+  store(memory_ + at_accepted, mark.accepted);
+  for (int i = 0; i < refusal_count; ++i)
+    store(memory_ + at_refused + 8 * static_cast<std::size_t>(i), mark.refused[i]);
+  store(memory_ + at_checksum, system::crc32c(0, memory_, at_checksum));
+  if (mode_ == Mode::written) static_cast<void>(file_->write(0, memory_, header_bytes));
+  accepted_.store(mark.accepted);
+  for (int i = 0; i < refusal_count; ++i) refused_[i].store(mark.refused[i]);
+  head_.store(capacity_);
+  tail_.store(capacity_);
+}
+
+bool Ring::valid_at(std::size_t offset, RingLine& line) const noexcept {
+  const std::uint64_t position = load(memory_ + header_bytes + offset);
+  if (position < capacity_ || position % capacity_ != offset || position > count_max) return false;
+  const std::uint64_t ordinal = load_word(position + 8);
+  if (ordinal > count_max) return false;
+  const std::uint64_t last = load_word(position + 16);
+  const auto length_word = static_cast<std::uint32_t>(last);
+  const std::size_t size = length_word & 0xFFFFFF;
+  if (record_head + size > capacity_ || (length_word >> 24) >= static_cast<std::uint32_t>(kind_count)) return false;
+  const std::size_t at = (position + record_head) % capacity_;
+  const std::size_t first = std::min(size, capacity_ - at);
+  const char* data = memory_ + header_bytes;
+  if (checksum(position, ordinal, length_word, {data + at, first}, {data, size - first}) != last >> 32) return false;
+  line.position = position;
+  line.ordinal = ordinal;
+  line.kind = Kind::of(static_cast<int>(length_word >> 24));
+  line.text = {data + at, size};
+  return true;
+}
+
+void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) {
+  std::vector<RingLine> candidates;
+  std::uint64_t newest_end = 0;
+  for (std::size_t offset = 0; offset < capacity_; offset += alignment) {
+    RingLine candidate;
+    if (!valid_at(offset, candidate)) continue;
+    newest_end = std::max(newest_end, end_of(candidate.position, candidate.text.size()));
+    candidates.push_back(candidate);
+  }
+  // The database says how far it came; a lap before the newest record nothing can be whole any more.
+  const bool committed_here = mark.ring_id == id_ && mark.position % alignment == 0 && mark.position <= count_max;
+  const std::uint64_t committed = committed_here ? mark.position : 0;
+  std::uint64_t from =
+      std::max<std::uint64_t>({committed, capacity_, newest_end < capacity_ ? 0 : newest_end - capacity_});
+  // The ring's own note is written after the commit it speaks of. It counts where the database does not know this ring,
+  // or was thrown back in time by damage; but only where a record begins or the last one ends, for no checksum covers
+  // it.
+  const std::uint64_t consumed = believe_header ? load(memory_ + at_consumed) : 0;
+  const bool on_a_border = consumed == newest_end ||
+                           std::any_of(candidates.begin(), candidates.end(), [consumed](const RingLine& candidate) {
+                             return candidate.position == consumed;
+                           });
+  if (on_a_border) from = std::max(from, consumed);
+  // Whoever committed the mark told the ring once it was synced, and may have died, or met a failing disk, in between.
+  found.mark_unsure = committed > consumed;
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [from, &mark](const RingLine& candidate) {
+                                    return candidate.position < from || candidate.ordinal <= mark.accepted;
+                                  }),
+                   candidates.end());
+
+  std::uint64_t position = from;
+  std::uint64_t ordinal = mark.accepted;
+  // They are of one lap's length: those of the newest lap, then those of the lap before it, whose positions are lower.
+  const auto lowest = std::min_element(candidates.begin(), candidates.end(),
+                                       [](const RingLine& a, const RingLine& b) { return a.position < b.position; });
+  const auto skipped = static_cast<std::size_t>(lowest - candidates.begin());
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const RingLine& candidate = candidates[(skipped + i) % candidates.size()];
+    if (candidate.position < position || candidate.ordinal <= ordinal) continue;
+    position = end_of(candidate.position, candidate.text.size());
+    ordinal = candidate.ordinal;
+    copy_out(candidate, found.bytes);
+    found.lines.push_back(candidate);
+  }
+  point_into(found.bytes, found.lines);
+
+  found.accepted = std::max(mark.accepted, ordinal);
+  // After a power loss the header may know of sentences whose pages did not come back. It is believed as far as the
+  // ring could have held them.
+  const std::uint64_t told = believe_header ? load(memory_ + at_accepted) : 0;
+  if (told > found.accepted && told - mark.accepted <= capacity_ / record_head) found.accepted = told;
+  found.lost = found.accepted - mark.accepted - found.lines.size();
+  for (int i = 0; i < refusal_count; ++i) {
+    const std::uint64_t told_refused =
+        believe_header ? load(memory_ + at_refused + 8 * static_cast<std::size_t>(i)) : 0;
+    found.refused[i] = std::max(mark.refused[i], told_refused);
+    refused_[i].store(found.refused[i]);
+  }
+  found.next_position = position;
+  accepted_.store(found.accepted);
+  head_.store(position);
+  tail_.store(from);
+}
+
+system::Error Ring::open(system::Files& files, const std::string& path, std::size_t capacity, std::uint64_t epoch,
+                         std::uint64_t new_ring_id, const RingMark& mark, RingFound& found) {
+  close();
+  capacity_ = capacity;
+  const auto found_nothing = [&mark, &found] {
+    found.accepted = mark.accepted;
+    std::copy(mark.refused, mark.refused + refusal_count, found.refused);
+  };
+  const auto live_in_memory = [&](system::Error why) {
+    open_in_memory(capacity, new_ring_id, mark);
+    found_nothing();
+    return why;
+  };
+  system::Error error = files.open(path, system::OpenMode::create_if_missing, file_);
+  std::uint64_t size = 0;
+  if (error == 0) error = file_->size(size);
+  if (error != 0) return live_in_memory(error);
+
+  // A ring of another size still holds its lines: it is read as it was, and begun anew by the next open().
+  char header[at_checksum + 8];
+  std::size_t got = 0;
+  if (size >= header_bytes && file_->read(0, header, sizeof header, got) == 0 && got == sizeof header &&
+      load(header + at_magic) == magic && load(header + at_checksum) == system::crc32c(0, header, at_checksum)) {
+    const std::uint64_t written = load(header + at_capacity);
+    if (written <= size - header_bytes && written % alignment == 0 && written >= header_bytes &&
+        written <= (64ULL << 20)) {
+      capacity_ = static_cast<std::size_t>(written);
+    }
+  }
+
+  const std::size_t bytes = header_bytes + capacity_;
+  mode_ = Mode::written;
+  if (file_->reserve(bytes) == 0) {
+    memory_ = file_->map(bytes);
+    if (memory_ != nullptr) mode_ = Mode::mapped;
+  }
+  if (mode_ == Mode::written) {
+    image_.reset(new (std::nothrow) char[bytes]());
+    if (!image_) return ENOMEM;
+    memory_ = image_.get();
+    if (size < bytes) {
+      // Zeros written once are blocks the file owns: a full disk shows here and not at a sentence.
+      if ((error = file_->write(size, memory_ + size, bytes - static_cast<std::size_t>(size))) != 0) {
+        file_.reset();
+        return live_in_memory(error);
+      }
+    }
+    if ((error = file_->read(0, memory_, bytes, got)) != 0) {
+      // It may be readable the next time: it is left as it is.
+      file_.reset();
+      return live_in_memory(error);
+    }
+  }
+
+  if (read_header(epoch)) {
+    recover(mark, true, found);
+    found.begin_anew = capacity_ != capacity;
+    return 0;
+  }
+  const bool header_whole = load(memory_ + at_checksum) == system::crc32c(0, memory_, at_checksum);
+  if (size > header_bytes && !header_whole && mark.ring_id != 0) {
+    // The header is damaged, but the database knows the ring's id, and each record vouches for itself. An erased ring
+    // had another id, so nothing erased comes back this way.
+    id_ = mark.ring_id;
+    recover(mark, false, found);
+    found.begin_anew = true;
+    found.damaged = true;
+    return 0;
+  }
+  begin_anew(epoch, new_ring_id, mark);
+  found_nothing();
+  found.next_position = capacity_;
+  return 0;
+}
+
+void Ring::close() noexcept {
+  // Empty for whoever asks before the next open().
+  mode_ = Mode::memory;
+  tail_.store(head_.load());
+  memory_ = nullptr;
+  image_.reset();
+  file_.reset();
+}
+
+void Ring::open_in_memory(std::size_t capacity, std::uint64_t ring_id, const RingMark& mark) {
+  mode_ = Mode::memory;
+  capacity_ = capacity;
+  image_ = std::make_unique<char[]>(header_bytes + capacity);
+  memory_ = image_.get();
+  begin_anew(0, ring_id, mark);
+}
+
+}  // namespace yukha::hold
