@@ -9,9 +9,8 @@
 namespace yukha::hold {
 namespace {
 
-constexpr std::int64_t format_version = 1;
-constexpr std::int64_t application_id = 0x79756b68;  // "yukh": what `file` and a curious person see
-constexpr std::uint64_t epoch_max = 1ULL << 40;      // as the SQL below says; more can only come from damage
+constexpr std::int64_t directory_version = 1;
+constexpr std::uint64_t epoch_max = 1ULL << 40;  // as the SQL below says; more can only come from damage
 
 }  // namespace
 
@@ -74,8 +73,8 @@ Status Directory::open_once(const std::string& platform_id) {
   // Its rollback journal ends by being cut to nothing and synced. One that is unlinked may come back after a power
   // loss, and would then undo what came after it.
   database_.run("PRAGMA journal_mode=TRUNCATE");
-  if (database_.number("PRAGMA user_version") > format_version) return {Code::newer_format, path_};
-  if (database_.number("PRAGMA user_version") == format_version &&
+  if (database_.number("PRAGMA user_version") > directory_version) return {Code::newer_format, path_};
+  if (database_.number("PRAGMA user_version") == directory_version &&
       database_.number("SELECT count(*) FROM directory WHERE length(install_id) = 36"
                        " AND epoch BETWEEN 1 AND 1099511627776") != 1) {
     database_.distrust("there is no install id or no epoch");
@@ -102,13 +101,12 @@ Status Directory::open_once(const std::string& platform_id) {
           .bind(consents.packed())
           .bind(platform_id)
           .run();
-      database_.run("PRAGMA application_id=2037738344");
+      database_.run(sign_as_ours);
       database_.run("PRAGMA user_version=1");
     }
     database_.run("CREATE TABLE IF NOT EXISTS note(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
     transaction.commit();
   }
-  static_assert(application_id == 2037738344, "the number in the PRAGMA above");
   if (database_.fault() != Fault::none) return fault_of_opening();
 
   const bool other_device = [this, &platform_id] {

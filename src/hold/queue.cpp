@@ -10,8 +10,7 @@
 namespace yukha::hold {
 namespace {
 
-constexpr std::int64_t format_version = 1;
-constexpr std::int64_t application_id = 0x79756b68;  // "yukh", as the PRAGMA that sets it says in decimal
+constexpr std::int64_t queue_version = 1;
 
 // Set aside when the database is made, given back when the disk is full: deliveries must still be settled then.
 constexpr std::int64_t reserve_bytes = 1 << 20;
@@ -112,7 +111,7 @@ bool Queue::create(std::uint64_t epoch) {
   Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0, '', 0)")
       .bind(static_cast<std::int64_t>(epoch))
       .run();
-  database_.run("PRAGMA application_id=2037738344");
+  database_.run(sign_as_ours);
   database_.run("PRAGMA user_version=1");
   return transaction.commit();
 }
@@ -132,7 +131,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   }
   database_.open(path, in_memory ? nullptr : files.sqlite_vfs(), !in_memory);
   const std::int64_t version = database_.number("PRAGMA user_version");
-  if (version > format_version) {
+  if (version > queue_version) {
     database_.close();
     return {Code::newer_format, path};
   }

@@ -129,7 +129,7 @@ void Ring::release(std::uint64_t position) noexcept {
 
 bool Ring::read_header(std::uint64_t epoch) noexcept {
   const std::uint64_t crc = system::crc32c(0, memory_, at_checksum);
-  if (load(memory_ + at_magic) != magic || load(memory_ + at_version) != format_version ||
+  if (load(memory_ + at_magic) != magic || load(memory_ + at_version) != ring_version ||
       load(memory_ + at_checksum) != crc || load(memory_ + at_capacity) != capacity_ ||
       load(memory_ + at_epoch) != epoch) {
     return false;
@@ -142,7 +142,7 @@ void Ring::begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark
   id_ = ring_id;
   std::memset(memory_, 0, header_bytes);
   store(memory_ + at_magic, magic);
-  store(memory_ + at_version, format_version);
+  store(memory_ + at_version, ring_version);
   store(memory_ + at_id, ring_id);
   store(memory_ + at_epoch, epoch);
   store(memory_ + at_capacity, capacity_);

@@ -9,7 +9,7 @@ namespace yukha::hold::ring_layout {
 
 constexpr std::size_t header_bytes = 4096;           // one page, so that the data begins on one
 constexpr std::uint64_t magic = 0x31676E6972616B79;  // "ykaring1", little endian
-constexpr std::uint64_t format_version = 1;
+constexpr std::uint64_t ring_version = 1;
 constexpr std::size_t record_head = 24;
 constexpr std::uint64_t alignment = 8;
 constexpr std::uint64_t count_max = 1ULL << 62;  // no device gets there; what says more was not written by us

@@ -13,6 +13,11 @@ namespace yukha::hold {
 
 enum class Fault { none, busy, full, corrupt, read_only, cannot_open, out_of_memory, io, other };
 
+// "yukh": what `file` and a curious person see of a database of ours.
+constexpr std::int64_t application_id = 0x79756b68;
+constexpr const char* sign_as_ours = "PRAGMA application_id=2037738344";
+static_assert(application_id == 2037738344, "the number in the PRAGMA above");
+
 // Whether a commit is on the disk when it returns, or only in the write-ahead log's pages.
 enum class Durable { no, yes };
 
