@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -22,7 +22,7 @@ struct yukha_tracker {
   std::shared_ptr<yukha::PolledTransport> transport;  // of own_transport
   std::mutex mutex;
   std::string last_error;
-  std::deque<yukha::Notice> notices;  // taken from the tracker, not yet by the host
+  std::list<yukha::Notice> notices;  // taken from the tracker, not yet by the host
 
   yukha_result note(const Status& status) noexcept {
     if (status.code() != Code::ok) {

@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -256,7 +256,7 @@ class Core final : private send::WorkerHost {
   std::thread thread_;
 
   system::Mutex notices_mutex_;  // taken last, by whoever logs
-  std::deque<Notice> notices_ YUKHA_GUARDED_BY(notices_mutex_);
+  std::list<Notice> notices_ YUKHA_GUARDED_BY(notices_mutex_);
 };
 
 }  // namespace yukha::detail

@@ -3,8 +3,8 @@
 #include <yukha/scope.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <iterator>
+#include <list>
 #include <utility>
 
 #include "builder.hpp"
@@ -353,7 +353,7 @@ Status Core::tell_of_cut_off(bool same_lane) {
     const auto same = [&one](const hold::KeptScope& other) { return other.tail == one.tail; };
     if (std::none_of(kept.begin(), kept.end(), same)) mine.push_back(one);
   }
-  std::deque<std::string> texts;
+  std::list<std::string> texts;
   hold::Drained drained;
   drained.scopes = &mine;
   drained.mark = queue.ring_mark();

@@ -18,17 +18,16 @@ std::uint64_t random_id(system::Dice& dice) {
 
 }  // namespace
 
-std::vector<std::string> Lane::list(system::Files& files, const std::string& directory) {
+std::set<std::string> Lane::list(system::Files& files, const std::string& directory) {
   std::vector<std::string> names;
-  std::vector<std::string> lanes;
+  std::set<std::string> lanes;
   static_cast<void>(files.list(directory, names));
   for (const std::string& name : names) {
     const bool is_database =
         name.size() > database_ending.size() &&
         name.compare(name.size() - database_ending.size(), std::string::npos, database_ending) == 0;
-    if (is_database) lanes.push_back(name.substr(0, name.size() - database_ending.size()));
+    if (is_database) lanes.insert(name.substr(0, name.size() - database_ending.size()));
   }
-  std::sort(lanes.begin(), lanes.end());
   return lanes;
 }
 

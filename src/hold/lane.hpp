@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
-#include <vector>
 
 #include <yukha/status.hpp>
 
@@ -59,7 +59,7 @@ class Lane {
   void remove_set_aside();
 
   // Names of the directory's lanes, in order.
-  static std::vector<std::string> list(system::Files& files, const std::string& directory);
+  static std::set<std::string> list(system::Files& files, const std::string& directory);
 
   const std::string& name() const noexcept { return name_; }
   Ring& ring() noexcept { return ring_; }

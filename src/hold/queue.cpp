@@ -1,6 +1,7 @@
 #include "hold/queue.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -205,8 +206,8 @@ bool Queue::load(RunMark* previous_run) {
   std::int64_t ledger_sent = 0;
   std::string place;
   std::int64_t copied_until = 0;
-  std::deque<Chunk> open[kind_count];
-  std::deque<Batch> batches;
+  std::vector<Chunk> open[kind_count];
+  std::list<Batch> batches;
   {
     Statement state(database_,
                     "SELECT epoch, ring_id, ring_position, accepted, delivered, quarantined, evicted, erased, lost,"
@@ -564,7 +565,7 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
         if (!piece.lines.chunks.empty()) open_[i].clear();
         if (!piece.batch.body.empty()) remember_batch(piece.batch.facts);
       }
-      open_[i].insert(open_[i].end(), made[i].begin(), made[i].end());
+      for (const Chunk& chunk : made[i]) open_[i].push_back(chunk);
     }
   });
   return true;
@@ -720,28 +721,25 @@ const Batch* Queue::find(std::int64_t id) const noexcept {
 }
 
 void Queue::forget_batch(std::int64_t id) {
-  batches_.erase(std::remove_if(batches_.begin(), batches_.end(), [id](const Batch& batch) { return batch.id == id; }),
-                 batches_.end());
+  batches_.remove_if([id](const Batch& batch) { return batch.id == id; });
+}
+
+// Critical ones stand before all normal ones.
+std::list<Batch>::iterator Queue::first_normal() noexcept {
+  return std::find_if(batches_.begin(), batches_.end(),
+                      [](const Batch& batch) { return batch.kind.priority == Priority::normal; });
 }
 
 void Queue::remember_batch(const Batch& batch) {
-  // Critical ones stand before all normal ones, each behind those of its own kind.
-  auto place = batches_.end();
-  if (batch.kind.priority == Priority::critical) {
-    place = std::find_if(batches_.begin(), batches_.end(),
-                         [](const Batch& other) { return other.kind.priority == Priority::normal; });
-  }
-  batches_.insert(place, batch);
+  batches_.insert(batch.kind.priority == Priority::critical ? first_normal() : batches_.end(), batch);
 }
 
 void Queue::to_the_back(std::int64_t id) {
-  const Batch* found = find(id);
-  if (found == nullptr) return;
-  const Batch batch = *found;
-  follow([&] {
-    forget_batch(id);
-    remember_batch(batch);
-  });
+  const auto found =
+      std::find_if(batches_.begin(), batches_.end(), [id](const Batch& batch) { return batch.id == id; });
+  if (found == batches_.end()) return;
+  const auto place = found->kind.priority == Priority::critical ? first_normal() : batches_.end();
+  batches_.splice(place, batches_, found);
 }
 
 bool Queue::body(std::int64_t id, std::string& body) {
@@ -790,12 +788,8 @@ bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>&
     for (const std::int64_t id : ids) forget_batch(id);
     // Parts are tried before other batches of their kind: what is left of a split should not outlive it long.
     for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-      auto place = batches_.begin();
-      if (part->facts.kind.priority == Priority::normal) {
-        place = std::find_if(batches_.begin(), batches_.end(),
-                             [](const Batch& other) { return other.kind.priority == Priority::normal; });
-      }
-      batches_.insert(place, part->facts);
+      const bool normal = part->facts.kind.priority == Priority::normal;
+      batches_.insert(normal ? first_normal() : batches_.begin(), part->facts);
     }
   });
   return true;
@@ -924,9 +918,8 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
       freed += static_cast<std::uint64_t>(rows.number(1)) + 100;
     }
   }
-  using Sized = std::pair<std::int64_t, std::size_t>;  // a row's id and its bytes
-  const auto take_oldest = [&freed, bytes_to_free](std::vector<Sized>& rows, std::vector<std::int64_t>& taken) {
-    std::sort(rows.begin(), rows.end());
+  using Sizes = std::map<std::int64_t, std::size_t>;  // bytes by a row's id; what is older has the smaller one
+  const auto take_oldest = [&freed, bytes_to_free](const Sizes& rows, std::vector<std::int64_t>& taken) {
     for (const auto& [id, bytes] : rows) {
       if (freed >= bytes_to_free) break;
       taken.push_back(id);
@@ -934,15 +927,15 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
     }
   };
   for (const Priority priority : {Priority::normal, Priority::critical}) {
-    std::vector<Sized> rows;
+    Sizes rows;
     for (int i = 0; i < kind_count; ++i) {
       if (Kind::of(i).priority != priority) continue;
-      for (const Chunk& chunk : open_[i]) rows.emplace_back(chunk.id, chunk.bytes);
+      for (const Chunk& chunk : open_[i]) rows[chunk.id] = chunk.bytes;
     }
     take_oldest(rows, chunks);
     rows.clear();
     for (const Batch& batch : batches_) {
-      if (batch.kind.priority == priority && batch.id != in_flight) rows.emplace_back(batch.id, batch.body_bytes);
+      if (batch.kind.priority == priority && batch.id != in_flight) rows[batch.id] = batch.body_bytes;
     }
     take_oldest(rows, batches);
   }
@@ -1038,16 +1031,16 @@ bool Queue::salvage_from(Queue& damaged, std::uint64_t& sentences) {
   old.clear();
   // Each row is read for itself: what cannot be read of one must not end the others. The ids are asked for from both
   // ends, so that a damaged page hides only what lies in it.
-  const auto each = [&old](const std::string& columns, const std::string& table, const auto& take) {
+  const auto each = [&old](const char* columns, const char* table, const std::function<void(const Statement&)>& take) {
     std::set<std::int64_t> ids;
     for (const char* order : {" ORDER BY id", " ORDER BY id DESC"}) {
       old.clear();
-      Statement rows(old, "SELECT id FROM " + table + order);
+      Statement rows(old, std::string("SELECT id FROM ") + table + order);
       while (rows.row()) ids.insert(rows.number(0));
     }
     for (const std::int64_t id : ids) {
       old.clear();
-      Statement row(old, "SELECT " + columns + " FROM " + table + " WHERE id = ?");
+      Statement row(old, std::string("SELECT ") + columns + " FROM " + table + " WHERE id = ?");
       if (row.bind(id).row()) take(row);
     }
     old.clear();

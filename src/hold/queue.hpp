@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -163,7 +163,7 @@ class Queue {
   bool make_durable();
 
   // Those that wait, in the order of their next turn.
-  const std::deque<Batch>& batches() const noexcept { return batches_; }
+  const std::list<Batch>& batches() const noexcept { return batches_; }
   bool body(std::int64_t id, std::string& body);
   // Delivered, except for those rejected by name. Not synced: the same key would come again.
   bool settle(std::int64_t id, const std::vector<Rejected>& rejected);
@@ -246,6 +246,7 @@ class Queue {
   bool insert_rejected(const std::vector<Rejected>& rejected, std::int64_t opening, std::int64_t held_ms);
   bool remove_row(const char* table, std::int64_t id);
   const Batch* find(std::int64_t id) const noexcept;
+  std::list<Batch>::iterator first_normal() noexcept;
   void forget_batch(std::int64_t id);
   void remember_batch(const Batch& batch);
   void recount_fill(Kind kind);
@@ -270,9 +271,9 @@ class Queue {
   std::uint64_t sealed_at_sync_ = UINT64_MAX;  // how many syncs there were at the last seal or split; none yet
   bool damaged_ = false;
   bool stale_ = false;  // chunks and batches here are not those of the database
-  std::deque<Chunk> open_[kind_count];
+  std::vector<Chunk> open_[kind_count];
   Fill fill_[kind_count];
-  std::deque<Batch> batches_;
+  std::list<Batch> batches_;
 };
 
 }  // namespace yukha::hold

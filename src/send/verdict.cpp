@@ -62,7 +62,7 @@ int digits(std::string_view text) noexcept {
 // False when it is not the contract's list: each entry an object with a line between 1 and `lines_sent`, or an id.
 bool read_rejected(const Json& list, std::size_t lines_sent, std::vector<RejectedLine>& rejected) {
   if (!list.is(Json::Kind::array) || list.inside.size() > lines_sent) return false;
-  std::vector<bool> seen(lines_sent + 1);
+  std::vector<char> seen(lines_sent + 1);
   for (const Json& entry : list.inside) {
     RejectedLine one;
     const std::uint64_t number = entry["line"].whole().value_or(0);
@@ -73,7 +73,7 @@ bool read_rejected(const Json& list, std::size_t lines_sent, std::vector<Rejecte
     if (one.line == 0 && one.id.empty()) return false;
     if (one.line != 0 && one.id.empty()) {
       if (seen[one.line]) return false;
-      seen[one.line] = true;
+      seen[one.line] = 1;
     }
     if (const Json& reason = entry["reason"]; reason.is(Json::Kind::string)) {
       one.reason = reason.text.substr(0, reason_bytes_max);

@@ -929,7 +929,7 @@ bool Worker::deliver(const Judgement& judgement) {
   std::vector<hold::Rejected> rejected;
   if (!judgement.rejected.empty()) {
     std::vector<std::string> lines;
-    std::vector<bool> gone;
+    std::vector<char> gone;
     if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone)) {
       // It names lines that are not in the batch: not the contract's answer, so not this endpoint's.
       progress_.trouble = "HTTP 200 that rejects lines which were not sent";
@@ -964,7 +964,7 @@ void Worker::quarantine_named(const Judgement& judgement) {
   const hold::Batch& batch = flight_->batch;
   std::vector<std::string> lines;
   std::vector<hold::Rejected> rejected;
-  std::vector<bool> gone;
+  std::vector<char> gone;
   if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone) ||
       (rejected.size() < lines.size() && batch.path.size() >= path_letters_max)) {
     lane.queue().to_the_back(batch.id);
@@ -1069,20 +1069,19 @@ void Worker::refused_alone(const Judgement& judgement) {
 
 // What is left of a batch after its suspect stands alone goes as one, under the root's path and `r`.
 void Worker::join_rest(hold::Lane& lane, const hold::Batch& member) {
-  std::vector<hold::Batch> rest;
+  // 0 before 1 before r at each level is the order of the lines.
+  std::multimap<std::string, hold::Batch> rest;  // by path
   for (const hold::Batch& one : lane.queue().batches()) {
     if (one.key == member.key && one.bisect == hold::Bisect::rest && one.root_size == member.root_size &&
         one.path.compare(0, member.root_size, member.path, 0, member.root_size) == 0) {
-      rest.push_back(one);
+      rest.emplace(one.path, one);
     }
   }
   if (rest.empty()) return;
-  // 0 before 1 before r at each level is the order of the lines.
-  std::sort(rest.begin(), rest.end(), [](const hold::Batch& a, const hold::Batch& b) { return a.path < b.path; });
   const std::string path = member.path.substr(0, member.root_size) + "r";
   std::vector<std::string> lines;
   std::vector<std::int64_t> ids;
-  for (const hold::Batch& one : rest) {
+  for (const auto& [its_path, one] : rest) {
     std::string body;
     std::vector<std::string> some;
     if (path.size() > path_letters_max || !lane.queue().body(one.id, body) || !read_lines(body, some)) {
@@ -1095,7 +1094,7 @@ void Worker::join_rest(hold::Lane& lane, const hold::Batch& member) {
   }
   if (ids.empty()) return;
   std::vector<hold::NewBatch> parts;
-  parts.push_back(part_of(rest.front(), path, lines, 0, lines.size()));
+  parts.push_back(part_of(rest.begin()->second, path, lines, 0, lines.size()));
   if (!lane.queue().replace(ids, parts, {})) send_trouble(lane, "joining a batch");
 }
 
@@ -1190,8 +1189,8 @@ hold::NewBatch Worker::part_of(const hold::Batch& parent, const std::string& pat
 }
 
 bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std::string>& lines,
-                              std::vector<hold::Rejected>& rejected, std::vector<bool>& gone) const {
-  gone.assign(lines.size(), false);
+                              std::vector<hold::Rejected>& rejected, std::vector<char>& gone) const {
+  gone.assign(lines.size(), 0);
   for (const RejectedLine& one : judgement.rejected) {
     std::size_t at = one.line == 0 ? lines.size() : one.line - 1;
     if (!one.id.empty() && (at >= lines.size() || id_in(lines[at]) != one.id)) {
@@ -1199,7 +1198,7 @@ bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std:
       while (at < lines.size() && id_in(lines[at]) != one.id) ++at;
     }
     if (at >= lines.size() || gone[at]) return false;
-    gone[at] = true;
+    gone[at] = 1;
     rejected.push_back({id_in(lines[at]), one.reason, lines[at], is_own(lines[at])});
   }
   return true;

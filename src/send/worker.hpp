@@ -192,7 +192,7 @@ class Worker {
   hold::NewBatch part_of(const hold::Batch& parent, const std::string& path, const std::vector<std::string>& lines,
                          std::size_t first, std::size_t last) const;
   bool collect_rejected(const Judgement& judgement, const std::vector<std::string>& lines,
-                        std::vector<hold::Rejected>& rejected, std::vector<bool>& gone) const;
+                        std::vector<hold::Rejected>& rejected, std::vector<char>& gone) const;
   void disk_trouble(hold::Lane& lane, const char* doing);
   void send_trouble(hold::Lane& lane, const char* doing);
   std::uint64_t rest_key() const;
@@ -214,9 +214,9 @@ class Worker {
   std::optional<HttpAnswer> answer_;
   // By idempotency key, which no other batch ever has: after 409 and 425, and for one that is refused alone.
   std::map<std::string, std::int64_t> held_back_until_;
-  std::map<std::string, int> doubted_;  // remainders, likewise: how often their answer was for other lines
-  std::set<std::string> flush_keys_;    // of the batches a flush waits for
-  std::uint64_t flush_ = 0;             // the one under way
+  std::map<std::string, std::int64_t> doubted_;  // remainders, likewise: how often their answer was for other lines
+  std::set<std::string> flush_keys_;             // of the batches a flush waits for
+  std::uint64_t flush_ = 0;                      // the one under way
   bool flush_sealed_ = false;
   std::uint64_t flush_head_ = 0;  // the ring's head when it was ordered
   std::uint64_t deny_head_ = 0;   // the same of a denial

@@ -75,6 +75,11 @@ bool seal_next(Queue& queue, Priority priority, bool partial, const std::string&
   return queue.next_unsealed(priority, partial, unsealed) && queue.seal(unsealed, key_of(name), unsealed.lines_text);
 }
 
+const Batch& batch_at(const Queue& queue, std::ptrdiff_t place) {
+  REQUIRE(place < static_cast<std::ptrdiff_t>(queue.batches().size()));
+  return *std::next(queue.batches().begin(), place);
+}
+
 // What waits and what is quarantined, by the rows themselves, is what the ledger says.
 void check_balance(const std::string& path) {
   Queue queue;
@@ -118,10 +123,10 @@ TEST_CASE("a sentence taken over, sealed and settled is counted in one place at 
     REQUIRE(seal_next(queue, Priority::normal, true, "key"));
     CHECK_FALSE(queue.has_unsealed(Priority::normal));
     REQUIRE(queue.batches().size() == 1);
-    CHECK(queue.batches()[0].lines == 8);
-    CHECK(queue.batches()[0].own_lines == 1);
+    CHECK(batch_at(queue, 0).lines == 8);
+    CHECK(batch_at(queue, 0).own_lines == 1);
     CHECK(queue.ledger().waiting() == 7);
-    REQUIRE(queue.settle(queue.batches()[0].id, {{"id", "bad", "line", false}, {"own", "bad", "line", true}}));
+    REQUIRE(queue.settle(batch_at(queue, 0).id, {{"id", "bad", "line", false}, {"own", "bad", "line", true}}));
     CHECK(queue.ledger().delivered == 6);
     CHECK(queue.ledger().quarantined == 1);
     CHECK(queue.ledger().waiting() == 0);
@@ -305,13 +310,13 @@ TEST_CASE("a batch holds one priority, and critical ones stand first") {
   Queue queue;
   REQUIRE(open(queue, path));
   REQUIRE(queue.batches().size() == 3);
-  CHECK(queue.batches()[0].key == key_of("critical"));
-  CHECK(queue.batches()[0].lines == 2);
-  CHECK(queue.batches()[1].key == key_of("normal 1"));
-  queue.to_the_back(queue.batches()[1].id);
-  CHECK(queue.batches()[1].key == key_of("normal 2"));
-  queue.to_the_back(queue.batches()[0].id);
-  CHECK(queue.batches()[0].key == key_of("critical"));
+  CHECK(batch_at(queue, 0).key == key_of("critical"));
+  CHECK(batch_at(queue, 0).lines == 2);
+  CHECK(batch_at(queue, 1).key == key_of("normal 1"));
+  queue.to_the_back(batch_at(queue, 1).id);
+  CHECK(batch_at(queue, 1).key == key_of("normal 2"));
+  queue.to_the_back(batch_at(queue, 0).id);
+  CHECK(batch_at(queue, 0).key == key_of("critical"));
 }
 
 TEST_CASE("a split batch comes back as its parts, whose bytes and place survive a restart") {
@@ -326,15 +331,15 @@ TEST_CASE("a split batch comes back as its parts, whose bytes and place survive 
     REQUIRE(seal_next(queue, Priority::normal, true, "first"));
     REQUIRE(intake.drain(queue, 2));
     REQUIRE(seal_next(queue, Priority::normal, true, "second"));
-    const Batch parent = queue.batches()[0];
+    const Batch parent = batch_at(queue, 0);
     std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect), part_of(parent, "1", 4, Bisect::rest)};
     REQUIRE(queue.replace({parent.id}, parts, {{"id", "refused", "the ninth line", false}}));
     CHECK(queue.ledger().quarantined == 1);
     CHECK(queue.ledger().waiting() == 10);
     REQUIRE(queue.batches().size() == 3);
-    CHECK(queue.batches()[0].path == "0");
-    CHECK(queue.batches()[1].path == "1");
-    CHECK(queue.batches()[2].key == key_of("second"));
+    CHECK(batch_at(queue, 0).path == "0");
+    CHECK(batch_at(queue, 1).path == "1");
+    CHECK(batch_at(queue, 2).key == key_of("second"));
     CHECK_FALSE(queue.replace({parent.id}, parts, {}));
   }
   Queue queue;
@@ -360,13 +365,13 @@ TEST_CASE("parts held back for a search are freed only when nothing is suspected
   Intake intake;
   REQUIRE(intake.drain(queue, 8));
   REQUIRE(seal_next(queue, Priority::normal, true, "key"));
-  const Batch parent = queue.batches()[0];
+  const Batch parent = batch_at(queue, 0);
   std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect), part_of(parent, "1", 4, Bisect::rest)};
   REQUIRE(queue.replace({parent.id}, parts, {}));
   CHECK_FALSE(queue.free_orphans());
-  REQUIRE(queue.settle(queue.batches()[0].id, {}));
+  REQUIRE(queue.settle(batch_at(queue, 0).id, {}));
   CHECK(queue.free_orphans());
-  CHECK(queue.batches()[0].bisect == Bisect::none);
+  CHECK(batch_at(queue, 0).bisect == Bisect::none);
   CHECK_FALSE(queue.free_orphans());
 }
 
@@ -503,7 +508,7 @@ TEST_CASE("age never evicts a batch in flight, and counts from now where a life 
   REQUIRE(queue.learn_true_time(7'000'000, 0));
   REQUIRE(queue.evict_older_than(7'000'000, 0));
   CHECK(queue.ledger().evicted == 0);
-  REQUIRE(queue.evict_older_than(7'000'001, queue.batches()[0].id));
+  REQUIRE(queue.evict_older_than(7'000'001, batch_at(queue, 0).id));
   CHECK(queue.ledger().evicted == 0);
   REQUIRE(queue.evict_older_than(7'000'001, 0));
   CHECK(queue.ledger().evicted == 3);
