@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <new>
-#include <utility>
 
 namespace yukha::detail {
 
@@ -45,12 +44,12 @@ void Builder::add(Event& event, const compose::NewEntry& entry) noexcept {
   event.size_ += static_cast<std::uint32_t>(entry.write(out));
 }
 
-void Builder::add_members(Event& event, Part part, Members members) noexcept {
+[[gnu::noinline]] void Builder::add_members(Event& event, Part part, Members members) noexcept {
   with_ruled(event, part, members, [&event, part](Members left) {
     for (const Member& member : left) {
       if (!event.problem_) return;
-      if (Status status = compose::check_member(part, member.name); !status) {
-        event.problem_ = std::move(status);
+      if (!compose::may_write(part, member.name)) {
+        event.problem_ = compose::check_member(part, member.name);
         return;
       }
       add(event, compose::NewEntry::member(part, member.name, member.value));

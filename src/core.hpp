@@ -65,7 +65,7 @@ class Core final : private send::WorkerHost {
   Status set(Part part, Members members);
   Status unset(Part part, std::string_view name);
   // `chance`: the random part of the sentence's id, when it is known beforehand.
-  Status track(const Event& event, Status problem, const std::uint64_t* chance = nullptr);
+  Status track(const Event& event, Status&& problem, const std::uint64_t* chance = nullptr);
   std::uint64_t begin_scope(Event& event, const Shown& shown, Status& problem);
   Status end_scope(std::uint64_t number, Members more, bool cut_off = false);
   void cancel_scope(std::uint64_t number);
@@ -129,15 +129,15 @@ class Core final : private send::WorkerHost {
   template <typename Change>
   Status hint(const Change& change);
   Status refuse(hold::Refusal why, Code code) YUKHA_REQUIRES(intake_);
-  Status refuse(Status problem) YUKHA_REQUIRES(intake_);
+  Status refuse(Status&& problem) YUKHA_REQUIRES(intake_);
   Status refuse_closed() noexcept;
   Status resume_to_keep();
   // Where a line is made that the ring has no room for in one piece; null without memory.
   char* own_line(std::size_t bound) noexcept YUKHA_REQUIRES(intake_);
   // After an append that was not done: good when it is worth another try, otherwise the refusal.
   Status not_appended(hold::Ring::Append result, std::int64_t& give_up_ms);
-  Status track_and_tell(const Event& event, Status problem, const std::uint64_t* chance);
-  Status keep(const Event& event, Status problem, const std::uint64_t* chance, std::string* seen);
+  Status track_and_tell(const Event& event, Status&& problem, const std::uint64_t* chance);
+  Status keep(const Event& event, Status&& problem, const std::uint64_t* chance, std::string* seen);
   bool wait_for_room(std::int64_t until_ms);
   template <typename Call>
   Status at_work(const Call& call);

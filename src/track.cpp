@@ -6,12 +6,12 @@ namespace yukha::detail {
 
 using system::Lock;
 
-Status Core::track(const Event& event, Status problem, const std::uint64_t* chance) {
+Status Core::track(const Event& event, Status&& problem, const std::uint64_t* chance) {
   if (debug_ && !fork_guard_.in_child()) return track_and_tell(event, std::move(problem), chance);
   return keep(event, std::move(problem), chance, nullptr);
 }
 
-Status Core::keep(const Event& event, Status problem, const std::uint64_t* chance, std::string* seen) {
+Status Core::keep(const Event& event, Status&& problem, const std::uint64_t* chance, std::string* seen) {
   if (fork_guard_.in_child()) return Code::forked_child;
   if (!lane_) return status_;
   std::int64_t give_up_ms = -1;

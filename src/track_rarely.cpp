@@ -9,7 +9,7 @@ namespace yukha::detail {
 
 using system::Lock;
 
-Status Core::track_and_tell(const Event& event, Status problem, const std::uint64_t* chance) {
+Status Core::track_and_tell(const Event& event, Status&& problem, const std::uint64_t* chance) {
   std::string line;
   Status status = keep(event, std::move(problem), chance, &line);
   try {
@@ -25,11 +25,11 @@ Status Core::refuse(hold::Refusal why, Code code) {
   return code;
 }
 
-Status Core::refuse(Status problem) {
+Status Core::refuse(Status&& problem) {
   // Without memory the sentence may be as good as any: it is refused for want of room.
   const bool no_memory = problem == Code::out_of_memory;
   lane_->ring().refuse(no_memory ? hold::Refusal::ring_full : hold::Refusal::invalid);
-  return problem;
+  return std::move(problem);
 }
 
 Status Core::refuse_closed() noexcept {

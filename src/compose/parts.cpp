@@ -112,29 +112,28 @@ bool has_entry(const char* store, std::size_t size, Part part, std::string_view 
   return false;
 }
 
-Status check_member(Part part, std::string_view name) noexcept {
-  if (!is_member_name(name)) return about_member(Code::bad_member_name, part, name);
-  bool reserved = false;
+bool may_write(Part part, std::string_view name) noexcept {
+  if (!is_member_name(name)) return false;
   switch (part) {
     case Part::device:
-      reserved = name == "id" || name == "run" || name == "seq" || name == "sdk" || name == "contract" ||
-                 name == "clock_offset_ms" || name == "ad_id";
-      break;
+      return !(name == "id" || name == "run" || name == "seq" || name == "sdk" || name == "contract" ||
+               name == "clock_offset_ms" || name == "ad_id");
     case Part::content:
-      reserved = name == "id";
-      break;
+      return name != "id";
     case Part::action:
-      reserved = name == "type" || name == "duration_ms";
-      break;
+      return name != "type" && name != "duration_ms";
     case Part::user:
-      reserved = name == "purpose";
-      break;
+      return name != "purpose";
     case Part::location:
     case Part::referral:
       break;
   }
-  if (reserved) return about_member(Code::reserved_member, part, name);
-  return {};
+  return true;
+}
+
+[[gnu::cold]] Status check_member(Part part, std::string_view name) noexcept {
+  if (may_write(part, name)) return {};
+  return about_member(is_member_name(name) ? Code::reserved_member : Code::bad_member_name, part, name);
 }
 
 NewEntry NewEntry::member(Part part, std::string_view name, std::string_view value) noexcept {

@@ -64,8 +64,9 @@ inline unsigned name_bit(Part part, std::string_view name) noexcept {
 // True when the part has an entry of that name already.
 bool has_entry(const char* store, std::size_t size, Part part, std::string_view name) noexcept;
 
-// Whether an app may write this member: ok, bad_member_name or reserved_member with the member named.
-// `device_seq` and its like belong to the library.
+// Whether an app may write this member. `device_seq` and its like belong to the library.
+bool may_write(Part part, std::string_view name) noexcept;
+// The same in words: ok, bad_member_name or reserved_member with the member named.
 Status check_member(Part part, std::string_view name) noexcept;
 
 // An entry that is not written yet. Most are so short that there is room for any: only where there is not, it is worth

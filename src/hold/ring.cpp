@@ -46,14 +46,14 @@ std::uint32_t Ring::checksum(std::uint64_t position, std::uint64_t ordinal, std:
   return system::crc32c(crc, second.data(), second.size());
 }
 
-bool Ring::reserve(std::size_t size, Slot& slot) const noexcept {
+inline bool Ring::reserve(std::size_t size, Slot& slot) const noexcept {
   slot.position = head_.load(std::memory_order_relaxed);
   slot.text_end = slot.position + record_head + size;
   slot.end = end_of(slot.position, size);
   return slot.end - tail_.load(std::memory_order_acquire) <= capacity_;
 }
 
-void Ring::fill(const Slot& slot, std::string_view text, Kind kind) noexcept {
+inline void Ring::fill(const Slot& slot, std::string_view text, Kind kind) noexcept {
   const std::uint64_t ordinal = accepted_.load(std::memory_order_relaxed) + 1;
   const auto length_word = static_cast<std::uint32_t>(text.size() | static_cast<std::size_t>(kind.index()) << 24);
   const std::uint64_t begin = slot.position + record_head;
@@ -63,7 +63,7 @@ void Ring::fill(const Slot& slot, std::string_view text, Kind kind) noexcept {
   store_word(slot.position + 16, length_word | static_cast<std::uint64_t>(crc) << 32);
 }
 
-system::Error Ring::publish(const Slot& slot) noexcept {
+inline system::Error Ring::publish(const Slot& slot) noexcept {
   // The position is stored after everything it vouches for. A killed process stops between instructions, so program
   // order is all that is needed; the fence keeps the compiler to it.
   std::atomic_signal_fence(std::memory_order_release);

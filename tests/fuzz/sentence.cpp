@@ -158,7 +158,7 @@ void check_json(std::string_view text) {
   tracker.endpoint->requests.clear();
   Event event = tracker.core->event();
   const Status filled = fill_from_json(text, event);
-  const Status status = filled ? event.track() : tracker.core->track(event, filled);
+  const Status status = filled ? event.track() : tracker.core->track(event, Status(filled));
   promise(status.good() || !status.message().empty(), "a refusal says why");
   promise(status != Code::ring_full, "each sentence is sent before the next");
   if (!status) return;
