@@ -9,6 +9,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 #include <yukha/yukha.hpp>
 
@@ -92,18 +93,23 @@ Status convert(const yukha_member* members, size_t count, std::vector<Member>& l
   return {};
 }
 
+// False when `given` or one of the members is a mistake, which the sentence then has.
+bool accepts(yukha_sentence* sentence, Status&& given, const yukha_member* members, size_t count,
+             std::vector<Member>& list) {
+  if (given) given = convert(members, count, list);
+  if (!given) sentence->refuse(given);
+  return given.good();
+}
+
 // Runs `call` with the sentence and its members, unless `given` or one of them is a mistake.
 template <typename Call>
-yukha_result with_members(yukha_sentence* sentence, Status given, const yukha_member* members, size_t count,
+yukha_result with_members(yukha_sentence* sentence, Status&& given, const yukha_member* members, size_t count,
                           const Call& call) noexcept {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
     std::vector<Member> list;
-    if (given) given = convert(members, count, list);
-    if (given) {
+    if (accepts(sentence, std::move(given), members, count, list)) {
       call(sentence->parts(), Members(list.data(), list.size()));
-    } else {
-      sentence->refuse(given);
     }
     return sentence->owner->note(sentence->parts().problem());
   } catch (...) {

@@ -437,8 +437,7 @@ Status Core::check_open() {
 
 // --- the app's threads -----------------------------------------------------------------------------------------------
 
-template <typename Change>
-Status Core::change(const Change& change) {
+Status Core::change(system::FunctionRef<Status(compose::Standing&)> change) {
   if (Status status = check_open(); !status) return status;
   Lock intake(intake_);
   if (closed_) return Code::closed;
@@ -527,13 +526,12 @@ Status Core::set_ad_id(std::string_view id) {
 }
 
 // Between two of the worker's steps; what was suspended meanwhile is taken up again.
-template <typename Call>
-Status Core::at_work(const Call& call) {
+Status Core::at_work(system::FunctionRef<Status(send::Worker&)> call) {
   while (true) {
     if (Status status = check_open(); !status) return status;
     transport_->wake();  // another thread may wait for the network in work()
     Lock work(work_);
-    if (worker_) return call(*worker_);
+    if (worker_) return at_work_now(call);
     if (!suspended_) return Code::closed;
   }
 }
@@ -609,8 +607,7 @@ Status Core::erase() {
   }
 }
 
-template <typename Done>
-bool Core::drive(std::int64_t until_ms, const Done& done) {
+bool Core::drive(std::int64_t until_ms, system::FunctionRef<bool(const send::Progress&)> done) {
   while (true) {
     if (use_thread_) {
       Lock orders(orders_);
@@ -693,8 +690,7 @@ Stats Core::stats() {
 }
 
 // Between two of the worker's steps, and wakes it: there may be something to send now.
-template <typename Call>
-Status Core::with_worker(const Call& call) {
+Status Core::with_worker(system::FunctionRef<Status(send::Worker&)> call) {
   Status status = at_work([this, &call](send::Worker& worker) YUKHA_REQUIRES(work_) {
     Status answer = call(worker);
     note_progress();

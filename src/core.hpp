@@ -28,6 +28,7 @@
 #include "system/dice.hpp"
 #include "system/files.hpp"
 #include "system/fork_guard.hpp"
+#include "system/function_ref.hpp"
 #include "system/mutex.hpp"
 
 namespace yukha::detail {
@@ -99,8 +100,7 @@ class Core final : private send::WorkerHost {
   void open_lane(const Config& config);
   void begin_run() YUKHA_REQUIRES(intake_);
   void stand(compose::Standing&& next) YUKHA_REQUIRES(intake_);
-  template <typename Change>
-  Status change(const Change& change);
+  Status change(system::FunctionRef<Status(compose::Standing&)> change);
   void go_on_with_session(const hold::SessionMark& mark) YUKHA_REQUIRES(intake_);
   void be_in_session(std::uint64_t id, std::uint64_t ordinal) YUKHA_REQUIRES(intake_);
   void keep_session(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
@@ -126,8 +126,7 @@ class Core final : private send::WorkerHost {
   void make_worker() YUKHA_REQUIRES(work_);
   void note_progress() YUKHA_REQUIRES(work_);
   void apply_hints() YUKHA_REQUIRES(work_);
-  template <typename Change>
-  Status hint(const Change& change);
+  Status hint(system::FunctionRef<void()> change);
   Status refuse(hold::Refusal why, Code code) YUKHA_REQUIRES(intake_);
   Status refuse(Status&& problem) YUKHA_REQUIRES(intake_);
   Status refuse_closed() noexcept;
@@ -139,10 +138,11 @@ class Core final : private send::WorkerHost {
   Status track_and_tell(const Event& event, Status&& problem, const std::uint64_t* chance);
   Status keep(const Event& event, Status&& problem, const std::uint64_t* chance, std::string* seen);
   bool wait_for_room(std::int64_t until_ms);
-  template <typename Call>
-  Status at_work(const Call& call);
-  template <typename Call>
-  Status with_worker(const Call& call);
+  Status at_work(system::FunctionRef<Status(send::Worker&)> call);
+  // What a FunctionRef needs is checked no further than where it is called; these say what that is.
+  Status at_work_now(system::FunctionRef<Status(send::Worker&)> call) YUKHA_REQUIRES(work_) { return call(*worker_); }
+  void hint_now(system::FunctionRef<void()> change) YUKHA_REQUIRES(work_) { change(); }
+  Status with_worker(system::FunctionRef<Status(send::Worker&)> call);
   static hold::Kind kind_of(const Event& event) noexcept {
     return {event.critical_ ? hold::Priority::critical : hold::Priority::normal, event.purpose_};
   }
@@ -155,8 +155,7 @@ class Core final : private send::WorkerHost {
   std::int64_t step_at_work(bool& suspend_wanted, bool& lane_lost);
   bool fall_asleep();
   bool finished_closing();
-  template <typename Done>
-  bool drive(std::int64_t until_ms, const Done& done);
+  bool drive(std::int64_t until_ms, system::FunctionRef<bool(const send::Progress&)> done);
 
   // WorkerHost
   Status renew_lane(bool next_epoch) override;

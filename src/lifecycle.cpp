@@ -21,14 +21,13 @@ void Core::apply_hints() {
 }
 
 // A hint is no reason to take up what was suspended.
-template <typename Change>
-Status Core::hint(const Change& change) {
+Status Core::hint(system::FunctionRef<void()> change) {
   if (Status status = check_alive(); !status) return status;
   transport_->wake();
   {
     Lock work(work_);
     const Network before = network_;
-    change();
+    hint_now(change);
     apply_hints();
     if (worker_ && before == Network::offline && network_ != Network::offline) worker_->hurry();
   }

@@ -6,6 +6,7 @@
 
 #include "core.hpp"
 #include "sentence_json.hpp"
+#include "system/function_ref.hpp"
 
 namespace yukha {
 namespace {
@@ -18,8 +19,7 @@ void destroy(detail::Core* core) {
 }
 
 // Runs `call` on the core; whatever is thrown inside ends here as a status.
-template <typename Call>
-Status guarded(detail::Core* core, const Call& call) noexcept {
+Status guarded(detail::Core* core, system::FunctionRef<Status(detail::Core&)> call) noexcept {
   if (core == nullptr) return Code::not_open;
   try {
     return call(*core);
