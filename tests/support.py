@@ -22,7 +22,7 @@ import time
 import traceback
 import urllib.request
 
-PATIENCE_S = 60
+PATIENCE_S = 180
 SECRET = "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="
 KEY = re.compile(rb'Idempotency-Key: "([^"]+)"')
 PROMISES = []

@@ -158,7 +158,7 @@ def vector_sentences():
 def walk(journey, folder, port, key, steps):
     done = subprocess.run([journey, "--queue", f"{folder}/queue", "--endpoint", f"http://127.0.0.1:{port}", "--key", key,
                            "--diary", f"{folder}/diary", "--steps", str(steps), "--pace-ms", "1"], check=False, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
     must(done.returncode == 0, f"yukha-journey ended with {done.returncode}: {done.stdout}")
 
 
@@ -220,7 +220,7 @@ def lake_in_duckdb(journey, collector):
             process = subprocess.Popen([collector, "--port", "0", "--lake", lake, "--key", key, "--ready-file", str(ready)],
                                        stdout=log, stderr=log)
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not ready.exists():
                 must(process.poll() is None and time.monotonic() < until, "the collector did not start")
                 time.sleep(0.02)

@@ -185,7 +185,7 @@ def suffer(folder, fault, written):
             Tracker(options.tracker, account, before=["fiu-run", "-x", "-f", control]) as tracker:
         def tell(command):
             done = subprocess.run(["fiu-ctrl", "-f", control, "-c", command, str(tracker.process.pid)], check=True,
-                                  stdout=subprocess.PIPE, text=True, timeout=30)
+                                  stdout=subprocess.PIPE, text=True, timeout=600)
             expect(done.stdout == "", done.stdout)
 
         if written:

@@ -27,7 +27,7 @@ import time
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-PATIENCE_S = 60
+PATIENCE_S = 180
 KEY_ID, SECRET = "app-parity", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="
 EIGHT = ["id", "time", "user", "device", "location", "content", "referral", "action"]
 # A binding may tell a part's mistake at once or at track; what track answers is compared.

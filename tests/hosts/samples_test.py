@@ -21,7 +21,7 @@ import time
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 KEY = "app-2026-11:c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 class Collector:

@@ -75,7 +75,7 @@ def compiles(number, compiler, arguments, source, folder):
     path = pathlib.Path(folder) / f"case_{number}.txt"
     path.write_text(source)
     done = subprocess.run([compiler, *arguments, *STRICT, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=120, check=False)
+                          text=True, timeout=600, check=False)
     return done.returncode == 0, done.stdout
 
 

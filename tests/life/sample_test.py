@@ -10,7 +10,7 @@ WANTED = ["did yukha_first_open", "u_1842", "did yukha_identify", "in FEED at y=
 
 
 def run(program, queue):
-    done = subprocess.run([program, queue], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, queue], capture_output=True, text=True, timeout=180)
     if done.returncode != 0 or done.stderr:
         sys.exit(f"it ended with {done.returncode}: {done.stderr}\n{done.stdout}")
     return done.stdout

@@ -38,7 +38,7 @@ def drips(server):
 
 
 def run(*words, environment=None):
-    done = subprocess.run([options.closer, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=200,
+    done = subprocess.run([options.closer, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=900,
                           env={**os.environ, **(environment or {})}, text=True)
     expect(done.returncode == 0, "the closer ended with", done.returncode, done.stderr[-500:])
     return done.stdout.splitlines(), done.stderr

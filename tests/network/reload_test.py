@@ -18,7 +18,7 @@ GROWTH_KIB_MAX = 256  # over the second half of the times; a leak of a tracker's
 
 def reload(folder, endpoint, *more, environment=None):
     done = subprocess.run([options.reloader, options.library, endpoint, str(folder / "queue"), *map(str, more)],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=250,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900,
                           env={**os.environ, **(environment or {})})
     return done, [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
 

@@ -41,7 +41,7 @@ def one_case(name, options, folder):
     try:
         ran = subprocess.run([options.replay, "--endpoint", f"http://127.0.0.1:{collector.port}", "--key", KEY, "--queue",
                               os.path.join(folder, "queue"), "--map", mapping, "--deadline", "120", "--json", path],
-                             stdout=subprocess.PIPE, text=True, timeout=180, check=False)
+                             stdout=subprocess.PIPE, text=True, timeout=600, check=False)
         must(ran.returncode == 0, f"replay ended with {ran.returncode}: {ran.stdout.strip()}")
         arrivals = collector.ask("/micro/all")
     finally:
