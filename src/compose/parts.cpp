@@ -66,7 +66,8 @@ std::size_t write_location(std::string_view app_id, std::string_view screen, Mem
     // A hostile name must not fill the message with itself, nor bring NUL or invalid UTF-8 into it.
     if (part != Part::location && part != Part::referral) {
       char shown[80 * 6];
-      path += "." + std::string(shown, write_json_text(name.substr(0, 80), shown));
+      path += '.';
+      path.append(shown, write_json_text(name.substr(0, 80), shown));
     }
     return {code, std::move(path)};
   } catch (...) {

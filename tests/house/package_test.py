@@ -43,15 +43,18 @@ add_compile_options(-fno-exceptions -Wall -Werror)
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_UNITY_BUILD ON)
 add_subdirectory("@CHECKOUT@" yukha)
+add_subdirectory("@CHECKOUT@" yukha_of_a_plugin)
 add_executable(game quickstart.cpp)
 target_link_libraries(game PRIVATE yukha::yukha)
 add_executable(game_in_c quickstart.c)
 target_link_libraries(game_in_c PRIVATE yukha::yukha)
 """
-# An app that is installed with the shared library it links.
+# An app of a newer standard that wants no warning, and is installed with the shared library it links.
 FETCHES = """
 cmake_minimum_required(VERSION 3.21)
 project(app LANGUAGES CXX)
+add_compile_options(-Wall -Wextra -Werror)
+set(CMAKE_CXX_STANDARD 20)
 include(FetchContent)
 set(BUILD_SHARED_LIBS ON)
 set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib")
@@ -61,6 +64,11 @@ FetchContent_MakeAvailable(yukha)
 add_executable(app quickstart.cpp)
 target_link_libraries(app PRIVATE yukha::yukha)
 install(TARGETS app RUNTIME DESTINATION bin)
+"""
+ONLY_C = """
+cmake_minimum_required(VERSION 3.21)
+project(game LANGUAGES C)
+add_subdirectory("@CHECKOUT@" yukha)
 """
 
 
@@ -174,9 +182,10 @@ def with_one_library(ways, work, version):
                    f"-DCMAKE_INSTALL_PREFIX={prefix}", f"-DCMAKE_INSTALL_LIBDIR={prefix}/lib"]
         run("cmake", "-S", CHECKOUT, "-B", build, *QUICK, *options)
         run("cmake", "--build", build, "-j", "2", "--target", "install")
-        libraries = {path.suffix for path in prefix.rglob("libyukha.*") if not path.is_symlink()}
+        libraries = [path.name for path in prefix.rglob("libyukha.*") if not path.is_symlink()]
         modules = sorted(path.name for path in prefix.rglob("*.pc"))
-        must(libraries == ({".0"} if shared else {".a"}), f"YUKHA_LINKAGE={kind} installs libyukha with {libraries}")
+        must(re.fullmatch(r"libyukha\.so\.\d+\.\d+\.\d+" if shared else r"libyukha\.a", " ".join(libraries)),
+             f"YUKHA_LINKAGE={kind} installs {libraries}")
         must(modules == (["yukha.pc"] if shared else ["yukha-static.pc"]), f"YUKHA_LINKAGE={kind} installs {modules}")
         program = work / f"pc-only-{kind}"
         compile_with_pkg_config(["gcc", "-std=c99"], SAMPLES / "quickstart.c", program, modules[0][:-3], prefix)
@@ -184,11 +193,19 @@ def with_one_library(ways, work, version):
                  LD_LIBRARY_PATH=f"{prefix}/lib")
         source = project(work / f"find-only-{kind}", FIND_PACKAGE, language="CXX", version=version,
                          source="quickstart.cpp", kinds="yukha")
-        built = configure_and_build(source, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DBUILD_SHARED_LIBS={not shared}")
+        # The shared library hides what it is made of: an app needs nothing of it.
+        hidden = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in ("CURL", "SQLite3", "ZLIB", "OpenSSL") if shared]
+        built = configure_and_build(source, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DBUILD_SHARED_LIBS={not shared}", *hidden)
         ways.add(f"YUKHA_LINKAGE={kind}, find_package, yukha::yukha", built / "app_yukha", shared)
-    for options, answer in ((["-DYUKHA_LINKAGE=dynamic"], "must be static, shared or both"),
-                            (["-DYUKHA_LINKAGE=static", "-DYUKHA_TESTS=ON"], "tests need both libraries")):
-        said = run("cmake", "-S", CHECKOUT, "-B", work / "refused", *QUICK, *options, fails=True)
+
+
+def refusals(work):
+    """What cannot be built is refused when it is configured, in words that say what to do."""
+    only_c = project(work / "only-c", ONLY_C)
+    for source, options, answer in ((CHECKOUT, ["-DYUKHA_LINKAGE=dynamic"], "must be static, shared or both"),
+                                    (CHECKOUT, ["-DYUKHA_LINKAGE=static", "-DYUKHA_TESTS=ON"], "add -DYUKHA_TESTS=OFF"),
+                                    (only_c, [], "add CXX to the languages")):
+        said = run("cmake", "-S", source, "-B", work / "refused" / source.name, *QUICK, *options, fails=True)
         must(answer in " ".join(said.split()), f"{options} is refused with other words:\n{said}")
 
 
@@ -207,7 +224,7 @@ def under_an_engine(ways, work):
 
 def under_an_app_that_fetches(ways, work):
     source = project(work / "fetches", FETCHES)
-    build = configure_and_build(source)
+    build = configure_and_build(source, "-DCMAKE_BUILD_TYPE=Release")
     must(not list(build.rglob("libyukha.a")), "a parent that links the shared library builds the static one as well")
     prefix = work / "app installed"
     run("cmake", "--install", build, "--prefix", work / "app-staged")
@@ -255,6 +272,7 @@ def main():
             by_pkg_config(ways, plain, work, version)
             by_components(ways, build, work)
             with_one_library(ways, work, version)
+            refusals(work)
             under_an_engine(ways, work)
             under_an_app_that_fetches(ways, work)
             ways.run_all()
