@@ -720,8 +720,13 @@ const Batch* Queue::find(std::int64_t id) const noexcept {
   return nullptr;
 }
 
+std::list<Batch>::iterator Queue::place_of(std::int64_t id) noexcept {
+  return std::find_if(batches_.begin(), batches_.end(), [id](const Batch& batch) { return batch.id == id; });
+}
+
+// What is delivered stands at the front, so this seldom looks further.
 void Queue::forget_batch(std::int64_t id) {
-  batches_.remove_if([id](const Batch& batch) { return batch.id == id; });
+  if (const auto found = place_of(id); found != batches_.end()) batches_.erase(found);
 }
 
 // Critical ones stand before all normal ones.
@@ -735,8 +740,7 @@ void Queue::remember_batch(const Batch& batch) {
 }
 
 void Queue::to_the_back(std::int64_t id) {
-  const auto found =
-      std::find_if(batches_.begin(), batches_.end(), [id](const Batch& batch) { return batch.id == id; });
+  const auto found = place_of(id);
   if (found == batches_.end()) return;
   const auto place = found->kind.priority == Priority::critical ? first_normal() : batches_.end();
   batches_.splice(place, batches_, found);

@@ -247,6 +247,7 @@ class Queue {
   bool remove_row(const char* table, std::int64_t id);
   const Batch* find(std::int64_t id) const noexcept;
   std::list<Batch>::iterator first_normal() noexcept;
+  std::list<Batch>::iterator place_of(std::int64_t id) noexcept;
   void forget_batch(std::int64_t id);
   void remember_batch(const Batch& batch);
   void recount_fill(Kind kind);
