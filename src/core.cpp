@@ -22,6 +22,8 @@ namespace {
 using system::Lock;
 
 constexpr std::size_t page = 4096;
+// SQLite opens no file with a longer path than 512; the longest name of ours has 49 with its slash.
+constexpr std::size_t directory_bytes_max = 460;
 
 Status out_of_range(const char* setting, const char* range) {
   return {Code::bad_config, std::string(setting) + " must be " + range};
@@ -291,14 +293,25 @@ void Core::open_lane(const Config& config) {
 
 // ok, kept_in_memory, or why the lane cannot be had; then the app's sentences are refused.
 Status Core::open_files(const std::string& lane, const std::string& run) {
-  const std::string& path = settings_.lanes.directory;
+  std::string& path = settings_.lanes.directory;
   Status status;
-  if (const system::Error error = files_.make_directory(path)) {
+  std::string notice;
+  system::Error error = files_.make_absolute(path);
+  if (error == 0 && path.size() <= directory_bytes_max) error = files_.make_directory(path);
+  // Now that it is there, its links are known, too.
+  if (error == 0) error = files_.make_absolute(path);
+  if (path.size() > directory_bytes_max) {
+    return {Code::bad_config, "queue_dir has " + std::to_string(path.size()) + " bytes, of at most " +
+                                  std::to_string(directory_bytes_max)};
+  }
+  if (error != 0) {
     status = Status(Code::disk_error, "queue directory " + path + " (" + system::error_text(error) + ")");
   }
+  if (status) status = hold::Lane::make_private(files_, path, notice);
+  if (!notice.empty()) log(LogLevel::warning, notice);
   if (status) status = directory_.open(files_, path, entropy_, system::platform_id());
   if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
-  if (status == Code::newer_format || status == Code::lane_held) return status;
+  if (status == Code::newer_format || status == Code::lane_held || status == Code::bad_config) return status;
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
   // What an erase or a denial took while nobody looked.
@@ -948,6 +961,13 @@ Status Core::renew_lane(bool next_epoch) {
   epoch_ = directory_.state().epoch;
   scopes_.clear(clock_.monotonic_ms());
   begin_run();
+  return status;
+}
+
+Status Core::make_lane_again() {
+  Lock intake(intake_);
+  Status status = lane_->make_again(run_base_);
+  if (status) lane_name_ = lane_->name();
   return status;
 }
 

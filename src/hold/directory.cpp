@@ -1,6 +1,9 @@
 #include "hold/directory.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <iterator>
 
 #include "system/crc32c.hpp"
 #include "system/json.hpp"
@@ -11,6 +14,13 @@ namespace {
 
 constexpr std::int64_t directory_version = 1;
 constexpr std::uint64_t epoch_max = 1ULL << 40;  // as the SQL below says; more can only come from damage
+
+constexpr const char* tables[] = {
+    "CREATE TABLE directory(one INTEGER PRIMARY KEY CHECK(one = 1), install_id TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL, consent INTEGER NOT NULL, failures INTEGER NOT NULL, rest_until INTEGER NOT NULL,"
+    " rest_key INTEGER NOT NULL, platform TEXT NOT NULL)",
+    "CREATE TABLE carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE note(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"};
 
 }  // namespace
 
@@ -49,7 +59,19 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   dice_ = &dice;
   directory_ = directory;
   path_ = directory + "/directory.db";
+  // A sound one is only read. Whatever has to be made, changed or set aside is so under a lock, and looked at again:
+  // what another process is making looks like damage.
+  changes_ = false;
   Status status = open_once(platform_id);
+  if (!damaged_ && !wants_change_) return status;
+  constexpr int patience_ms = 10'000;
+  std::unique_ptr<system::File> lock;
+  const std::string lock_path = directory + "/directory.lock";
+  if (const system::Error error = files.open(lock_path, system::OpenMode::create_if_missing, lock))
+    return {Code::disk_error, lock_path + " (" + system::error_text(error) + ")"};
+  if (lock->lock(patience_ms) == EWOULDBLOCK) return {Code::disk_error, path_ + " is busy"};
+  changes_ = true;
+  status = open_once(platform_id);
   if (status || !damaged_) return status;
   // Nothing in it is worth more than working on: it is set aside, and the directory gets a new install id. Its journal
   // must not be played into the new one.
@@ -60,7 +82,9 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
 }
 
 Status Directory::open_once(const std::string& platform_id) {
+  damaged_ = wants_change_ = false;
   std::uint64_t size = 0;
+  if (files_->size(path_, size) != 0 && !changes_) return wants_change();
   if (files_->size(path_, size) != 0) {
     // Made here, because SQLite would let everybody read it.
     std::unique_ptr<system::File> file;
@@ -74,6 +98,7 @@ Status Directory::open_once(const std::string& platform_id) {
   // loss, and would then undo what came after it.
   database_.run("PRAGMA journal_mode=TRUNCATE");
   if (database_.number("PRAGMA user_version") > directory_version) return {Code::newer_format, path_};
+  database_.expect_schema(std::begin(tables), std::end(tables));
   if (database_.number("PRAGMA user_version") == directory_version &&
       database_.number("SELECT count(*) FROM directory WHERE length(install_id) = 36"
                        " AND epoch BETWEEN 1 AND 1099511627776") != 1) {
@@ -84,19 +109,22 @@ Status Directory::open_once(const std::string& platform_id) {
     Statement check(database_, "PRAGMA quick_check(1)");
     if (check.row() && check.text(0) != "ok") database_.distrust("it is damaged inside");
   }
-  {
+  const bool is_whole = database_.number("PRAGMA user_version") == directory_version &&
+                        database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'note'") != 0;
+  if (!changes_ && database_.fault() == Fault::none && !is_whole) return wants_change();
+  if (!is_whole) {
     Transaction transaction(database_, Durable::yes);
     if (database_.number("PRAGMA user_version") == 0) {
-      database_.run(
-          "CREATE TABLE IF NOT EXISTS directory(one INTEGER PRIMARY KEY CHECK(one = 1), install_id TEXT NOT NULL,"
-          " epoch INTEGER NOT NULL, consent INTEGER NOT NULL, failures INTEGER NOT NULL, rest_until INTEGER NOT NULL,"
-          " rest_key INTEGER NOT NULL, platform TEXT NOT NULL)");
-      database_.run("CREATE TABLE IF NOT EXISTS carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID");
+      for (const char* table : {tables[0], tables[1]}) database_.run(table);
       Consents consents;
       std::uint64_t epoch = 1;
       static_cast<void>(read_copy(*files_, directory_, consents, epoch));
+      // One that was removed while it was in use is made again as it was.
+      const bool again = !state_.install_id.empty();
+      if (again) consents = state_.consents;
+      epoch = std::max(epoch, state_.epoch);
       Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
-          .bind(system::random_uuid(*dice_))
+          .bind(again ? state_.install_id : system::random_uuid(*dice_))
           .bind(static_cast<std::int64_t>(epoch))
           .bind(consents.packed())
           .bind(platform_id)
@@ -104,7 +132,7 @@ Status Directory::open_once(const std::string& platform_id) {
       database_.run(sign_as_ours);
       database_.run("PRAGMA user_version=1");
     }
-    database_.run("CREATE TABLE IF NOT EXISTS note(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
+    database_.run(tables[2]);
     transaction.commit();
   }
   if (database_.fault() != Fault::none) return fault_of_opening();
@@ -113,6 +141,7 @@ Status Directory::open_once(const std::string& platform_id) {
     Statement statement(database_, "SELECT platform FROM directory");
     return statement.row() && statement.text(0) != platform_id;
   }();
+  if (other_device && !changes_) return wants_change();
   if (other_device) {
     Transaction transaction(database_, Durable::yes);
     Statement(database_, "UPDATE directory SET platform = ?, install_id = ?")
@@ -123,6 +152,12 @@ Status Directory::open_once(const std::string& platform_id) {
   }
   refresh();
   return database_.fault() == Fault::none ? Status() : fault_of_opening();
+}
+
+Status Directory::wants_change() {
+  wants_change_ = true;
+  database_.close();
+  return {};
 }
 
 Status Directory::fault_of_opening() {

@@ -73,6 +73,7 @@ class Directory {
 
  private:
   Status open_once(const std::string& platform_id);
+  Status wants_change();
   Status fault_of_opening();
   void put_carried(const std::string& lane, const Ledger& ledger, std::uint64_t epoch);
   // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
@@ -86,7 +87,10 @@ class Directory {
   system::Dice* dice_ = nullptr;
   std::string directory_;
   std::string path_;
-  bool damaged_ = false;  // found out while opening
+  // Of the present look while opening.
+  bool damaged_ = false;
+  bool wants_change_ = false;
+  bool changes_ = false;  // it may, under directory.lock
 };
 
 // The status for a fault of a database: which file, what happened, what to do.

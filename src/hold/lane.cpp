@@ -2,12 +2,30 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+
+#include "system/device.hpp"
 
 namespace yukha::hold {
 namespace {
 
 constexpr std::string_view database_ending = ".queue";
+constexpr const char* our_endings[] = {".queue", "-wal",     "-journal", ".ring", ".lock",
+                                       ".salvage", ".damaged", ".db",      ".copy", ".new"};
 constexpr std::size_t first_second_bytes = 32 * 1024;  // what a game may track before the first drain
+
+bool ends_with(const std::string& name, std::string_view ending) {
+  return name.size() > ending.size() && name.compare(name.size() - ending.size(), std::string::npos, ending) == 0;
+}
+
+Status status_of(system::Error error, const std::string& path) {
+  return {error == ENOSPC || error == EDQUOT ? Code::disk_full : Code::disk_error,
+          path + " (" + system::error_text(error) + ")"};
+}
+
+std::string lane_name(int number) {
+  return "lane-" + std::string(number < 10 ? "0" : "") + std::to_string(number);
+}
 
 std::uint64_t random_id(system::Dice& dice) {
   std::uint64_t id = 0;
@@ -23,17 +41,54 @@ std::set<std::string> Lane::list(system::Files& files, const std::string& direct
   std::set<std::string> lanes;
   static_cast<void>(files.list(directory, names));
   for (const std::string& name : names) {
-    const bool is_database =
-        name.size() > database_ending.size() &&
-        name.compare(name.size() - database_ending.size(), std::string::npos, database_ending) == 0;
-    if (is_database) lanes.insert(name.substr(0, name.size() - database_ending.size()));
+    if (ends_with(name, database_ending)) lanes.insert(name.substr(0, name.size() - database_ending.size()));
   }
   return lanes;
+}
+
+Status Lane::make_private(system::Files& files, const std::string& directory, std::string& notice) {
+  std::vector<std::string> names;
+  static_cast<void>(files.list(directory, names));
+  for (const std::string& name : names) {
+    if (std::none_of(std::begin(our_endings), std::end(our_endings),
+                     [&name](const char* ending) { return ends_with(name, ending); })) {
+      continue;
+    }
+    const std::string path = directory + "/" + name;
+    bool narrowed = false;
+    if (const system::Error error = files.make_private(path, narrowed)) return status_of(error, path);
+    if (narrowed) notice = "others could read " + path + " or files beside it; they cannot any more";
+  }
+  return {};
+}
+
+Status Lane::take_lock() {
+  const std::string its_path = path(".lock");
+  constexpr int attempts = 4;  // somebody may remove it between the two
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    std::unique_ptr<system::File> file;
+    if (const system::Error error = files_.open(its_path, system::OpenMode::create_if_missing, file))
+      return status_of(error, its_path);
+    // Where there are no such locks SQLite's own has to do.
+    if (file->lock(0) == EWOULDBLOCK) break;
+    if (!file->is_at(its_path)) continue;
+    lock_ = std::move(file);
+    return {};
+  }
+  return {Code::lane_held, its_path};
 }
 
 Status Lane::open(const std::string& name, const std::string& run) {
   name_ = name;
   in_memory_ = false;
+  Status status = take_lock();
+  if (!status) return status;
+  status = open_held(run);
+  if (!status) close();
+  return status;
+}
+
+Status Lane::open_held(const std::string& run) {
   if (Status status = open_queue(); !status) return status;
   const std::uint64_t epoch = directory_.state().epoch;
   if (queue_.epoch() < epoch) {
@@ -81,6 +136,7 @@ Status Lane::open_queue() {
     if (Status saved = salvage(); !saved) return saved;
     status = queue_.open(files_, path(".queue"), directory_.state().epoch, settings_.batches);
   }
+  if (status && files_.identity(path(".queue"), queue_identity_) != 0) queue_identity_ = 0;
   // Whatever erase left them behind: a database that has counters keeps its own.
   if (!status || !queue_.is_new() || queue_.epoch() != directory_.state().epoch) return status;
   Ledger carried;
@@ -145,8 +201,7 @@ Status Lane::open_ring(const std::string& run) {
                                            random_id(dice_), queue_.ring_mark(), found);
     if (error != 0) {
       queue_.close();
-      const std::string detail = path(".ring") + " (" + system::error_text(error) + ")";
-      return {error == ENOSPC || error == EDQUOT ? Code::disk_full : Code::disk_error, detail};
+      return status_of(error, path(".ring"));
     }
     const bool new_counts = found.accepted != queue_.ledger().accepted ||
                             !std::equal(found.refused, found.refused + refusal_count, queue_.ledger().refused);
@@ -172,7 +227,7 @@ Status Lane::open_ring(const std::string& run) {
       // Room behind a mark is only free once the mark is synced: what a power loss throws back must still be here.
       if (const system::Error unsynced = queue_.sync_log()) {
         queue_.close();
-        return {Code::disk_error, path(".queue-wal") + " (" + system::error_text(unsynced) + ")"};
+        return status_of(unsynced, path(".queue-wal"));
       }
       ring_.release(found.next_position);
     }
@@ -209,7 +264,7 @@ Status Lane::open_any(const std::string& run) {
     if (name.rfind("lane-", 0) == 0) candidates.push_back(name);
   }
   for (int i = 0; i < lanes_max; ++i) {
-    const std::string name = "lane-" + std::string(i < 10 ? "0" : "") + std::to_string(i);
+    const std::string name = lane_name(i);
     if (std::find(candidates.begin(), candidates.end(), name) == candidates.end()) candidates.push_back(name);
   }
   for (const std::string& name : candidates) {
@@ -229,15 +284,87 @@ Status Lane::open_in_memory(const std::string& run) {
   return {};
 }
 
-// Under the database's lock until its name is gone: another process that finishes the same erase must not have begun
+bool Lane::is_gone() noexcept {
+  if (in_memory_ || !lock_) return false;
+  std::uint64_t identity = queue_identity_;
+  const system::Error error = files_.identity(path(".queue"), identity);
+  return error == ENOENT || error == ENOTDIR || identity != queue_identity_ || !lock_->is_at(path(".lock")) ||
+         !ring_.is_at(path(".ring"));
+}
+
+// Everything that was tracked is in the database.
+Status Lane::take_ring_over(std::uint64_t run_base) {
+  std::string text;
+  while (ring_.used() != 0) {
+    Drained drained;
+    ring_.read(ring_.tail(), ring_.head(), ring_.capacity(), text, drained.lines);
+    if (drained.lines.empty()) {
+      ring_.release(ring_.head());
+      break;
+    }
+    const RingLine& last = drained.lines.back();
+    drained.mark.ring_id = ring_.id();
+    drained.mark.position = Ring::end_of(last.position, last.text.size());
+    drained.mark.accepted = last.ordinal;
+    for (int i = 0; i < refusal_count; ++i) drained.mark.refused[i] = ring_.refused(static_cast<Refusal>(i));
+    drained.lost = last.ordinal - queue_.ledger().accepted - drained.lines.size();
+    if (!queue_.take_over(drained, last.ordinal - run_base, 0)) return queue_.status();
+    ring_.release(drained.mark.position);
+  }
+  return {};
+}
+
+Status Lane::make_again(std::uint64_t run_base) {
+  const std::string gone = path(".queue");
+  Status status = open_again(run_base);
+  in_memory_ = !status && queue_.is_open();
+  notice_ = gone + " was removed or replaced; " +
+            (status        ? "what waited is in " + path(".queue")
+             : in_memory_ ? "what waits is kept in memory: " + status.message()
+                           : status.message());
+  return status;
+}
+
+Status Lane::open_again(std::uint64_t run_base) {
+  // The files that were removed are there for as long as they are open.
+  Status status = take_ring_over(run_base);
+  if (!status) return status;
+  const std::string& directory = settings_.directory;
+  if (const system::Error error = files_.make_directory(directory)) return status_of(error, directory);
+  directory_.close();
+  status = directory_.open(files_, directory, dice_, system::platform_id());
+  if (!status) return status;
+  // In place of nobody's files.
+  const std::string before = name_;
+  status = Code::no_free_lane;
+  for (int i = -1; i < lanes_max && !status; ++i) {
+    if (i >= 0) name_ = lane_name(i);
+    std::uint64_t size = 0;
+    if (files_.size(path(".queue"), size) == ENOENT && files_.size(path(".ring"), size) == ENOENT) status = take_lock();
+  }
+  if (status) status = salvage();
+  if (!status) {
+    name_ = before;
+    return status;
+  }
+  ring_.close();
+  status = open_queue();
+  return status ? open_ring("") : status;
+}
+
+// Under the lane's lock until all names are gone: another process that finishes the same erase must not have begun
 // anew, and taken the carried counters, before this one removes what it takes for the old files.
 Status Lane::unlink_files() {
+  if (is_gone()) {
+    queue_.close();
+    return {Code::disk_error, settings_.directory + " was moved or replaced"};
+  }
   // The ring first: a database that is new beside an old ring would take its lines for its own.
   for (const char* ending : {".ring", ".queue-wal", ".queue", ".queue-journal", ".damaged", ".damaged-wal", ".salvage",
                              ".salvage-wal", ".salvage-journal"}) {
     if (const system::Error error = files_.remove(path(ending))) {
       queue_.close();
-      return {Code::disk_error, path(ending) + " (" + system::error_text(error) + ")"};
+      return status_of(error, path(ending));
     }
   }
   queue_.close();
@@ -280,7 +407,7 @@ Status Lane::erase(const std::string& run, bool next_epoch) {
 }
 
 void Lane::remove_set_aside() {
-  if (in_memory_) return;
+  if (in_memory_ || is_gone()) return;
   for (const char* ending : {".damaged", ".damaged-wal"}) static_cast<void>(files_.remove(path(ending)));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -23,7 +24,7 @@ struct LaneSettings {
   BatchLimits batches;
 };
 
-// Files: <name>.queue with its log, the database whose lock is the lane's; <name>.ring.
+// Files: <name>.lock, whose holder alone touches the others; <name>.queue with its log; <name>.ring.
 // Threads: those of Ring and Queue.
 class Lane {
  public:
@@ -43,6 +44,7 @@ class Lane {
   void close() noexcept {
     ring_.close();
     queue_.close();
+    lock_.reset();
   }
 
   // Sets a database that turned out to be damaged aside and goes on with what could be read of it. The ring stays.
@@ -58,6 +60,14 @@ class Lane {
   // What was set aside of a damaged database is gone.
   void remove_set_aside();
 
+  // The lane's files are not the ones that were opened: somebody removed them, or the directory.
+  bool is_gone() noexcept;
+  // Makes a gone lane's files again, with what waits. Where that fails it goes on with the files that only this process
+  // still sees, as if in memory. Nothing may be tracked meanwhile.
+  Status make_again(std::uint64_t run_base);
+
+  // Nobody else has a hand in our files of the directory; `notice` tells when somebody could have read them.
+  static Status make_private(system::Files& files, const std::string& directory, std::string& notice);
   // Names of the directory's lanes, in order.
   static std::set<std::string> list(system::Files& files, const std::string& directory);
 
@@ -72,6 +82,10 @@ class Lane {
 
  private:
   std::string path(const char* ending) const { return settings_.directory + "/" + name_ + ending; }
+  Status take_lock();
+  Status open_held(const std::string& run);
+  Status open_again(std::uint64_t run_base);
+  Status take_ring_over(std::uint64_t run_base);
   Status open_queue();
   Status open_ring(const std::string& run);
   Status settle_in();
@@ -86,6 +100,8 @@ class Lane {
   std::string name_;
   Queue queue_;
   Ring ring_;
+  std::unique_ptr<system::File> lock_;
+  std::uint64_t queue_identity_ = 0;
   bool in_memory_ = false;
   std::string notice_;
 };

@@ -1,6 +1,7 @@
 #include "hold/queue.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -15,6 +16,29 @@ constexpr std::int64_t queue_version = 1;
 
 // Set aside when the database is made, given back when the disk is full: deliveries must still be settled then.
 constexpr std::int64_t reserve_bytes = 1 << 20;
+
+constexpr const char* tables[] = {
+    "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), epoch INTEGER NOT NULL,"
+    " ring_id INTEGER NOT NULL, ring_position INTEGER NOT NULL,"
+    " accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, quarantined INTEGER NOT NULL, evicted INTEGER NOT NULL,"
+    " erased INTEGER NOT NULL, lost INTEGER NOT NULL, refused_ring_full INTEGER NOT NULL,"
+    " refused_consent INTEGER NOT NULL, refused_invalid INTEGER NOT NULL, refused_closed INTEGER NOT NULL,"
+    " run TEXT NOT NULL, last_seq INTEGER NOT NULL, closed INTEGER NOT NULL, ledger_sent INTEGER NOT NULL,"
+    " place TEXT NOT NULL, copied_until INTEGER NOT NULL)",
+    "CREATE TABLE opening(id INTEGER PRIMARY KEY, true_start INTEGER)",
+    "CREATE TABLE chunk(id INTEGER PRIMARY KEY, priority INTEGER NOT NULL, lines INTEGER NOT NULL,"
+    " own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL, held INTEGER NOT NULL,"
+    " body BLOB NOT NULL)",
+    "CREATE TABLE batch(id INTEGER PRIMARY KEY, key TEXT NOT NULL, path TEXT NOT NULL, priority INTEGER NOT NULL,"
+    " lines INTEGER NOT NULL, own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL,"
+    " held INTEGER NOT NULL, bisect INTEGER NOT NULL, root_size INTEGER NOT NULL, body BLOB NOT NULL)",
+    "CREATE TABLE quarantine(id INTEGER PRIMARY KEY, sentence_id TEXT NOT NULL, reason TEXT NOT NULL,"
+    " opening INTEGER NOT NULL, held INTEGER NOT NULL, line BLOB NOT NULL)",
+    "CREATE TABLE reserve(body BLOB NOT NULL)",
+    // Not before they are needed.
+    "CREATE TABLE scope(tail TEXT PRIMARY KEY, sentence TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE scrub(one INTEGER)"};
+constexpr int tables_at_first = 6;
 
 // What comes from the disk goes into a header and sizes memory: it is looked at first.
 bool is_sane(const Batch& batch) noexcept {
@@ -87,27 +111,7 @@ bool Queue::create(std::uint64_t epoch) {
   // One transaction without a log: a kill in the middle leaves an empty file, which is made again.
   database_.run("PRAGMA page_size=4096");
   Transaction transaction(database_, Durable::yes);
-  database_.run(
-      "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), epoch INTEGER NOT NULL,"
-      " ring_id INTEGER NOT NULL, ring_position INTEGER NOT NULL,"
-      " accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, quarantined INTEGER NOT NULL, evicted INTEGER NOT NULL,"
-      " erased INTEGER NOT NULL, lost INTEGER NOT NULL, refused_ring_full INTEGER NOT NULL,"
-      " refused_consent INTEGER NOT NULL, refused_invalid INTEGER NOT NULL, refused_closed INTEGER NOT NULL,"
-      " run TEXT NOT NULL, last_seq INTEGER NOT NULL, closed INTEGER NOT NULL, ledger_sent INTEGER NOT NULL,"
-      " place TEXT NOT NULL, copied_until INTEGER NOT NULL)");
-  database_.run("CREATE TABLE opening(id INTEGER PRIMARY KEY, true_start INTEGER)");
-  database_.run(
-      "CREATE TABLE chunk(id INTEGER PRIMARY KEY, priority INTEGER NOT NULL, lines INTEGER NOT NULL,"
-      " own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL, held INTEGER NOT NULL,"
-      " body BLOB NOT NULL)");
-  database_.run(
-      "CREATE TABLE batch(id INTEGER PRIMARY KEY, key TEXT NOT NULL, path TEXT NOT NULL, priority INTEGER NOT NULL,"
-      " lines INTEGER NOT NULL, own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL,"
-      " held INTEGER NOT NULL, bisect INTEGER NOT NULL, root_size INTEGER NOT NULL, body BLOB NOT NULL)");
-  database_.run(
-      "CREATE TABLE quarantine(id INTEGER PRIMARY KEY, sentence_id TEXT NOT NULL, reason TEXT NOT NULL,"
-      " opening INTEGER NOT NULL, held INTEGER NOT NULL, line BLOB NOT NULL)");
-  database_.run("CREATE TABLE reserve(body BLOB NOT NULL)");
+  for (int i = 0; i < tables_at_first; ++i) database_.run(tables[i]);
   Statement(database_, "INSERT INTO reserve VALUES(zeroblob(?))").bind(reserve_bytes).run();
   Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0, '', 0)")
       .bind(static_cast<std::int64_t>(epoch))
@@ -141,6 +145,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
     database_.close();
     return {Code::disk_error, path + " is a database of somebody else's"};
   }
+  database_.expect_schema(std::begin(tables), std::end(tables));
   if (version == 0) create(epoch);
   const bool has_log = [this] {
     Statement mode(database_, "PRAGMA journal_mode");

@@ -116,6 +116,7 @@ class Ring {
   // Readies the pages that the next `bytes` go to: the first store into a page that is new, or was written to the disk
   // since, otherwise waits for the file system. Blocks: as such a store does.
   void warm(std::size_t bytes) noexcept;
+  bool is_at(const std::string& path) noexcept { return !file_ || file_->is_at(path); }
   // What it holds is on the disk when this is 0. Blocks: for one sync.
   system::Error sync() noexcept { return file_ ? file_->sync() : 0; }
 

@@ -1,5 +1,6 @@
 #include "hold/sqlite.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include <sqlite3.h>
@@ -27,6 +28,8 @@ Fault fault_of(int result) noexcept {
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
     case SQLITE_TOOBIG:
+    case SQLITE_INTERRUPT:
+    case SQLITE_AUTH:
       return Fault::corrupt;
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -48,7 +51,27 @@ bool memory_is_left() noexcept {
   return probe != nullptr;
 }
 
+constexpr int instructions_a_look = 1'000'000;
+constexpr int looks_max = 300;      // a million waiting batches take 30; what goes in circles, a second or two
+constexpr int value_bytes_max = 8 << 20;
+
 }  // namespace
+
+// Pages that lead to each other make a table without an end.
+int Database::give_up(void* self) noexcept {
+  return ++static_cast<Database*>(self)->looks_ > looks_max ? 1 : 0;
+}
+
+void Database::expect_schema(const char* const* first, const char* const* last) {
+  Statement schema(*this, "SELECT sql FROM sqlite_master");
+  while (schema.row()) {
+    const std::string_view sql = schema.text(0);
+    if (std::none_of(first, last, [sql](const char* ours) { return sql == ours; })) {
+      distrust("there is something in it that this library did not make");
+      return;
+    }
+  }
+}
 
 void Database::note(int result) noexcept {
   if (fault_ != Fault::none) return;
@@ -96,6 +119,10 @@ bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   // Untrusted file content must not run code or crash the reader (sqlite.org/security.html).
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  sqlite3_limit(handle_, SQLITE_LIMIT_LENGTH, value_bytes_max);
+  sqlite3_progress_handler(handle_, instructions_a_look, &Database::give_up, this);
   // Closing must be quick and must keep the log's blocks: on a full disk a log that has to grow cannot settle anything.
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   int keep = 1;
@@ -123,6 +150,7 @@ void Database::close() noexcept {
 
 bool Database::run(const char* sql) {
   if (fault_ != Fault::none || handle_ == nullptr) return false;
+  looks_ = 0;
   note(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr));
   return fault_ == Fault::none;
 }
@@ -176,6 +204,7 @@ void Database::rollback() noexcept {
 
 Statement::Statement(Database& database, std::string_view sql) : database_(database) {
   if (database.fault_ != Fault::none || database.handle_ == nullptr) return;
+  database.looks_ = 0;
   database.note(sqlite3_prepare_v2(database.handle_, sql.data(), static_cast<int>(sql.size()), &handle_, nullptr));
 }
 

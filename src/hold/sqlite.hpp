@@ -50,12 +50,16 @@ class Database {
   Fault fault() const noexcept { return fault_; }
   const std::string& fault_text() const noexcept { return fault_text_; }
   void clear() noexcept;
+  // Damage, unless the schema has these statements, or some of them, and no others: what a stranger put there could run,
+  // and go on for ever, at the first look. Before anything else is asked.
+  void expect_schema(const char* const* first, const char* const* last);
   // A content that no version of ours writes counts as damage.
   void distrust(const char* why);
 
  private:
   friend class Statement;
   void note(int result) noexcept;
+  static int give_up(void* self) noexcept;
   void set_fault(Fault fault, const char* why);
   // Has blocks for every page of the file as it is in this transaction.
   bool reserve_pages();
@@ -64,6 +68,7 @@ class Database {
   Fault fault_ = Fault::none;
   std::string fault_text_;
   bool exclusive_ = false;
+  int looks_ = 0;  // of the progress handler's, in the present statement
   std::int64_t bytes_reserved_ = 0;  // of the file's, by this connection
   bool durable_ = true;
   std::uint64_t syncs_ = 0;

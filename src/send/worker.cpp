@@ -235,6 +235,13 @@ void Worker::take_over_if_due(const Orders& orders) {
                    now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
   if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
 
+  if (lane_.is_gone()) {
+    cancel();
+    let_go_of_adopted();
+    if (Status status = host_.make_lane_again(); !status) progress_.trouble = status.message();
+    begin_anew_with_lane();
+    return;
+  }
   hold::Queue& queue = lane_.queue();
   const std::uint64_t head = ring.head();
   // close() has no time to compress.
@@ -802,7 +809,7 @@ void Worker::set_keys(std::vector<Key> keys) {
 }
 
 void Worker::adopt_a_lane() {
-  if (lane_.in_memory() || now_ - adopted_look_ms_ < adopt_look_every_ms) return;
+  if (lane_.in_memory() || lane_.is_gone() || now_ - adopted_look_ms_ < adopt_look_every_ms) return;
   adopted_look_ms_ = now_;
   for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
     if (name == lane_.name()) continue;
@@ -1267,10 +1274,14 @@ void Worker::repair() {
   // Reading everything anew is not for each second of a full disk.
   repair_wanted_ = !status;
   if (!status) repair_again_ms_ = now_ + repair_again_after_ms;
+  begin_anew_with_lane();
+  if (!status) host_.log(LogLevel::error, status.message());
+}
+
+void Worker::begin_anew_with_lane() {
   scopes_wanted_ = true;
   deny();  // what was removed before may be back
   if (const std::string notice = lane_.take_notice(); !notice.empty()) host_.log(LogLevel::error, notice);
-  if (!status) host_.log(LogLevel::error, status.message());
 }
 
 // --- the quarantine --------------------------------------------------------------------------------------------------
@@ -1347,7 +1358,7 @@ void Worker::let_go_of_adopted() {
 }
 
 Status Worker::sweep_others() {
-  if (lane_.in_memory()) return {};
+  if (lane_.in_memory() || lane_.is_gone()) return {};
   Status status;
   for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
     if (name == lane_.name()) continue;

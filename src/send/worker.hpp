@@ -33,6 +33,8 @@ class WorkerHost {
   // Begins the lane anew in the directory's present epoch or in the next one, see Lane::erase(), with track() held off
   // for as long as that takes.
   virtual Status renew_lane(bool next_epoch) = 0;
+  // See Lane::make_again(), likewise.
+  virtual Status make_lane_again() = 0;
   // The library's own sentence about the ledger, as a line; empty when it could not be made.
   virtual std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) = 0;
   // The ordinal before the run's first sentence: what is left of an ordinal after subtracting it is its seq.
@@ -171,6 +173,7 @@ class Worker {
   void let_go_of_adopted();
   Status sweep_others();
   void repair();
+  void begin_anew_with_lane();
   void obey(const Judgement& judgement);
   void note_progress();
 

@@ -2,6 +2,7 @@
 // names.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,8 +11,11 @@
 
 namespace yukha::system {
 
-// 0, or the system's errno.
+// 0, the system's errno, or one of these.
 using Error = int;
+constexpr Error others_can_write = -1;
+constexpr Error is_somebody_elses = -2;
+constexpr Error is_no_plain_file = -3;  // a link, a device, or a file that has other names, too
 
 // The errno's name and text for a message, for example "ENOSPC, no space left on device".
 std::string error_text(Error error);
@@ -34,6 +38,18 @@ class File {
   // The first `size` bytes as shared memory that outlives the process in the page cache; nullptr when that cannot be
   // had. Unmapped with the file.
   virtual char* map(std::size_t size) noexcept = 0;
+  // Takes the file's lock, which nobody else in any process has then, nor this process through another File. It is lost
+  // with the File, not with another descriptor of the same file, and a forked child has no share in it. EWOULDBLOCK when
+  // somebody has it for longer than `patience_ms`, EOPNOTSUPP where the system has no such locks.
+  virtual Error lock(int patience_ms) noexcept {
+    static_cast<void>(patience_ms);
+    return EOPNOTSUPP;
+  }
+  // Whether this is what `path` names: not when it was removed or replaced.
+  virtual bool is_at(const std::string& path) noexcept {
+    static_cast<void>(path);
+    return true;
+  }
   // Lets the system do now what the next stores into these bytes of the mapping would wait for. A hint, without effect
   // where the system has no such thing.
   virtual void warm(std::size_t offset, std::size_t size) noexcept {
@@ -49,7 +65,20 @@ class Files {
  public:
   virtual ~Files() = default;
   virtual Error open(const std::string& path, OpenMode mode, std::unique_ptr<File>& file) noexcept = 0;
-  // Makes the directory and those above it; 0 when it is there already.
+  // Makes the path one that a change of the working directory does not touch, without links as far as it exists.
+  virtual Error make_absolute(std::string& path) noexcept {
+    static_cast<void>(path);
+    return 0;
+  }
+  // What `path` names, if anything, is a plain file of this user's under this name alone, which nobody else can read:
+  // wider rights are taken back and `narrowed` says so. Otherwise nothing is to touch it.
+  virtual Error make_private(const std::string& path, bool& narrowed) noexcept {
+    static_cast<void>(path);
+    narrowed = false;
+    return 0;
+  }
+  // Makes the directory and those above it; 0 when it is there already, belongs to this user and nobody else can write
+  // in it.
   virtual Error make_directory(const std::string& path) noexcept = 0;
   // Removing what is not there is no error.
   virtual Error remove(const std::string& path) noexcept = 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -93,12 +94,57 @@ class PosixDice final : public Dice {
   }
 };
 
+// Files that are locked. A forked child shares the lock through its copy of the descriptor, and would hold it on when
+// this process is gone; so it gives the copy up before fork() returns there.
+class PosixFile;
+pthread_mutex_t locked_mutex = PTHREAD_MUTEX_INITIALIZER;
+PosixFile* first_locked = nullptr;
+
 class PosixFile final : public File {
  public:
   explicit PosixFile(int descriptor) noexcept : descriptor_(descriptor) {}
   ~PosixFile() override {
     if (mapping_ != nullptr) munmap(mapping_, mapped_);
-    ::close(descriptor_);
+    if (locks_) {
+      pthread_mutex_lock(&locked_mutex);
+      PosixFile** at = &first_locked;
+      while (*at != this) at = &(*at)->next_locked_;
+      *at = next_locked_;
+      pthread_mutex_unlock(&locked_mutex);
+    }
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  Error lock(int patience_ms) noexcept override {
+    static const bool handlers = pthread_atfork(
+                                     [] { pthread_mutex_lock(&locked_mutex); },
+                                     [] { pthread_mutex_unlock(&locked_mutex); }, &forget_locks) == 0;
+    static_cast<void>(handlers);
+    if (!locks_) {
+      pthread_mutex_lock(&locked_mutex);
+      next_locked_ = first_locked;
+      first_locked = this;
+      locks_ = true;
+      pthread_mutex_unlock(&locked_mutex);
+    }
+    constexpr int pause_ms = 5;
+    while (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EINTR) continue;
+      if (errno != EWOULDBLOCK || patience_ms <= 0) return errno;
+      const timespec pause{0, pause_ms * 1'000'000};
+      nanosleep(&pause, nullptr);
+      patience_ms -= pause_ms;
+    }
+    return 0;
+  }
+
+  bool is_at(const std::string& path) noexcept override {
+    struct stat mine {};
+    struct stat there {};
+    return fstat(descriptor_, &mine) == 0 && lstat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino &&
+           mine.st_dev == there.st_dev;
   }
 
   Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {
@@ -199,20 +245,42 @@ class PosixFile final : public File {
   }
 
  private:
+  static void forget_locks() noexcept {
+    for (PosixFile* file = first_locked; file != nullptr; file = file->next_locked_) {
+      ::close(file->descriptor_);
+      file->descriptor_ = -1;
+    }
+    pthread_mutex_unlock(&locked_mutex);
+  }
+
   int descriptor_;
   void* mapping_ = nullptr;
   std::size_t mapped_ = 0;
+  bool locks_ = false;
+  PosixFile* next_locked_ = nullptr;
 };
 
 class PosixFiles final : public Files {
  public:
   Error open(const std::string& path, OpenMode mode, std::unique_ptr<File>& file) noexcept override {
-    int flags = O_RDWR | O_CLOEXEC;
-    if (mode != OpenMode::existing) flags |= O_CREAT;
-    if (mode == OpenMode::replace) flags |= O_TRUNC;
-    // 0600: what a user did is nobody else's business on a shared machine.
-    const int descriptor = ::open(path.c_str(), flags, 0600);
+    // 0600: what a user did is nobody else's business on a shared machine. What is new was nobody's before, and what
+    // somebody laid there is not followed.
+    constexpr int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+    if (mode == OpenMode::replace) static_cast<void>(unlink(path.c_str()));
+    int descriptor = -1;
+    // Another process may make it, or remove it, between the two.
+    for (int attempt = 0; descriptor < 0 && attempt < 8; ++attempt) {
+      descriptor = mode == OpenMode::replace ? -1 : ::open(path.c_str(), flags);
+      if (descriptor >= 0 || mode == OpenMode::existing || (mode != OpenMode::replace && errno != ENOENT)) break;
+      descriptor = ::open(path.c_str(), flags | O_CREAT | O_EXCL, 0600);
+      if (descriptor < 0 && errno != EEXIST) break;
+    }
     if (descriptor < 0) return errno;
+    struct stat facts {};
+    if (fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+      ::close(descriptor);
+      return is_no_plain_file;
+    }
     file.reset(new (std::nothrow) PosixFile(descriptor));
     if (!file) {
       ::close(descriptor);
@@ -229,7 +297,38 @@ class PosixFiles final : public Files {
     }
     struct stat facts {};
     if (stat(path.c_str(), &facts) != 0) return errno;
-    return S_ISDIR(facts.st_mode) ? 0 : ENOTDIR;
+    if (!S_ISDIR(facts.st_mode)) return ENOTDIR;
+    if (facts.st_uid != geteuid() && facts.st_uid != 0) return is_somebody_elses;
+    // A group with the user's own number is the user's alone.
+    const bool own_group = facts.st_gid == getegid() && facts.st_gid == static_cast<gid_t>(geteuid());
+    const mode_t others = S_IWOTH | (own_group ? 0 : S_IWGRP);
+    return (facts.st_mode & others) == 0 ? 0 : others_can_write;
+  }
+
+  Error make_absolute(std::string& path) noexcept override {
+    char* real = realpath(path.c_str(), nullptr);
+    if (real != nullptr) path = real;
+    free(real);
+    if (path[0] == '/') return 0;
+    char* here = getcwd(nullptr, 0);
+    if (here == nullptr) return errno;
+    path = std::string(here) + "/" + path;
+    free(here);
+    return 0;
+  }
+
+  Error make_private(const std::string& path, bool& narrowed) noexcept override {
+    narrowed = false;
+    struct stat facts {};
+    if (lstat(path.c_str(), &facts) != 0) return errno == ENOENT ? 0 : errno;
+    // What is no file cannot be opened as one, either.
+    if (S_ISDIR(facts.st_mode)) return 0;
+    if (!S_ISREG(facts.st_mode) || facts.st_nlink != 1) return is_no_plain_file;
+    if (facts.st_uid != geteuid()) return is_somebody_elses;
+    if ((facts.st_mode & 077) == 0) return 0;
+    // Nobody else can exchange it meanwhile: the directory is the user's.
+    narrowed = chmod(path.c_str(), 0600) == 0;
+    return narrowed ? 0 : errno;
   }
 
   Error remove(const std::string& path) noexcept override {
@@ -334,6 +433,15 @@ std::string error_text(Error error) {
       break;
     case EROFS:
       name = "EROFS";
+      break;
+    case others_can_write:
+      name = "others can write in it";
+      break;
+    case is_somebody_elses:
+      name = "it is another user's";
+      break;
+    case is_no_plain_file:
+      name = "it is a link, a device, or has other names";
       break;
     default:
       return "errno " + std::to_string(error);

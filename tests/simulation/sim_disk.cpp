@@ -91,6 +91,17 @@ class SimFile final : public system::File {
     if (inode.bytes.size() < bytes) inode.bytes.resize(static_cast<std::size_t>(bytes));
     return 0;
   }
+  system::Error lock(int) noexcept override {
+    process_.operation();
+    auto& locks = handle_.inode->locks;
+    if (std::any_of(locks.begin(), locks.end(), [this](const auto& one) { return one.first != &handle_; }))
+      return EWOULDBLOCK;
+    locks[&handle_] = SQLITE_LOCK_EXCLUSIVE;
+    return 0;
+  }
+  bool is_at(const std::string& path) noexcept override {
+    return !process_.alive() || process_.find(path) == handle_.inode;
+  }
   char* map(std::size_t size) noexcept override {
     if (handle_.inode->bytes.size() < size) return nullptr;
     handle_.inode->mapped = true;

@@ -93,6 +93,10 @@ class FilesUnder : public system::Files {
     return under_.open(path, mode, file);
   }
   system::Error make_directory(const std::string& path) noexcept override { return under_.make_directory(path); }
+  system::Error make_absolute(std::string& path) noexcept override { return under_.make_absolute(path); }
+  system::Error make_private(const std::string& path, bool& narrowed) noexcept override {
+    return under_.make_private(path, narrowed);
+  }
   system::Error remove(const std::string& path) noexcept override { return under_.remove(path); }
   system::Error rename(const std::string& from, const std::string& to) noexcept override {
     return under_.rename(from, to);
@@ -173,6 +177,8 @@ class UnreservedFiles final : public FilesUnder {
     system::Error resize(std::uint64_t bytes) noexcept override { return under_->resize(bytes); }
     system::Error reserve(std::uint64_t) noexcept override { return EOPNOTSUPP; }
     char* map(std::size_t) noexcept override { return nullptr; }
+    system::Error lock(int patience_ms) noexcept override { return under_->lock(patience_ms); }
+    bool is_at(const std::string& path) noexcept override { return under_->is_at(path); }
 
    private:
     std::unique_ptr<system::File> under_;

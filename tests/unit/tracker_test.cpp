@@ -65,7 +65,7 @@ bool anywhere(const TempDirectory& directory, const std::string& text) {
 std::set<ino_t> lane_files(const TempDirectory& directory) {
   std::set<ino_t> files;
   for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
-    if (entry.path().filename().string().rfind("directory.db", 0) == 0) continue;
+    if (entry.path().filename().string().rfind("directory.", 0) == 0 || entry.path().extension() == ".lock") continue;
     struct stat facts {};
     if (stat(entry.path().c_str(), &facts) == 0) files.insert(facts.st_ino);
   }
