@@ -248,6 +248,17 @@ void Core::open_lane(const Config& config) {
   }
   if (!status_) return;
 
+  // Where it lies does not change with the host's working directory, nor with a link.
+  std::string& path = settings_.lanes.directory;
+  static_cast<void>(files_.make_absolute(path));
+  if (path.size() <= directory_bytes_max && files_.make_directory(path) == 0)
+    static_cast<void>(files_.make_absolute(path));
+  if (path.size() > directory_bytes_max) {
+    status_ = Status(Code::bad_config, "queue_dir has " + std::to_string(path.size()) + " bytes, of at most " +
+                                           std::to_string(directory_bytes_max));
+    return;
+  }
+
   Lock work(work_);
   Lock intake(intake_);
   standing_.facts = std::move(facts);
@@ -293,25 +304,17 @@ void Core::open_lane(const Config& config) {
 
 // ok, kept_in_memory, or why the lane cannot be had; then the app's sentences are refused.
 Status Core::open_files(const std::string& lane, const std::string& run) {
-  std::string& path = settings_.lanes.directory;
+  const std::string& path = settings_.lanes.directory;
   Status status;
   std::string notice;
-  system::Error error = files_.make_absolute(path);
-  if (error == 0 && path.size() <= directory_bytes_max) error = files_.make_directory(path);
-  // Now that it is there, its links are known, too.
-  if (error == 0) error = files_.make_absolute(path);
-  if (path.size() > directory_bytes_max) {
-    return {Code::bad_config, "queue_dir has " + std::to_string(path.size()) + " bytes, of at most " +
-                                  std::to_string(directory_bytes_max)};
-  }
-  if (error != 0) {
+  if (const system::Error error = files_.make_directory(path)) {
     status = Status(Code::disk_error, "queue directory " + path + " (" + system::error_text(error) + ")");
   }
   if (status) status = hold::Lane::make_private(files_, path, notice);
   if (!notice.empty()) log(LogLevel::warning, notice);
   if (status) status = directory_.open(files_, path, entropy_, system::platform_id());
   if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
-  if (status == Code::newer_format || status == Code::lane_held || status == Code::bad_config) return status;
+  if (status == Code::newer_format || status == Code::lane_held) return status;
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
   // What an erase or a denial took while nobody looked.

@@ -10,7 +10,7 @@ namespace yukha::hold {
 namespace {
 
 constexpr std::string_view database_ending = ".queue";
-constexpr const char* our_endings[] = {".queue", "-wal",     "-journal", ".ring", ".lock",
+constexpr const char* our_endings[] = {".queue",   "-wal",     "-journal", ".ring", ".lock",
                                        ".salvage", ".damaged", ".db",      ".copy", ".new"};
 constexpr std::size_t first_second_bytes = 32 * 1024;  // what a game may track before the first drain
 
@@ -286,10 +286,13 @@ Status Lane::open_in_memory(const std::string& run) {
 
 bool Lane::is_gone() noexcept {
   if (in_memory_ || !lock_) return false;
+  return !queue_is_at_its_place() || !lock_->is_at(path(".lock")) || !ring_.is_at(path(".ring"));
+}
+
+bool Lane::queue_is_at_its_place() noexcept {
   std::uint64_t identity = queue_identity_;
   const system::Error error = files_.identity(path(".queue"), identity);
-  return error == ENOENT || error == ENOTDIR || identity != queue_identity_ || !lock_->is_at(path(".lock")) ||
-         !ring_.is_at(path(".ring"));
+  return error != ENOENT && error != ENOTDIR && identity == queue_identity_;
 }
 
 // Everything that was tracked is in the database.
@@ -319,9 +322,9 @@ Status Lane::make_again(std::uint64_t run_base) {
   Status status = open_again(run_base);
   in_memory_ = !status && queue_.is_open();
   notice_ = gone + " was removed or replaced; " +
-            (status        ? "what waited is in " + path(".queue")
+            (status       ? "what waited is in " + path(".queue")
              : in_memory_ ? "what waits is kept in memory: " + status.message()
-                           : status.message());
+                          : status.message());
   return status;
 }
 
@@ -329,6 +332,12 @@ Status Lane::open_again(std::uint64_t run_base) {
   // The files that were removed are there for as long as they are open.
   Status status = take_ring_over(run_base);
   if (!status) return status;
+  if (queue_is_at_its_place()) {
+    // It was never anybody else's: its lock is SQLite's, too.
+    if (!lock_->is_at(path(".lock"))) status = take_lock();
+    ring_.close();
+    return status ? open_ring("") : status;
+  }
   const std::string& directory = settings_.directory;
   if (const system::Error error = files_.make_directory(directory)) return status_of(error, directory);
   directory_.close();

@@ -83,6 +83,7 @@ class Lane {
  private:
   std::string path(const char* ending) const { return settings_.directory + "/" + name_ + ending; }
   Status take_lock();
+  bool queue_is_at_its_place() noexcept;
   Status open_held(const std::string& run);
   Status open_again(std::uint64_t run_base);
   Status take_ring_over(std::uint64_t run_base);

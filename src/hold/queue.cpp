@@ -118,6 +118,7 @@ bool Queue::create(std::uint64_t epoch) {
       .run();
   database_.run(sign_as_ours);
   database_.run("PRAGMA user_version=1");
+  database_.grows_by_itself();
   return transaction.commit();
 }
 
@@ -1158,6 +1159,14 @@ system::Error Queue::sync_log() {
 
 bool Queue::fold_log() {
   return database_.run("PRAGMA journal_mode=DELETE");
+}
+
+bool Queue::give_back() {
+  constexpr std::int64_t free_pages_min = (4 << 20) / 4096;
+  const std::int64_t free_pages = database_.number("PRAGMA freelist_count");
+  if (path_ == ":memory:" || free_pages < free_pages_min || free_pages < database_.number("PRAGMA page_count") * 3 / 4)
+    return database_.fault() == Fault::none;
+  return database_.vacuum();
 }
 
 bool Queue::bytes_used(std::uint64_t& used) {

@@ -206,6 +206,8 @@ class Queue {
   // Every commit so far is on the disk, also one that an earlier process could not sync. Blocks: for one sync.
   system::Error sync_log();
 
+  // Gives the blocks of what is gone back to the system, when there are many of them and little is left to be moved.
+  bool give_back();
   // Bytes that sentences take, without what every lane takes even when it is empty.
   bool bytes_used(std::uint64_t& used);
   // How much an empty lane's database and log are given.

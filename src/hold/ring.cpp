@@ -92,7 +92,8 @@ char* Ring::room(std::size_t most) noexcept {
 }
 
 Ring::Append Ring::append(std::string_view text, Kind kind) noexcept {
-  if (memory_ == nullptr) return Append::disk_error;
+  // Somebody else has opened the file since: what is written now nobody would bring to a database.
+  if (memory_ == nullptr || (mode_ == Mode::mapped && load(memory_ + at_owner) != owner_)) return Append::disk_error;
   Slot slot;
   if (!reserve(text.size(), slot)) return Append::full;
   fill(slot, text, kind);

@@ -116,6 +116,8 @@ class Ring {
   // Readies the pages that the next `bytes` go to: the first store into a page that is new, or was written to the disk
   // since, otherwise waits for the file system. Blocks: as such a store does.
   void warm(std::size_t bytes) noexcept;
+  // Nobody else has opened the file since. Blocks: for one read of it where it is not mapped.
+  bool is_mine() const noexcept;
   bool is_at(const std::string& path) noexcept { return !file_ || file_->is_at(path); }
   // What it holds is on the disk when this is 0. Blocks: for one sync.
   system::Error sync() noexcept { return file_ ? file_->sync() : 0; }
@@ -164,6 +166,7 @@ class Ring {
   char* memory_ = nullptr;         // header and data: the mapping, or image_
   std::size_t capacity_ = 0;
   std::uint64_t id_ = 0;
+  std::uint64_t owner_ = 0;  // of this opening
   Mode mode_ = Mode::memory;
   std::atomic<std::uint64_t> head_{0};
   std::atomic<std::uint64_t> tail_{0};

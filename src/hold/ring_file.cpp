@@ -298,8 +298,10 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     }
   }
 
+  owner_ = new_ring_id;
   if (read_header(epoch)) {
     recover(mark, true, found);
+    store_header_word(at_owner, owner_);
     found.begin_anew = capacity_ != capacity;
     return 0;
   }
@@ -309,14 +311,24 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     // had another id, so nothing erased comes back this way.
     id_ = mark.ring_id;
     recover(mark, false, found);
+    store_header_word(at_owner, owner_);
     found.begin_anew = true;
     found.damaged = true;
     return 0;
   }
   begin_anew(epoch, new_ring_id, mark);
+  store_header_word(at_owner, owner_);
   found_nothing();
   found.next_position = capacity_;
   return 0;
+}
+
+bool Ring::is_mine() const noexcept {
+  if (mode_ == Mode::memory) return true;
+  char word[8];
+  std::size_t got = 0;
+  if (mode_ == Mode::written && (file_->read(at_owner, word, sizeof word, got) != 0 || got != sizeof word)) return true;
+  return load(mode_ == Mode::written ? word : memory_ + at_owner) == owner_;
 }
 
 void Ring::close() noexcept {

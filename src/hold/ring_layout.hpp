@@ -24,6 +24,7 @@ constexpr std::size_t at_checksum = 40;  // over the 40 bytes before it
 constexpr std::size_t at_consumed = 64;  // from here on the words change while the ring is in use
 constexpr std::size_t at_accepted = 72;
 constexpr std::size_t at_refused = 80;
+constexpr std::size_t at_owner = 128;    // of the last opening
 constexpr std::size_t at_session = 112;  // ordinal, and when it was last seen
 
 inline std::uint64_t load(const char* at) noexcept {

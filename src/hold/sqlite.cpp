@@ -52,7 +52,7 @@ bool memory_is_left() noexcept {
 }
 
 constexpr int instructions_a_look = 1'000'000;
-constexpr int looks_max = 300;      // a million waiting batches take 30; what goes in circles, a second or two
+constexpr int looks_max = 300;  // a million waiting batches take 30; what goes in circles, a second or two
 constexpr int value_bytes_max = 8 << 20;
 
 }  // namespace
@@ -192,8 +192,15 @@ bool Database::commit() {
   // A checkpoint that finds no block for a page keeps the log from being begun anew, and on a full disk nothing could
   // be settled any more: what is committed has its blocks.
   if (!reserve_pages() || !run("COMMIT")) return false;
+  if (bytes_reserved_ == INT64_MAX) bytes_reserved_ = 0;
   if (durable_) ++syncs_;
   return true;
+}
+
+bool Database::vacuum() {
+  bytes_reserved_ = 0;
+  // What it moves goes through a temporary database, which would lie elsewhere on the disk.
+  return run("PRAGMA temp_store=MEMORY") && run("VACUUM") && run("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 void Database::rollback() noexcept {

@@ -46,12 +46,16 @@ class Database {
   // How many commits were synced so far. A commit that was not is on the disk once this has grown.
   std::uint64_t syncs() const noexcept { return syncs_; }
   void rollback() noexcept;
+  // The next commit makes the database: it has a journal as soon as it has a length, so that a kill leaves nothing.
+  void grows_by_itself() noexcept { bytes_reserved_ = INT64_MAX; }
+  // Makes the file as long as its content.
+  bool vacuum();
 
   Fault fault() const noexcept { return fault_; }
   const std::string& fault_text() const noexcept { return fault_text_; }
   void clear() noexcept;
-  // Damage, unless the schema has these statements, or some of them, and no others: what a stranger put there could run,
-  // and go on for ever, at the first look. Before anything else is asked.
+  // Damage, unless the schema has these statements, or some of them, and no others: what a stranger put there could
+  // run, and go on for ever, at the first look. Before anything else is asked.
   void expect_schema(const char* const* first, const char* const* last);
   // A content that no version of ours writes counts as damage.
   void distrust(const char* why);
@@ -68,7 +72,7 @@ class Database {
   Fault fault_ = Fault::none;
   std::string fault_text_;
   bool exclusive_ = false;
-  int looks_ = 0;  // of the progress handler's, in the present statement
+  int looks_ = 0;                    // of the progress handler's, in the present statement
   std::int64_t bytes_reserved_ = 0;  // of the file's, by this connection
   bool durable_ = true;
   std::uint64_t syncs_ = 0;

@@ -117,6 +117,7 @@ std::int64_t Worker::step(const Orders& orders) {
   look_at_directory();
   if (orders.flush != flush_) begin_flush(orders.flush);
   take_over_if_due(orders);
+  if (!lane_.queue().is_open()) return 0;
   erase_denied_if_due();
   keep_scopes_if_due(orders);
   settle_answer();
@@ -235,6 +236,13 @@ void Worker::take_over_if_due(const Orders& orders) {
                    now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
   if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
 
+  if (!ring.is_mine()) {
+    // Another process has the lane: what is in the ring is its own to take over.
+    host_.log(LogLevel::error, "the lane " + lane_.name() + " was taken by another process");
+    cancel();
+    lane_.queue().close();
+    return;
+  }
   if (lane_.is_gone()) {
     cancel();
     let_go_of_adopted();
@@ -384,6 +392,7 @@ void Worker::make_room() {
   room_look_ms_ = now_;
   give_up_the_old(lane_, opened_ms_);
   if (adopted_ != nullptr) give_up_the_old(*adopted_, adopted_look_ms_);
+  if (!lane_.queue().give_back()) disk_trouble(lane_, "making the queue's file shorter");
   if (lane_.in_memory()) return;
   // What the sentences of other lanes take, and what was set aside. Nobody else's files, and nothing that every lane
   // takes even when it is empty.
@@ -963,6 +972,7 @@ bool Worker::deliver(const Judgement& judgement) {
     bytes_cap_ = bytes_cap_before_ = std::min(bytes_cap_ * 2, settings_.batches.bytes_max);
   }
   if (batch.bisect == hold::Bisect::suspect) go_on_with_bisect(lane, batch);
+  if (lane.queue().batches().empty()) room_look_ms_ = INT64_MIN / 2;
   return true;
 }
 

@@ -39,8 +39,8 @@ class File {
   // had. Unmapped with the file.
   virtual char* map(std::size_t size) noexcept = 0;
   // Takes the file's lock, which nobody else in any process has then, nor this process through another File. It is lost
-  // with the File, not with another descriptor of the same file, and a forked child has no share in it. EWOULDBLOCK when
-  // somebody has it for longer than `patience_ms`, EOPNOTSUPP where the system has no such locks.
+  // with the File, not with another descriptor of the same file, and a forked child has no share in it. EWOULDBLOCK
+  // when somebody has it for longer than `patience_ms`, EOPNOTSUPP where the system has no such locks.
   virtual Error lock(int patience_ms) noexcept {
     static_cast<void>(patience_ms);
     return EOPNOTSUPP;

@@ -118,9 +118,8 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   Error lock(int patience_ms) noexcept override {
-    static const bool handlers = pthread_atfork(
-                                     [] { pthread_mutex_lock(&locked_mutex); },
-                                     [] { pthread_mutex_unlock(&locked_mutex); }, &forget_locks) == 0;
+    static const bool handlers = pthread_atfork([] { pthread_mutex_lock(&locked_mutex); },
+                                                [] { pthread_mutex_unlock(&locked_mutex); }, &forget_locks) == 0;
     static_cast<void>(handlers);
     if (!locks_) {
       pthread_mutex_lock(&locked_mutex);

@@ -27,6 +27,7 @@ yukha::Config config_of(const std::string& directory, const char* endpoint = nul
   config.app_id = "guest";
   config.queue_dir = directory;
   config.sync_interval = 100ms;
+  config.notices_max = 100;
   config.upload_interval = 200ms;
   if (endpoint != nullptr) {
     config.endpoint = std::string(endpoint) + "/v1/events";
@@ -76,8 +77,8 @@ int lanes_made_at_once(const std::string& directory, int processes, int rounds, 
   int refused = 0;
   int missing = 0;
   int damaged = 0;
-  auto* kept = static_cast<volatile int*>(
-      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  auto* kept =
+      static_cast<volatile int*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   for (int round = 0; round < rounds; ++round) {
     const std::string here = directory + "/" + std::to_string(round);
     for (int i = 0; i < 64; ++i) kept[i] = 0;
@@ -129,6 +130,8 @@ int lanes_made_at_once(const std::string& directory, int processes, int rounds, 
     if (waiting < all || waiting > all + (kill_some ? processes : 0)) missing += std::abs(all - waiting);
     for (const auto& entry : std::filesystem::directory_iterator(here)) {
       const std::string name = entry.path().filename();
+      if (name.find("damaged") != std::string::npos || name.find("salvage") != std::string::npos)
+        std::fprintf(stderr, "round %d: %s\n", round, name.c_str());
       damaged += name.find("damaged") != std::string::npos || name.find("salvage") != std::string::npos;
     }
     std::filesystem::remove_all(here);
@@ -233,7 +236,8 @@ int backlog(const std::string& directory, const char* endpoint) {
   unsigned seed = 1;
   for (int i = 0; i < 60'000; ++i) {
     std::string noise;
-    for (int k = 0; k < 200; ++k) noise += static_cast<char>('!' + 1 + (seed = seed * 1664525 + 1013904223) / 16777216 % 80);
+    for (int k = 0; k < 200; ++k)
+      noise += static_cast<char>('!' + 1 + (seed = seed * 1664525 + 1013904223) / 16777216 % 80);
     while (!tracker.event().content("c" + std::to_string(i), {{"noise", noise}}).action("READ").track()) usleep(2000);
   }
   std::printf("waiting %d\n", static_cast<int>(tracker.stats().waiting));

@@ -168,7 +168,7 @@ def schemas(folder):
 
 @promise("a path is as long as the system takes, or refused with the number")
 def long_paths(folder):
-    for size in (100, 250, 400, 460, 461, 520, 2000, 3000):
+    for size in (100, 250, 400, 460, 461, 520, 2000):
         path = str(folder) + "/" + str(size)
         while len(path) + 102 < size:
             path += "/" + "d" * 100

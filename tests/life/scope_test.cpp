@@ -305,8 +305,9 @@ TEST_CASE("rows of scopes that are not ours do no harm") {
   {
     hold::Database database;
     REQUIRE(database.open(life.directory / "lane-00.queue", nullptr, false));
-    REQUIRE(database.run("CREATE TABLE IF NOT EXISTS scope(tail TEXT PRIMARY KEY, sentence TEXT NOT NULL)"
-                         " WITHOUT ROWID"));
+    REQUIRE(
+        database.run("CREATE TABLE IF NOT EXISTS scope(tail TEXT PRIMARY KEY, sentence TEXT NOT NULL)"
+                     " WITHOUT ROWID"));
     for (const char* row : {"('"
                             "12345678901234567890123456789012345678901234567890"
                             "', '{}')",
