@@ -217,6 +217,13 @@ void Core::open_lane(const Config& config) {
   status_ = check_config(config, settings_);
   if (status_) status_ = rules_.set(config);
   if (!status_) return;
+  {
+    Lock intake(intake_);
+    if (!dice_.has(8)) {
+      status_ = Code::no_randomness;
+      return;
+    }
+  }
 
   // Facts first: a bad one is the app's mistake, and nothing was touched yet.
   std::string facts;
@@ -314,7 +321,7 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
   if (!notice.empty()) log(LogLevel::warning, notice);
   if (status) status = directory_.open(files_, path, entropy_, system::platform_id());
   if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
-  if (status == Code::newer_format || status == Code::lane_held) return status;
+  if (status == Code::newer_format || status == Code::lane_held || status == Code::no_randomness) return status;
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
   // What an erase or a denial took while nobody looked.
@@ -954,6 +961,9 @@ bool Core::turn() {
 
 Status Core::renew_lane(bool next_epoch) {
   Lock intake(intake_);
+  // What comes after an erase was not at hand before it.
+  dice_.spill();
+  if (!dice_.has(8)) return Code::no_randomness;
   const std::uint64_t before = lane_->queue().epoch();
   const std::uint64_t run = dice_.next();
   char text[16];
@@ -977,12 +987,12 @@ Status Core::make_lane_again() {
 std::string Core::ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) {
   const std::string parts = ledger_parts(ledger, previous);
   Lock intake(intake_);
+  if (!dice_.has(system::DiceCup::id_bytes)) return {};
   compose::Sentence sentence;
   sentence.parts = parts.data();
   sentence.parts_size = parts.size();
   sentence.id_unix_ms = sentence.unix_ms = clock_.unix_ms();
-  sentence.chance[0] = dice_.next();
-  sentence.chance[1] = dice_.next();
+  dice_.next_id(sentence.chance);
   std::string line(encoder_.bound(parts.size()), '\0');
   line.resize(encoder_.encode(sentence, line.data()));
   return line.size() <= compose::line_bytes_max ? line : std::string();

@@ -225,7 +225,7 @@ class Core final : private send::WorkerHost {
   std::int64_t clock_checked_ms_ YUKHA_GUARDED_BY(intake_) = 0;     // by the wall clock
   Scopes scopes_ YUKHA_GUARDED_BY(intake_);
   std::int64_t scopes_due_told_ms_ YUKHA_GUARDED_BY(intake_) = INT64_MAX;  // as the worker knows when they are due
-  system::QuickDice dice_ YUKHA_GUARDED_BY(intake_);
+  system::DiceCup dice_ YUKHA_GUARDED_BY(intake_);
   std::unique_ptr<char[]> line_ YUKHA_GUARDED_BY(intake_);
   std::size_t line_capacity_ YUKHA_GUARDED_BY(intake_) = 0;
   std::uint64_t run_base_ YUKHA_GUARDED_BY(intake_) = 0;

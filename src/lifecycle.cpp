@@ -144,12 +144,13 @@ Status Core::resume() {
   Status status;
   try {
     Lock intake(intake_);
+    const bool has_chance = dice_.has(8);
     standing_.run = dice_.next();
     char run[16];
     compose::write_hex64(standing_.run, run);
     // Its own lane, if nobody took it meanwhile.
     const std::string before = lane_name_;
-    status = open_files(before, {run, sizeof run});
+    status = has_chance ? open_files(before, {run, sizeof run}) : Status(Code::no_randomness);
     if (status == Code::lane_held && !lane_is_named_) status = open_files("", {run, sizeof run});
     if (status) {
       const bool same_lane = !lane_->in_memory() && lane_->name() == before;

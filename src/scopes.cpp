@@ -220,9 +220,10 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
       Lock intake(intake_);
       if (closed_ || closing_now_) problem = Code::closed;
       if (problem && consents_.of(scope.purpose) == Consent::denied) problem = Code::consent_denied;
+      if (problem && !dice_.has(system::DiceCup::id_bytes)) problem = Code::no_randomness;
       if (!problem) return 0;
       if (suspended_) continue;
-      for (std::uint64_t& chance : scope.chance) chance = dice_.next();
+      dice_.next_id(scope.chance);
       number = scopes_.begin(std::move(scope), clock_.monotonic_ms());
     }
     if (number == 0) problem = Code::too_many_scopes;
@@ -364,12 +365,12 @@ Status Core::tell_of_cut_off(bool same_lane) {
     if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
     event.purpose_ = scope.purpose;
     if (consents_.of(event.purpose_) == Consent::denied || (sample_rate_ < 1 && !is_sampled(event))) continue;
+    if (!dice_.has(system::DiceCup::id_bytes)) return Code::no_randomness;
     compose::Sentence sentence;
     sentence.parts = event.store_;
     sentence.parts_size = event.size_;
     sentence.id_unix_ms = clock_.unix_ms();
-    sentence.chance[0] = dice_.next();
-    sentence.chance[1] = dice_.next();
+    dice_.next_id(sentence.chance);
     sentence.unix_ms = event.at_unix_ms_;
     sentence.purpose = event.purpose_;
     sentence.seq = drained.mark.accepted + 1 - run_base_;

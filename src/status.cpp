@@ -51,6 +51,8 @@ constexpr Words table[] = {
     {Code::disk_full, "disk_full", "there is no space left on the device"},
     {Code::disk_error, "disk_error", "the queue directory or a file in it cannot be read or written"},
     {Code::out_of_memory, "out_of_memory", "there is no memory left"},
+    {Code::no_randomness, "no_randomness",
+     "the system gives no random bytes for ids; let the process call getrandom()"},
 };
 
 const Words& words_of(Code code) noexcept {

@@ -1,5 +1,7 @@
 // The one call of Core that an app makes all the time; see the list of quick sources in CMakeLists.txt. What it meets
 // rarely stands in track_rarely.cpp.
+#include <algorithm>
+
 #include "core.hpp"
 
 namespace yukha::detail {
@@ -44,8 +46,13 @@ Status Core::keep(const Event& event, Status&& problem, const std::uint64_t* cha
       sentence.parts = event.store_;
       sentence.parts_size = event.size_;
       sentence.id_unix_ms = unix_ms;
-      sentence.chance[0] = chance != nullptr ? chance[0] : dice_.next();
-      sentence.chance[1] = chance != nullptr ? chance[1] : dice_.next();
+      if (chance != nullptr) {
+        std::copy_n(chance, 2, sentence.chance);
+      } else if (dice_.has(system::DiceCup::id_bytes)) {
+        dice_.next_id(sentence.chance);
+      } else {
+        return refuse(hold::Refusal::ring_full, Code::no_randomness);
+      }
       sentence.unix_ms = event.has_time_ ? event.at_unix_ms_ : sentence.id_unix_ms;
       sentence.own_time = event.has_time_;
       sentence.purpose = event.purpose_;

@@ -46,7 +46,8 @@ enum {
   YUKHA_NEWER_FORMAT = -32,
   YUKHA_DISK_FULL = -33,
   YUKHA_DISK_ERROR = -34,
-  YUKHA_OUT_OF_MEMORY = -35
+  YUKHA_OUT_OF_MEMORY = -35,
+  YUKHA_NO_RANDOMNESS = -36
 };
 
 /* granted: keep and send. pending: keep, send nothing. denied: keep nothing, and what waits is erased. */

@@ -45,7 +45,8 @@ static_assert(YKCodeBadConfig == YUKHA_BAD_CONFIG && YKCodeBadKey == YUKHA_BAD_K
               "");
 static_assert(YKCodeLaneHeld == YUKHA_LANE_HELD && YKCodeNoFreeLane == YUKHA_NO_FREE_LANE &&
                   YKCodeNewerFormat == YUKHA_NEWER_FORMAT && YKCodeDiskFull == YUKHA_DISK_FULL &&
-                  YKCodeDiskError == YUKHA_DISK_ERROR && YKCodeOutOfMemory == YUKHA_OUT_OF_MEMORY,
+                  YKCodeDiskError == YUKHA_DISK_ERROR && YKCodeOutOfMemory == YUKHA_OUT_OF_MEMORY &&
+                  YKCodeNoRandomness == YUKHA_NO_RANDOMNESS,
               "");
 static_assert(YKConsentGranted == YUKHA_GRANTED && YKConsentPending == YUKHA_PENDING && YKConsentDenied == YUKHA_DENIED,
               "");

@@ -52,6 +52,7 @@ enum class Code : std::int32_t {
   disk_full = -33,      // no space left
   disk_error = -34,     // the directory or a file in it cannot be read or written
   out_of_memory = -35,  // no memory
+  no_randomness = -36,  // the system gives no random bytes, without which no id is made
 };
 
 // The code's name as it stands above, for example "ring_full".

@@ -83,6 +83,8 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
 
 Status Directory::open_once(const std::string& platform_id) {
   damaged_ = wants_change_ = false;
+  const std::string fresh_id = system::random_uuid(*dice_);
+  if (fresh_id.empty()) return Code::no_randomness;
   std::uint64_t size = 0;
   if (files_->size(path_, size) != 0 && !changes_) return wants_change();
   if (files_->size(path_, size) != 0) {
@@ -124,7 +126,7 @@ Status Directory::open_once(const std::string& platform_id) {
       if (again) consents = state_.consents;
       epoch = std::max(epoch, state_.epoch);
       Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
-          .bind(again ? state_.install_id : system::random_uuid(*dice_))
+          .bind(again ? state_.install_id : fresh_id)
           .bind(static_cast<std::int64_t>(epoch))
           .bind(consents.packed())
           .bind(platform_id)
@@ -144,10 +146,7 @@ Status Directory::open_once(const std::string& platform_id) {
   if (other_device && !changes_) return wants_change();
   if (other_device) {
     Transaction transaction(database_, Durable::yes);
-    Statement(database_, "UPDATE directory SET platform = ?, install_id = ?")
-        .bind(platform_id)
-        .bind(system::random_uuid(*dice_))
-        .run();
+    Statement(database_, "UPDATE directory SET platform = ?, install_id = ?").bind(platform_id).bind(fresh_id).run();
     transaction.commit();
   }
   refresh();
@@ -264,6 +263,7 @@ bool Directory::set_rest(const Rest& rest) {
 
 bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
   const std::string install_id = system::random_uuid(*dice_);
+  if (install_id.empty()) database_.distrust("the system gives no randomness");
   if (database_.is_open()) {
     Transaction transaction(database_, Durable::yes);
     const std::uint64_t before = refresh().epoch;

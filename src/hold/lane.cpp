@@ -29,8 +29,9 @@ std::string lane_name(int number) {
 
 std::uint64_t random_id(system::Dice& dice) {
   std::uint64_t id = 0;
-  // Zero stands for "no ring yet" in the database.
-  while (id == 0) dice.fill(&id, sizeof id);
+  // Zero stands for "no ring yet" in the database, and here for a system that gives no chance.
+  while (id == 0 && dice.fill(&id, sizeof id)) {
+  }
   return id;
 }
 
@@ -197,8 +198,13 @@ Status Lane::open_ring(const std::string& run) {
   SessionMark session;
   for (int attempt = 0; attempt < 2; ++attempt) {
     RingFound found;
-    const system::Error error = ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(),
-                                           random_id(dice_), queue_.ring_mark(), found);
+    const std::uint64_t new_id = random_id(dice_);
+    if (new_id == 0) {
+      queue_.close();
+      return Code::no_randomness;
+    }
+    const system::Error error =
+        ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), new_id, queue_.ring_mark(), found);
     if (error != 0) {
       queue_.close();
       return status_of(error, path(".ring"));

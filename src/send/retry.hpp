@@ -18,7 +18,7 @@ constexpr Backoff long_backoff{60'000, 3'600'000};  // somebody must change some
 
 // Full jitter: evenly between 0 and first * 2^(failures - 1), at most most_ms. A fleet that failed together comes back
 // spread out (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
-inline std::int64_t wait_after(std::int64_t failures, system::QuickDice& dice, const Backoff& backoff) noexcept {
+inline std::int64_t wait_after(std::int64_t failures, system::DiceCup& dice, const Backoff& backoff) noexcept {
   std::int64_t ceiling = backoff.first_ms;
   for (std::int64_t i = 1; i < failures && ceiling < backoff.most_ms; ++i) ceiling *= 2;
   return static_cast<std::int64_t>(dice.up_to(static_cast<std::uint64_t>(std::min(ceiling, backoff.most_ms))));
@@ -26,7 +26,7 @@ inline std::int64_t wait_after(std::int64_t failures, system::QuickDice& dice, c
 
 // How long a verdict leaves the endpoint in peace. What it asks for itself comes before the jitter, not instead of it:
 // a fleet that was told the same second must not come back in it, so the jitter grows with what was asked.
-inline std::int64_t rest_after(std::int64_t failures, system::QuickDice& dice, const Backoff& backoff,
+inline std::int64_t rest_after(std::int64_t failures, system::DiceCup& dice, const Backoff& backoff,
                                std::optional<std::int64_t> retry_after_ms) noexcept {
   constexpr std::int64_t most_ms = 3'600'000;
   const std::int64_t asked = retry_after_ms.value_or(0);

@@ -767,6 +767,10 @@ void Worker::fly() {
 // With the key in use. False, with the trouble told, when the app gives none or does not sign; whatever its functions
 // throw ends here.
 bool Worker::sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers) {
+  if (facts.nonce[0] == 0 && facts.nonce[1] == 0) {
+    progress_.trouble = Status(Code::no_randomness).message();
+    return false;
+  }
   if (settings_.keys.empty() && settings_.provide_keys && !ask_for_keys()) {
     progress_.trouble = "the app gave no key to sign with";
     return false;
@@ -1317,7 +1321,7 @@ Status Worker::resend_quarantined(std::uint64_t number) {
     if (numbers.empty()) return true;
     parent.key.assign(system::uuid_text_size, '\0');
     unsigned char random[16];
-    entropy_.fill(random, sizeof random);
+    if (!entropy_.fill(random, sizeof random)) return false;
     system::write_uuid(random, 8, parent.key.data());
     parent.held_ms = now_ - opened_ms_;
     hold::NewBatch batch = part_of(parent, "", lines, 0, lines.size());

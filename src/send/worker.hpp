@@ -207,7 +207,7 @@ class Worker {
   system::Files& files_;
   system::Clock& clock_;
   system::Dice& entropy_;
-  system::QuickDice dice_;
+  system::DiceCup dice_;
   WorkerHost& host_;
   std::unique_ptr<hold::Lane> adopted_;
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace yukha::system {
@@ -11,5 +13,14 @@ using Sha256 = std::array<unsigned char, 32>;
 // Threads: any. Blocks: never.
 Sha256 sha256(std::string_view bytes) noexcept;
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) noexcept;
+
+// Overwrites a secret, also where the compiler sees that nobody reads it afterwards.
+void cleanse(void* secret, std::size_t size) noexcept;
+// The whole of what the text has room for: what it once held longer goes, too.
+inline void cleanse(std::string& secret) noexcept {
+  secret.resize(secret.capacity());
+  cleanse(secret.data(), secret.size());
+  secret.clear();
+}
 
 }  // namespace yukha::system

@@ -2,6 +2,7 @@
 
 #if !defined(__APPLE__)
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -18,6 +19,10 @@ Sha256 hmac_sha256(std::string_view key, std::string_view bytes) noexcept {
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
        bytes.size(), code.data(), nullptr);
   return code;
+}
+
+void cleanse(void* secret, std::size_t size) noexcept {
+  OPENSSL_cleanse(secret, size);
 }
 
 }  // namespace yukha::system

@@ -68,7 +68,7 @@ class PosixClock final : public Clock {
 
 class PosixDice final : public Dice {
  public:
-  void fill(void* into, std::size_t size) noexcept override {
+  bool fill(void* into, std::size_t size) noexcept override {
 #if defined(__APPLE__)
     arc4random_buf(into, size);
 #else
@@ -79,18 +79,11 @@ class PosixDice final : public Dice {
         at += got;
         size -= static_cast<std::size_t>(got);
       } else if (errno != EINTR) {
-        // A kernel without getrandom is older than any we support; ids must still differ between processes.
-        timespec now{};
-        clock_gettime(CLOCK_REALTIME, &now);
-        std::uint64_t mixed = static_cast<std::uint64_t>(now.tv_nsec) * 0x9E3779B97F4A7C15ULL ^
-                              static_cast<std::uint64_t>(now.tv_sec) ^ (static_cast<std::uint64_t>(getpid()) << 32);
-        for (; size > 0; --size, ++at) {
-          mixed = mixed * 6364136223846793005ULL + 1442695040888963407ULL;
-          *at = static_cast<char>(mixed >> 56);
-        }
+        return false;  // a sandbox that forbids the call; a kernel without it is older than any we support
       }
     }
 #endif
+    return true;
   }
 };
 

@@ -22,9 +22,10 @@ inline void write_uuid(const unsigned char bytes[16], int version, char* out) no
   }
 }
 
+// Empty when the system gives no chance.
 inline std::string random_uuid(Dice& dice) {
   unsigned char bytes[16];
-  dice.fill(bytes, sizeof bytes);
+  if (!dice.fill(bytes, sizeof bytes)) return {};
   std::string text(uuid_text_size, '\0');
   write_uuid(bytes, 4, text.data());
   return text;

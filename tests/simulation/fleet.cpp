@@ -113,7 +113,7 @@ class Fleet {
   const Story& story_;
   simulation::Chance chance_;
   simulation::SeededDice seed_dice_;
-  system::QuickDice dice_;
+  system::DiceCup dice_;
   std::vector<Client> clients_;
   std::vector<int> requests_ = std::vector<int>(end_ms / 1000);
   using Event = std::pair<std::int64_t, std::size_t>;

@@ -22,9 +22,10 @@ class VirtualTime final : public system::Clock {
 class SeededDice final : public system::Dice {
  public:
   explicit SeededDice(Chance& chance) noexcept : chance_(chance) {}
-  void fill(void* into, std::size_t size) noexcept override {
+  bool fill(void* into, std::size_t size) noexcept override {
     auto* at = static_cast<unsigned char*>(into);
     for (std::size_t i = 0; i < size; ++i) at[i] = static_cast<unsigned char>(chance_());
+    return true;
   }
 
  private:

@@ -255,7 +255,7 @@ TEST_CASE("an app that changes its keys all the time does not make a flood of it
 }
 
 TEST_CASE("what the endpoint asks for comes before the jitter, so that a fleet that was told the same second spreads") {
-  system::QuickDice dice(system::system_dice());
+  system::DiceCup dice(system::system_dice());
   std::int64_t least = INT64_MAX;
   std::int64_t most = 0;
   for (int i = 0; i < 1000; ++i) {

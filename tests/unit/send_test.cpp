@@ -403,7 +403,7 @@ TEST_CASE("Retry-After is seconds or a date by the endpoint's own clock, at most
 
 TEST_CASE("a wait is spread evenly below its ceiling, which doubles up to its end") {
   test::SeededDice seed(4);
-  system::QuickDice dice(seed);
+  system::DiceCup dice(seed);
   for (const Backoff& backoff : {usual_backoff, long_backoff}) {
     for (const std::int64_t failures : {1, 2, 3, 5, 8, 9, 20, 1000}) {
       std::int64_t ceiling = backoff.first_ms;

@@ -68,8 +68,9 @@ class SeededDice final : public system::Dice {
     return z ^ (z >> 31);
   }
   std::size_t below(std::size_t limit) noexcept { return static_cast<std::size_t>(next() % limit); }
-  void fill(void* into, std::size_t size) noexcept override {
+  bool fill(void* into, std::size_t size) noexcept override {
     for (std::size_t i = 0; i < size; ++i) static_cast<unsigned char*>(into)[i] = static_cast<unsigned char>(next());
+    return true;
   }
 
  private:

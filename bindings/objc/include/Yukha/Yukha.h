@@ -56,6 +56,7 @@ typedef NS_ENUM(NSInteger, YKCode) {
   YKCodeDiskFull = -33,
   YKCodeDiskError = -34,
   YKCodeOutOfMemory = -35,
+  YKCodeNoRandomness = -36,
 } YK_SWIFT_NAME(Code);
 
 // granted: keep and send. pending: keep, send nothing. denied: keep nothing, and what waits is erased.

@@ -40,6 +40,7 @@ public final class Result {
     public static final int DISK_FULL = -33;
     public static final int DISK_ERROR = -34;
     public static final int OUT_OF_MEMORY = -35;
+    public static final int NO_RANDOMNESS = -36;
 
     static final Result DONE = new Result(OK, "done");
     static final Result AFTER_CLOSE = new Result(CLOSED, "the tracker was closed");
