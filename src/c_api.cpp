@@ -137,6 +137,17 @@ Status convert(const yukha_key* keys, size_t count, std::vector<yukha::SigningKe
   return {};
 }
 
+// Our copies of what opens somebody's endpoint end here; the tracker has what it needs.
+struct Wiped {
+  std::vector<yukha::SigningKey>& keys;
+  ~Wiped() {
+    for (yukha::SigningKey& key : keys) {
+      volatile char* secret = &key.secret_base64[0];
+      for (size_t i = 0; i < key.secret_base64.size(); ++i) secret[i] = 0;
+    }
+  }
+};
+
 std::vector<std::string> separated(const char* by_semicolons) {
   std::vector<std::string> all;
   for (std::string_view left = text(by_semicolons); !left.empty();) {
@@ -235,6 +246,7 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
     std::memset(&given, 0, sizeof given);
     std::memcpy(&given, from, from->bytes < sizeof given ? from->bytes : sizeof given);
     yukha::Config config;
+    const Wiped wiped{config.keys};
     if (Status status = convert(given, config); !status) {
       answer(handle->note(status));
       return handle.release();
@@ -524,6 +536,7 @@ size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size) {
 yukha_result yukha_set_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
     std::vector<yukha::SigningKey> list;
+    const Wiped wiped{list};
     Status status = convert(keys, count, list);
     return status ? inner.keys(list) : status;
   });

@@ -1,7 +1,6 @@
 #include "send/signer.hpp"
 
 #include "send/base64.hpp"
-#include "system/crypto.hpp"
 
 namespace yukha::send {
 namespace {
@@ -20,7 +19,9 @@ Status decode_key(const SigningKey& from, bool app_signs, Key& key) {
     }
   }
   key.id = from.id;
-  key.secret.clear();
+  system::cleanse(key.secret);
+  // At once: what grows leaves copies behind.
+  key.secret.reserve(from.secret_base64.size() / 4 * 3);
   if (from.secret_base64.empty() && app_signs) return {};
   if (!from_base64(from.secret_base64, key.secret)) return {Code::bad_key, from.id + ": the secret is not base64"};
   if (key.secret.size() < 16 || key.secret.size() > 256) {

@@ -13,10 +13,22 @@
 #include <yukha/status.hpp>
 
 #include "send/endpoint.hpp"
+#include "system/crypto.hpp"
 
 namespace yukha::send {
 
+// Its secret leaves no trace in memory that is given back.
 struct Key {
+  Key() = default;
+  Key(const Key&) = default;
+  Key(Key&&) noexcept = default;
+  Key& operator=(Key other) noexcept {
+    id.swap(other.id);
+    secret.swap(other.secret);
+    return *this;
+  }
+  ~Key() { system::cleanse(secret); }
+
   std::string id;
   std::string secret;  // decoded; empty: the app signs
 };

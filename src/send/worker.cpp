@@ -79,7 +79,7 @@ Purpose purpose_of(std::string_view line) {
 
 }  // namespace
 
-Worker::Worker(const WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
+Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
                system::Files& files, system::Clock& clock, system::Dice& dice, WorkerHost& host)
     : settings_(settings),
       directory_(directory),
@@ -792,7 +792,10 @@ bool Worker::sign(const Endpoint& endpoint, const RequestFacts& facts, std::vect
 bool Worker::ask_for_keys() {
   std::vector<Key> keys;
   try {
-    if (Status status = decode_keys(settings_.provide_keys(), settings_.sign != nullptr, keys); !status) {
+    std::vector<SigningKey> given = settings_.provide_keys();
+    const Status status = decode_keys(given, settings_.sign != nullptr, keys);
+    for (SigningKey& one : given) system::cleanse(one.secret_base64);
+    if (!status) {
       host_.log(LogLevel::error, status.message());
       return false;
     }

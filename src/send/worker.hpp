@@ -95,7 +95,8 @@ struct Progress {
 // Threads: one at a time; the caller sees to it. Blocks: for the disk, never for the network.
 class Worker {
  public:
-  Worker(const WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
+  // `settings` stay where they are and outlive it: keys that are replaced are replaced for the next worker, too.
+  Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
          system::Files& files, system::Clock& clock, system::Dice& dice, WorkerHost& host);
 
   // Does what is due and returns in how many milliseconds more will be; negative when only a new sentence or an order
@@ -200,7 +201,7 @@ class Worker {
   void send_trouble(hold::Lane& lane, const char* doing);
   std::uint64_t rest_key() const;
 
-  WorkerSettings settings_;
+  WorkerSettings& settings_;
   hold::Directory& directory_;
   hold::Lane& lane_;
   HttpTransport& transport_;

@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 #include <yukha/yukha.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -241,6 +244,103 @@ TEST_CASE("keys that the app changes end the rest that the old ones caused, and 
   REQUIRE(core->close(1s) == Code::ok);
   CHECK(core->set_keys({{"second", secret_b}}) == Code::closed);
 }
+
+TEST_CASE("a key that was replaced signs nothing any more, whatever is given up and begun anew") {
+  for (const bool given : {false, true}) {
+    CAPTURE(given);
+    Stage stage;
+    stage.endpoint->answer = knows("second");
+    stage.config.suspend_in_background = true;
+    stage.config.keys = {{"revoked", secret_a}};
+    if (given) stage.config.provide_keys = [] { return std::vector<SigningKey>{{"second", secret_b}}; };
+    const auto core = stage.open();
+    if (!given) REQUIRE(core->set_keys({{"second", secret_b}}) == Code::ok);
+    track(*core);
+    static_cast<void>(core->flush(60s));
+    REQUIRE(core->stats().delivered == 1);
+    stage.config.provide_keys = nullptr;
+    stage.endpoint->requests.clear();
+    for (int i = 0; i < 2; ++i) {
+      REQUIRE(core->background(1s).good());
+      track(*core);
+      static_cast<void>(core->flush(60s));
+    }
+    CHECK(core->stats().delivered == 3);
+    for (const auto& request : stage.endpoint->requests) {
+      CHECK(request.header("Signature-Input").find("revoked") == std::string::npos);
+    }
+  }
+}
+
+#if defined(__linux__)
+namespace {
+
+char byte_of_secret(std::size_t i) {
+  return static_cast<char>(0x81 ^ (i * 37 + i / 3));
+}
+
+// How often it lies in this process's memory; nothing that is written down here is it.
+int copies_of_secret(std::size_t size) {
+  int copies = 0;
+  std::ifstream maps("/proc/self/maps");
+  std::ifstream memory("/proc/self/mem", std::ios::binary);
+  std::vector<char> piece;
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long long begin = 0;
+    unsigned long long end = 0;
+    char rights[5] = {};
+    if (std::sscanf(line.c_str(), "%llx-%llx %4s", &begin, &end, rights) != 3 || rights[1] != 'w') continue;
+    if (end - begin > (256ULL << 20)) continue;  // a sanitizer's shadow
+    piece.resize(end - begin);
+    memory.clear();
+    memory.seekg(static_cast<std::streamoff>(begin));
+    memory.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    const auto got = static_cast<std::size_t>(memory.gcount());
+    for (std::size_t at = 0; at + size <= got; ++at) {
+      std::size_t same = 0;
+      while (same < size && piece[at + same] == byte_of_secret(same)) ++same;
+      if (same < size) continue;
+      ++copies;
+      piece[at] = 0;
+    }
+    std::fill(piece.begin(), piece.end(), '\0');
+  }
+  return copies;
+}
+
+}  // namespace
+
+TEST_CASE("no secret stays in memory once it was replaced, or its tracker is gone") {
+  constexpr std::size_t size = 33;  // of every length's end: base64 has none here
+  const auto key = [] {
+    std::string secret(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) secret[i] = byte_of_secret(i);
+    SigningKey one{"k", send::to_base64(secret)};
+    system::cleanse(secret);
+    return one;
+  }();
+  REQUIRE(copies_of_secret(size) == 0);
+  Stage stage;
+  stage.endpoint->answer = knows("k");
+  stage.config.suspend_in_background = true;
+  stage.config.keys = {key};
+  auto core = stage.open();
+  track(*core);
+  static_cast<void>(core->flush(60s));
+  REQUIRE(core->stats().delivered == 1);
+  CHECK(copies_of_secret(size) > 0);
+  REQUIRE(core->set_keys({{"second", secret_b}}) == Code::ok);
+  CHECK(copies_of_secret(size) == 0);
+  REQUIRE(core->set_keys({key}) == Code::ok);
+  REQUIRE(core->background(1s).good());
+  track(*core);
+  static_cast<void>(core->flush(60s));
+  CHECK(core->stats().delivered == 2);
+  CHECK(copies_of_secret(size) > 0);
+  core.reset();
+  CHECK(copies_of_secret(size) == 0);
+}
+#endif
 
 TEST_CASE("an app that changes its keys all the time does not make a flood of it") {
   Stage stage;
