@@ -123,6 +123,7 @@ void Core::suspend() {
 
 void Core::let_go() {
   requests_before_ += worker_->progress().requests;
+  settings_.hurried_ms = worker_->hurried_ms();
   worker_.reset();
   lane_->close();
   directory_.close();

@@ -92,6 +92,7 @@ Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane&
       host_(host),
       deny_head_(lane.ring().head()),
       opened_ms_(clock.monotonic_ms()),
+      hurried_ms_(settings.hurried_ms),
       bytes_cap_(settings.batches.bytes_max),
       bytes_cap_before_(settings.batches.bytes_max),
       told_consents_(directory.state().consents) {
@@ -500,8 +501,9 @@ void Worker::begin_flush(std::uint64_t flush) {
   if (flush != 0) hurry();
 }
 
-// Ends a back-off early. No host can make a flood of it.
+// Ends a back-off early. No host can make a flood of it. It comes between two steps, too, long after the last one.
 void Worker::hurry() {
+  now_ = clock_.monotonic_ms();
   if (now_ - hurried_ms_ < hurry_every_ms) return;
   hurried_ms_ = now_;
   progress_.rest_until_ms = now_;
@@ -813,7 +815,6 @@ bool Worker::ask_for_keys() {
 }
 
 void Worker::set_keys(std::vector<Key> keys) {
-  now_ = clock_.monotonic_ms();
   settings_.keys = std::move(keys);
   key_in_use_ = 0;
   not_allowed_in_row_ = 0;

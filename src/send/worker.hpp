@@ -66,6 +66,7 @@ struct WorkerSettings {
   std::int64_t sync_interval_ms = 0;
   std::uint64_t queue_bytes_max = 0;
   std::int64_t age_max_ms = 0;
+  std::int64_t hurried_ms = INT64_MIN / 2;  // when an earlier worker last ended a back-off early (monotonic)
   hold::BatchLimits batches;
   hold::LaneSettings lanes;
 };
@@ -110,6 +111,7 @@ class Worker {
   void set_uploads(Uploads usually, Uploads in_flush) noexcept;
   // The network is back, or somebody waits: ends a back-off early, at most once in 10 s.
   void hurry();
+  std::int64_t hurried_ms() const noexcept { return hurried_ms_; }
   // The sentences that the endpoint refused, and what becomes of one of them; number 0 means all.
   std::vector<Quarantined> quarantined(std::uint64_t after, std::size_t most);
   Status resend_quarantined(std::uint64_t number);
@@ -234,7 +236,7 @@ class Worker {
   std::int64_t unsealed_since_ms_[hold::kind_count];  // when the oldest unsealed chunk was taken over; -1: none
   std::int64_t disk_retry_ms_ = 0;                    // nothing is taken over or sealed before this, after a fault
   std::int64_t send_retry_ms_ = 0;                    // nothing is sent before this, after a fault of settling
-  std::int64_t hurried_ms_ = INT64_MIN / 2;
+  std::int64_t hurried_ms_;
   std::int64_t adopted_look_ms_ = INT64_MIN / 2;
   std::int64_t room_look_ms_ = INT64_MIN / 2;
   std::int64_t sweep_again_ms_ = INT64_MIN / 2;  // not before, after a fault

@@ -205,3 +205,36 @@ TEST_CASE("one sentence that the endpoint refuses without a word is found among 
     for (std::size_t i = 0; i < device.taken.size(); ++i) CHECK(device.taken[i] == (i == poison ? 0 : 1));
   }
 }
+
+TEST_CASE("what ends a back-off early does so at most once in 10 s, however long the worker slept before") {
+  test::TempDirectory directory;
+  test::StillClock clock;
+  const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
+  endpoint->answer = [](const FakeEndpoint::Request&) { return plain(503, {{"retry-after", "3600"}}); };
+  Config config = test::sending_config(directory, endpoint);
+  config.keys = {{"key", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
+  config.suspend_in_background = true;
+  detail::Seams seams;
+  seams.clock = &clock;
+  const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+  REQUIRE(core->event().action("READ").track());
+  CHECK(core->flush(1s) == Code::still_waiting);
+  REQUIRE(endpoint->requests.size() == 1);
+  const auto hasten = [&](int way) {
+    if (way == 0) REQUIRE(core->set_network(Network::offline));
+    if (way == 0) REQUIRE(core->set_network(Network::unmetered));
+    if (way == 1) REQUIRE(core->set_keys(config.keys));
+    if (way == 2) static_cast<void>(core->background(0ms));
+    for (int i = 0; i < 3; ++i) core->work(100ms);
+  };
+  for (const int way : {0, 1, 2}) {
+    CAPTURE(way);
+    clock.monotonic += 50'000;
+    core->work(0ms);
+    clock.monotonic += 50'000;
+    const std::size_t before = endpoint->requests.size();
+    hasten(way);
+    CHECK(core->flush(1s) == Code::still_waiting);
+    CHECK(endpoint->requests.size() == before + 1);
+  }
+}
