@@ -106,10 +106,12 @@ class Tracker {
   // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
   Status erase() noexcept;
 
-  // Sends what this tracker's lane has now: ok when none of it waits any more, be it delivered or in quarantine, but
-  // for what waits for the consent to its purpose; still_waiting at the deadline, with the last trouble as detail, or
-  // at once without an endpoint. It may end a back-off early, at most once in 10 s. Threads: any. Blocks: up to
-  // deadline.
+  // Sends what this tracker's lane has now, and what earlier processes left in other lanes of the directory: ok when
+  // none of it waits any more, be it delivered or in quarantine, but for what waits for the consent to its purpose,
+  // and, in other lanes, to anything. A lane that another tracker holds is that tracker's business. still_waiting at
+  // the deadline, with the last trouble as detail, or at once without an endpoint. It may end a back-off early, at most
+  // once in 10 s. Without a flush other lanes are looked for when this one has nothing to send, and about once a minute
+  // while there is something to do. Threads: any. Blocks: up to deadline.
   Status flush(std::chrono::milliseconds deadline) noexcept;
 
   // The app leaves the screen: scopes stand still, Config::in_background holds, and what can be sent in `budget` is

@@ -147,7 +147,10 @@ void Worker::note_progress() {
     const auto& batches = lane_.queue().batches();
     const bool gone = std::none_of(batches.begin(), batches.end(),
                                    [this](const hold::Batch& batch) { return flush_keys_.count(batch.key) != 0; });
-    if (gone) progress_.flushed = flush_;
+    // Without consent nothing of another lane may leave, so nobody waits for it.
+    const bool others_gone =
+        others_flushed_ || lane_.in_memory() || directory_.state().consents.all != Consent::granted;
+    if (gone && others_gone) progress_.flushed = flush_;
   }
 }
 
@@ -174,6 +177,7 @@ void Worker::look_at_directory() {
   }
   if (state.consents != told_consents_) {
     host_.consents_changed(told_consents_ = state.consents);
+    lanes_due_ms_ = now_;
     deny();
   }
   if (state.consents.all != Consent::denied) erase_owed_at_ms_ = -1;
@@ -392,7 +396,7 @@ void Worker::make_room() {
   if (now_ - room_look_ms_ < room_look_every_ms) return;
   room_look_ms_ = now_;
   give_up_the_old(lane_, opened_ms_);
-  if (adopted_ != nullptr) give_up_the_old(*adopted_, adopted_look_ms_);
+  if (adopted_ != nullptr) give_up_the_old(*adopted_, adopted_ms_);
   if (!lane_.queue().give_back()) disk_trouble(lane_, "making the queue's file shorter");
   if (lane_.in_memory()) return;
   // What the sentences of other lanes take, and what was set aside. Nobody else's files, and nothing that every lane
@@ -498,7 +502,14 @@ void Worker::begin_flush(std::uint64_t flush) {
   flush_sealed_ = false;
   flush_head_ = lane_.ring().head();
   flush_keys_.clear();
-  if (flush != 0) hurry();
+  others_flushed_ = false;
+  flush_looks_ = flush != 0;
+  if (flush == 0) return;
+  // Every lane is looked at again.
+  leave_adopted();
+  look_from_.clear();
+  lanes_due_ms_ = now_;
+  hurry();
 }
 
 // Ends a back-off early. No host can make a flood of it. It comes between two steps, too, long after the last one.
@@ -542,7 +553,9 @@ void Worker::send_next() {
   if (flight_) return;
   if (!allowed_to_send()) {
     // Its owner may come back before anything may be sent.
-    let_go_of_adopted();
+    leave_adopted();
+    hold::Batch none;
+    if (flush_looks_ && directory_read_ && !is_of_an_old_epoch()) static_cast<void>(pick_from_others(none));
     return;
   }
   // Each round either flies or makes the queue's batches smaller, of which there is an end.
@@ -551,24 +564,19 @@ void Worker::send_next() {
     hold::Lane* from = nullptr;
     if (pick(lane_, false, batch)) {
       from = &lane_;
-    } else {
-      if (adopted_ == nullptr) adopt_a_lane();
-      if (adopted_ != nullptr && pick(*adopted_, true, batch)) {
-        from = adopted_.get();
-      } else if (pick(lane_, true, batch)) {
-        from = &lane_;
-      }
+    } else if (pick_from_others(batch)) {
+      from = adopted_.get();
+    } else if (pick(lane_, true, batch)) {
+      from = &lane_;
     }
-    if (adopted_ != nullptr && batches_to_send(*adopted_) == 0) let_go_of_adopted();
     if (from == nullptr) {
-      const bool freed = lane_.queue().free_orphans() || (adopted_ != nullptr && adopted_->queue().free_orphans());
-      if (freed) continue;
+      if (lane_.queue().free_orphans()) continue;
       return;
     }
     if (now_ < progress_.rest_until_ms) {
       next_send_ms_ = std::min(next_send_ms_, progress_.rest_until_ms);
       // Its owner may come back before the endpoint does.
-      let_go_of_adopted();
+      leave_adopted();
       return;
     }
     if (now_ < send_retry_ms_) {
@@ -655,6 +663,7 @@ bool Worker::seal_all(hold::Lane& lane) {
 // --- choosing and starting -------------------------------------------------------------------------------------------
 
 void Worker::set_uploads(Uploads usually, Uploads in_flush) noexcept {
+  if (usually != uploads_ || in_flush != uploads_in_flush_) lanes_due_ms_ = INT64_MIN;
   uploads_ = usually;
   uploads_in_flush_ = in_flush;
 }
@@ -825,19 +834,71 @@ void Worker::set_keys(std::vector<Key> keys) {
   hurry();
 }
 
-void Worker::adopt_a_lane() {
-  if (lane_.in_memory() || lane_.is_gone() || now_ - adopted_look_ms_ < adopt_look_every_ms) return;
-  adopted_look_ms_ = now_;
+// What earlier processes left, lane after lane. One that is empty, or of which nothing may leave now, is let go for the
+// next. A round through all of them begins when one of them is known to wait for it, else when the worker is awake
+// anyway, not more often than once a minute.
+bool Worker::pick_from_others(hold::Batch& batch) {
+  if (now_ < progress_.rest_until_ms && !flush_looks_) {
+    leave_adopted();
+    if (!look_from_.empty() || lanes_due_ms_ != INT64_MAX)
+      next_send_ms_ = std::min(next_send_ms_, progress_.rest_until_ms);
+    return false;
+  }
+  const std::int64_t due_before = next_send_ms_;
+  while (true) {
+    if (adopted_ == nullptr && !adopt_a_lane()) {
+      next_send_ms_ = std::min(due_before, lanes_due_ms_);
+      return false;
+    }
+    next_send_ms_ = INT64_MAX;
+    const bool picked = allowed_to_send() && pick(*adopted_, true, batch);
+    const std::int64_t due = next_send_ms_;
+    next_send_ms_ = due_before;
+    const bool waits = batches_to_send(*adopted_) != 0;
+    // A flush is not done then, and need not look on while nothing can be sent.
+    if (waits) flush_looks_ = false;
+    if (picked) return true;
+    if (adopted_->queue().free_orphans()) continue;
+    if (waits) {
+      lanes_due_ms_ = allowed_to_send() ? std::min({lanes_due_ms_, due, now_ + adopt_look_every_ms}) : now_;
+    }
+    adopted_.reset();
+  }
+}
+
+bool Worker::adopt_a_lane() {
+  if (look_from_.empty()) {
+    if (lane_.in_memory()) lanes_due_ms_ = lanes_look_ms_ = INT64_MAX;
+    // Somebody else's lanes, perhaps, until the own one is made again.
+    if (lane_.is_gone()) return false;
+    if (now_ < lanes_due_ms_ && now_ < lanes_look_ms_) return false;
+    lanes_due_ms_ = INT64_MAX;
+  }
   for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
+    if (name < look_from_) continue;
+    look_from_ = name + '\0';
     if (name == lane_.name()) continue;
     auto lane = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
-    if (!lane->open(name, "")) continue;
-    give_up_the_old(*lane, now_);
-    if (!erase_denied(*lane) || !seal_all(*lane) || batches_to_send(*lane) == 0) continue;
+    Status opened = lane->open(name, "");
+    if (opened) {
+      give_up_the_old(*lane, now_);
+      if (!erase_denied(*lane) || !seal_all(*lane)) opened = Code::disk_error;
+    }
+    // What its holder sends, or only a newer version can read, nobody waits for.
+    if (!opened && opened != Code::lane_held && opened != Code::newer_format) {
+      lanes_due_ms_ = std::min(lanes_due_ms_, now_ + adopt_look_every_ms);
+    }
+    if (!opened || batches_to_send(*lane) == 0) continue;
     host_.log(LogLevel::info, "delivering what an earlier process left in " + name);
     adopted_ = std::move(lane);
-    return;
+    adopted_ms_ = now_;
+    return true;
   }
+  look_from_.clear();
+  lanes_look_ms_ = now_ + adopt_look_every_ms;
+  flush_looks_ = false;
+  others_flushed_ = lanes_due_ms_ == INT64_MAX;
+  return false;
 }
 
 // --- verdict to deed -------------------------------------------------------------------------------------------------
@@ -1373,6 +1434,12 @@ Status Worker::erase_quarantined(std::uint64_t number) {
 void Worker::let_go_of_adopted() {
   if (adopted_ == nullptr || (flight_ && flight_->lane == adopted_.get())) return;
   adopted_.reset();
+}
+
+// To come back to it first.
+void Worker::leave_adopted() {
+  if (adopted_ != nullptr && !flight_) look_from_ = adopted_->name();
+  let_go_of_adopted();
 }
 
 Status Worker::sweep_others() {

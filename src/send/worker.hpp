@@ -172,8 +172,10 @@ class Worker {
   bool is_denied(Purpose purpose) const noexcept;
   bool erase_denied(hold::Lane& lane);
   bool seal_all(hold::Lane& lane);
-  void adopt_a_lane();
+  bool pick_from_others(hold::Batch& batch);
+  bool adopt_a_lane();
   void let_go_of_adopted();
+  void leave_adopted();
   Status sweep_others();
   void repair();
   void begin_anew_with_lane();
@@ -237,7 +239,12 @@ class Worker {
   std::int64_t disk_retry_ms_ = 0;                    // nothing is taken over or sealed before this, after a fault
   std::int64_t send_retry_ms_ = 0;                    // nothing is sent before this, after a fault of settling
   std::int64_t hurried_ms_;
-  std::int64_t adopted_look_ms_ = INT64_MIN / 2;
+  std::int64_t adopted_ms_ = 0;
+  std::string look_from_;                   // the lane with which the round through the others goes on; empty: none
+  std::int64_t lanes_look_ms_ = INT64_MIN;  // the next round, when the worker is awake anyway
+  std::int64_t lanes_due_ms_ = INT64_MIN;   // the same, because something waits for it
+  bool flush_looks_ = false;                // nothing is known yet of what the flush waits for in other lanes
+  bool others_flushed_ = false;             // a round since the flush began left nothing in them
   std::int64_t room_look_ms_ = INT64_MIN / 2;
   std::int64_t sweep_again_ms_ = INT64_MIN / 2;  // not before, after a fault
   std::size_t key_in_use_ = 0;
