@@ -143,9 +143,11 @@ struct Config {
 
   std::size_t ring_bytes = 512 * 1024;                  // 64 KiB to 64 MiB, rounded up to whole pages
   std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;  // 8 MiB to 64 GiB, all lanes; at least 2 rings and 4 MiB
-  std::chrono::hours age_max{30 * 24};                  // 1 h to 30 days since the sentence was held
-  std::size_t batch_lines_max = 500;                    // 1 to 500
-  std::size_t batch_bytes_max = 1'000'000;              // 33 KiB to 1,000,000, before compression
+  // 1 h to 30 days since the sentence was held, by a time that three answers of the endpoint agreed on, ten minutes
+  // apart. Until they agreed for a thirtieth of this (an hour at least), at most a batch an hour goes.
+  std::chrono::hours age_max{30 * 24};
+  std::size_t batch_lines_max = 500;        // 1 to 500
+  std::size_t batch_bytes_max = 1'000'000;  // 33 KiB to 1,000,000, before compression
 
   // false: no thread is started, and the host calls Tracker::work() where it suits.
   bool use_thread = true;

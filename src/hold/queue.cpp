@@ -1,6 +1,7 @@
 #include "hold/queue.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 #include <map>
 #include <set>
@@ -345,7 +346,7 @@ bool Queue::begin_opening(const std::string& run) {
   if (!run.empty()) Statement(database_, "UPDATE state SET run = ?, last_seq = 0, closed = 0").bind(run).run();
   if (!transaction.commit()) return false;
   opening_ = opening;
-  true_time_known_ = false;
+  true_start_ms_ = 0;
   return true;
 }
 
@@ -381,16 +382,15 @@ bool Queue::end_run(std::uint64_t last_seq) {
 }
 
 bool Queue::learn_true_time(std::int64_t true_unix_ms, std::int64_t elapsed_ms) {
-  if (true_time_known_) return true;
+  constexpr std::int64_t another_ms = 60'000;
+  const std::int64_t start_ms = true_unix_ms - elapsed_ms;
+  if (std::abs(start_ms - true_start_ms_) < another_ms) return true;
   Transaction transaction(database_, Durable::no);
-  Statement(database_, "UPDATE opening SET true_start = ? WHERE id = ?")
-      .bind(true_unix_ms - elapsed_ms)
-      .bind(opening_)
-      .run();
+  Statement(database_, "UPDATE opening SET true_start = ? WHERE id = ?").bind(start_ms).bind(opening_).run();
   // Openings that never learnt it: nothing is known but that they are over, so their age counts from now.
   Statement(database_, "UPDATE opening SET true_start = ? WHERE true_start IS NULL").bind(true_unix_ms).run();
   if (!transaction.commit()) return false;
-  true_time_known_ = true;
+  true_start_ms_ = start_ms;
   return true;
 }
 
@@ -868,24 +868,23 @@ bool Queue::free_orphans() {
   return freed;
 }
 
-bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) {
-  if (!true_time_known_) return true;
+bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight, int most) {
   std::vector<std::int64_t> chunks;
   std::vector<std::int64_t> batches;
   std::uint64_t lines = 0;
   {
     Statement old(database_,
                   "SELECT c.id, c.lines - c.own_lines FROM chunk c JOIN opening o ON o.id = c.opening"
-                  " WHERE o.true_start + c.held < ?");
-    old.bind(true_unix_ms);
+                  " WHERE o.true_start + c.held < ? ORDER BY c.id LIMIT ?");
+    old.bind(true_unix_ms).bind(static_cast<std::int64_t>(most));
     while (old.row()) {
       chunks.push_back(old.number(0));
       lines += static_cast<std::uint64_t>(old.number(1));
     }
     Statement old_batches(database_,
                           "SELECT b.id, b.lines - b.own_lines FROM batch b JOIN opening o ON o.id = b.opening"
-                          " WHERE o.true_start + b.held < ?");
-    old_batches.bind(true_unix_ms);
+                          " WHERE o.true_start + b.held < ? ORDER BY b.id LIMIT ?");
+    old_batches.bind(true_unix_ms).bind(static_cast<std::int64_t>(most));
     while (old_batches.row()) {
       if (old_batches.number(0) == in_flight) continue;
       batches.push_back(old_batches.number(0));
@@ -893,6 +892,7 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) 
     }
   }
   const auto refused = [&] {
+    if (most >= 0) return std::uint64_t{0};
     Statement count(database_,
                     "SELECT count(*) FROM quarantine q JOIN opening o ON o.id = q.opening"
                     " WHERE o.true_start + q.held < ?");
@@ -903,10 +903,12 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight) 
   ledger.evicted += lines + refused;
   ledger.quarantined -= std::min(refused, ledger.quarantined);
   Transaction transaction(database_, Durable::no);
-  Statement(database_,
-            "DELETE FROM quarantine WHERE opening IN (SELECT id FROM opening WHERE true_start + quarantine.held < ?)")
-      .bind(true_unix_ms)
-      .run();
+  if (refused > 0) {
+    Statement(database_,
+              "DELETE FROM quarantine WHERE opening IN (SELECT id FROM opening WHERE true_start + quarantine.held < ?)")
+        .bind(true_unix_ms)
+        .run();
+  }
   for (const std::int64_t id : chunks) remove_row("chunk", id);
   for (const std::int64_t id : batches) remove_row("batch", id);
   save_ledger(ledger);

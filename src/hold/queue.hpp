@@ -138,6 +138,7 @@ class Queue {
   // Remembers how far the run came and that it ended in good order.
   bool end_run(std::uint64_t last_seq);
   // What the endpoint's answers say about the true time: ages are counted from then on. `elapsed_ms` since the opening.
+  // Told again, it costs nothing unless it is another time.
   bool learn_true_time(std::int64_t true_unix_ms, std::int64_t elapsed_ms);
 
   // Makes key and body of a batch's lines; false when it cannot.
@@ -194,8 +195,9 @@ class Queue {
   // They do not any more, as far as database and log go. Synced when it returns true.
   bool scrub();
 
-  // Gives up what is older than allowed, or the oldest until `bytes_to_free` are free; never `in_flight`.
-  bool evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight);
+  // Gives up what is older than allowed, or the oldest until `bytes_to_free` are free; never `in_flight`. `most` of
+  // each, batches and unsealed chunks, and nothing of the quarantine; negative: all.
+  bool evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight, int most = -1);
   bool evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight);
 
   // Takes over every row that can still be read from a damaged database; `sentences` says how many came. What the
@@ -267,7 +269,7 @@ class Queue {
   std::int64_t copied_until_ = 0;  // the last opening whose chunks came with a copy
   std::string place_;
   std::int64_t ledger_sent_unix_ms_ = 0;
-  bool true_time_known_ = false;
+  std::int64_t true_start_ms_ = 0;  // of this opening; 0: not known
   bool reserve_spent_ = false;
   bool scrub_owed_ = false;
   bool scoped_[purpose_count] = {};            // a scope for it may lie in the files

@@ -29,6 +29,7 @@ constexpr std::int64_t repair_again_after_ms = 60'000;
 constexpr std::int64_t room_look_every_ms = 60'000;  // for ages and other lanes' sizes
 constexpr std::int64_t ledger_every_ms = 3'600'000;  // design: at most hourly
 constexpr std::int64_t later_ms = 5'000;             // 409 and 425 without Retry-After
+constexpr const char* true_time_note = "true_time";
 constexpr std::string_view own_seq = "\"seq\":\"0000000000\"";
 
 constexpr hold::Kind kinds_by_turn[] = {
@@ -95,12 +96,14 @@ Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane&
       hurried_ms_(settings.hurried_ms),
       bytes_cap_(settings.batches.bytes_max),
       bytes_cap_before_(settings.batches.bytes_max),
+      true_time_(settings.age_max_ms),
       told_consents_(directory.state().consents) {
   for (int i = 0; i < hold::kind_count; ++i) {
     // They waited long enough while nobody ran.
     const bool has_some = lane_.queue().has_unsealed(hold::Kind::of(i));
     unsealed_since_ms_[i] = has_some ? opened_ms_ - settings_.upload_interval_ms : -1;
   }
+  true_time_.restore(directory_.note(true_time_note), clock_.unix_ms(), opened_ms_);
   note_progress();
 }
 
@@ -384,12 +387,27 @@ std::int64_t Worker::in_flight(const hold::Lane& lane) const noexcept {
 }
 
 void Worker::give_up_the_old(hold::Lane& lane, std::int64_t opened_ms) {
-  if (!true_minus_monotonic_ms_) return;
-  const std::int64_t true_ms = *true_minus_monotonic_ms_ + now_;
-  if (!lane.queue().learn_true_time(true_ms, now_ - opened_ms) ||
-      !lane.queue().evict_older_than(true_ms - settings_.age_max_ms, in_flight(lane))) {
+  const std::optional<std::int64_t> true_ms = true_time_.unix_ms(now_);
+  if (!true_ms) return;
+  const bool settled = true_time_.is_settled();
+  // What is counted by a lesson that may be wrong is written nowhere, and little is given up for it.
+  if (!settled && (&lane != &lane_ || !true_time_.may_evict_some(*true_ms))) return;
+  hold::Queue& queue = lane.queue();
+  const std::uint64_t before = queue.ledger().evicted;
+  if ((settled && !queue.learn_true_time(*true_ms, now_ - opened_ms)) ||
+      !queue.evict_older_than(*true_ms - settings_.age_max_ms, in_flight(lane), settled ? -1 : 1)) {
     disk_trouble(lane, "evicting by age");
   }
+  if (!settled && queue.ledger().evicted != before) {
+    true_time_.evicted_some(*true_ms);
+    keep_true_time();
+  }
+}
+
+// What cannot be written is learnt again.
+void Worker::keep_true_time() {
+  static_cast<void>(directory_.set_note(true_time_note, true_time_.keep(clock_.unix_ms(), clock_.monotonic_ms())));
+  static_cast<void>(directory_.status_of_fault("writing"));
 }
 
 void Worker::make_room() {
@@ -538,9 +556,10 @@ void Worker::settle_answer() {
     offset_.learn(*judgement.server_unix_ms, flight_->sent_ms, now_);
     // Signing may believe any answer. Evicting by age may not: neither a portal's clock nor one that is set must empty
     // a queue.
-    if (judgement.verdict == Verdict::delivered && !true_minus_monotonic_ms_) {
-      true_minus_monotonic_ms_ = *judgement.server_unix_ms - now_;
-      room_look_ms_ = INT64_MIN / 2;
+    if (judgement.verdict == Verdict::delivered) {
+      const bool was_known = true_time_.unix_ms(now_).has_value();
+      if (true_time_.learn(*judgement.server_unix_ms, now_)) keep_true_time();
+      if (!was_known) room_look_ms_ = INT64_MIN / 2;
     }
   }
   obey(judgement);

@@ -19,6 +19,7 @@
 #include "send/endpoint.hpp"
 #include "send/retry.hpp"
 #include "send/signer.hpp"
+#include "send/true_time.hpp"
 #include "send/verdict.hpp"
 #include "system/clock.hpp"
 #include "system/dice.hpp"
@@ -148,6 +149,7 @@ class Worker {
   void erase_denied_if_due();
   std::int64_t in_flight(const hold::Lane& lane) const noexcept;
   void give_up_the_old(hold::Lane& lane, std::int64_t opened_ms);
+  void keep_true_time();
   void make_room();
   void seal_if_due();
   void settle_answer();
@@ -248,12 +250,12 @@ class Worker {
   std::int64_t room_look_ms_ = INT64_MIN / 2;
   std::int64_t sweep_again_ms_ = INT64_MIN / 2;  // not before, after a fault
   std::size_t key_in_use_ = 0;
-  std::size_t bytes_cap_ = 0;                            // of a batch's lines, after 413
-  std::size_t bytes_cap_before_ = 0;                     // what it was before the present row of refusals
-  int acceptances_ = 0;                                  // in a row since the cap was set
-  std::int64_t lone_refusals_ = 0;                       // of sentences that stood alone, since an acceptance
-  std::optional<std::int64_t> true_minus_monotonic_ms_;  // for ages: as the first acceptance told
-  bool directory_read_ = true;                           // in this step
+  std::size_t bytes_cap_ = 0;         // of a batch's lines, after 413
+  std::size_t bytes_cap_before_ = 0;  // what it was before the present row of refusals
+  int acceptances_ = 0;               // in a row since the cap was set
+  std::int64_t lone_refusals_ = 0;    // of sentences that stood alone, since an acceptance
+  TrueTime true_time_;                // for ages
+  bool directory_read_ = true;        // in this step
   bool others_swept_ = false;
   bool deny_wanted_ = true;  // an earlier process may have died before it was done
   bool repair_wanted_ = false;

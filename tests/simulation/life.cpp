@@ -930,6 +930,7 @@ void Life::finish() {
   if (outage_since_ms_ >= 0) change_weather();
   tell("the sky clears for good");
   server_.weather = Weather::fine;
+  server_.wrong_dates = false;
   server_.keyids = {"k1", "k2"};
   disk_.fault_one_in = 0;
   disk_.bytes_max = UINT64_MAX;

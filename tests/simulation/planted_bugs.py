@@ -54,8 +54,11 @@ BUGS = [
       "  if (ring_seen_ms_ < 0) progress_.rest_until_ms = now_;\n"
       "  if (ring_seen_ms_ < 0) ring_seen_ms_ = look_ms_ < 0")),
     ("the age is counted by the device's clock", "send/worker.cpp",
-     ("const std::int64_t true_ms = *true_minus_monotonic_ms_ + now_;",
-      "const std::int64_t true_ms = clock_.unix_ms();")),
+     ("true_ms = true_time_.unix_ms(now_);", "true_ms = clock_.unix_ms();"),
+     ("const bool settled = true_time_.is_settled();", "const bool settled = true;")),
+    ("one Date is believed for ages", "send/true_time.cpp",
+     ("constexpr int answers_wanted = 3;", "constexpr int answers_wanted = 1;"),
+     ("  return last_ms_ - first_ms_ >= std::max(", "  return true || last_ms_ - first_ms_ >= std::max(")),
     ("a record of an earlier lap is taken for a new one", "hold/ring_file.cpp",
      ("return candidate.position < from || candidate.ordinal <= mark.accepted;", "return false;"),
      ("  std::uint64_t position = from;\n  std::uint64_t ordinal = mark.accepted;",

@@ -72,7 +72,12 @@ HttpAnswer Server::answer(const char* row, int status, const std::string& body) 
   HttpAnswer answer;
   answer.status = status;
   answer.body = body;
-  answer.headers.push_back({"date", http_date(time_.true_unix_ms())});
+  std::int64_t date_ms = time_.true_unix_ms();
+  if (wrong_dates && (status == 200 || status == 401) && one_in(chance_, 100)) {
+    ++rows["a wrong Date"];
+    date_ms += (one_in(chance_, 2) ? 1 : -1) * static_cast<std::int64_t>(throw_up_to(chance_, 400)) * 86'400'000;
+  }
+  answer.headers.push_back({"date", http_date(date_ms)});
   return answer;
 }
 

@@ -59,6 +59,7 @@ class Server {
   bool clones = false;                    // copies of one backup speak now, one after the other
   bool backup_is_back = false;            // a remainder's lines depend on answers, which may be others this time
   bool expects_peace = true;
+  bool wrong_dates = true;  // now and then
   std::int64_t peace_asked_ms = 0;
   std::int64_t left_in_peace_until_ms = 0;  // what Retry-After asked for
 

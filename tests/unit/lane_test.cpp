@@ -236,12 +236,10 @@ TEST_CASE("what a dead process left is given up when it is too old, whoever deli
   Device device(1);
   const auto endpoint = std::make_shared<test::FakeEndpoint>(&device.clock);
   bool well = true;
-  std::string date = "Fri, 22 May 2026 03:52:05 GMT";
   endpoint->answer = [&](const test::FakeEndpoint::Request& request) {
     HttpAnswer answer = test::all_accepted(request.lines.size());
     if (!well) answer.status = 503;
-    answer.headers.push_back({"date", date});
-    return answer;
+    return test::dated(answer, device.clock.unix_ms());
   };
   device.config.endpoint = "https://collect.example.com";
   device.config.transport = endpoint;
@@ -254,16 +252,18 @@ TEST_CASE("what a dead process left is given up when it is too old, whoever deli
   };
   device.config.lane = "old";
   device.live([&](detail::Core& core) {
-    REQUIRE(track_five(core) == 5);
-    REQUIRE(core.flush(1s));
-    pass(core, 5s);
+    // Answers agree on the time for longer than an hour.
+    for (int i = 0; i < 8; ++i) {
+      REQUIRE(track_five(core) == 5);
+      REQUIRE(core.flush(1s));
+      pass(core, 605s);
+    }
     well = false;
     REQUIRE(track_five(core) == 5);
     pass(core, 5s);
   });
   well = true;
   device.clock.monotonic += std::chrono::milliseconds(24h).count();
-  date = "Sat, 23 May 2026 03:52:15 GMT";
   device.config.lane = "new";
   const std::size_t before = endpoint->requests.size();
   device.live([&](detail::Core& core) {

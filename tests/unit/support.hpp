@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -205,6 +206,17 @@ inline HttpAnswer all_accepted(std::size_t lines) {
   HttpAnswer answer;
   answer.status = 200;
   answer.body = "{\"accepted\":" + std::to_string(lines) + ",\"rejected\":[]}";
+  return answer;
+}
+
+// The same answer from a server whose clock says that.
+inline HttpAnswer dated(HttpAnswer answer, std::int64_t unix_ms) {
+  const std::time_t now = static_cast<std::time_t>(unix_ms / 1000);
+  char date[64];
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  answer.headers.push_back({"date", date});
   return answer;
 }
 
