@@ -8,14 +8,9 @@ let package = Package(
     products: [
         .library(name: "Yukha", targets: ["Yukha"]),
     ],
-    dependencies: [
-        // Used to build alone; no header of it is in ours.
-        .package(url: "https://github.com/nlohmann/json.git", from: "3.11.3"),
-    ],
     targets: [
         .target(
             name: "YukhaCore",
-            dependencies: [.product(name: "nlohmann_json", package: "json")],
             path: ".",
             exclude: ["bindings", "examples", "tests", "src/hold/FORMAT.md", "src/yukha.map"],
             sources: ["src"],

@@ -33,7 +33,7 @@ constexpr Words table[] = {
     {Code::missing_action, "missing_action", "a sentence needs an action with a type"},
     {Code::bad_time, "bad_time", "times lie between the years 1 and 9999, and a duration is not negative"},
     {Code::already_tracked, "already_tracked", "this sentence was tracked already; begin another with event()"},
-    {Code::not_a_sentence, "not_a_sentence", "it is not a JSON object of the six parts"},
+    {Code::not_a_sentence, "not_a_sentence", "this is no JSON object of the six parts"},
     {Code::too_many_members, "too_many_members", "members beside a sentence may have 4 KiB together"},
     {Code::too_many_scopes, "too_many_scopes", "256 scopes may be open, a mebibyte together; end some"},
     {Code::bad_config, "bad_config", "the configuration cannot be used"},

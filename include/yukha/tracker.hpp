@@ -73,10 +73,11 @@ class Tracker {
 
   // The six parts as one JSON object, for hosts where each call is dear:
   // {"user":{…},"device":{…},"location":"FEED"|{"screen":"FEED","y":"3"},"content":{"id":…},"referral":"…",
-  //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true,"purpose":"advertising"}. Numbers keep the text
-  //  they came with,
-  // booleans become theirs; arrays, nulls, deeper objects and other keys are refused. `user.id` identifies for this
-  // sentence alone.
+  //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true,"purpose":"advertising"}
+  // UTF-8 as in RFC 8259. Numbers keep the text they came with (-0, 1E400, forty digits), booleans become theirs;
+  // arrays, nulls, deeper objects and other keys are refused. Milliseconds may have a fraction or an exponent and are
+  // rounded, half a one away from zero. `user.id` identifies for this sentence alone. not_a_sentence says at which byte
+  // of the text, from 0, what is wrong; the time it takes grows with the text's length.
   // Threads: any. Blocks: as Event::track().
   Status track_json(std::string_view json) noexcept;
 

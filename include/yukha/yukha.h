@@ -226,7 +226,8 @@ yukha_result yukha_scope_end(yukha_scope* scope, const yukha_member* members, si
 /* Gives the handle back; what did not end is cancelled. */
 void yukha_scope_free(yukha_scope* scope);
 
-/* The six parts as one JSON object, in one call; Tracker::track_json describes it. Invalid UTF-8 is no JSON.
+/* The six parts as one JSON object, in one call; Tracker::track_json describes it. Invalid UTF-8 is no JSON; a
+ * mistake is told with the byte where it stands.
  * Threads: any. Blocks: as yukha_track. */
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size);
 

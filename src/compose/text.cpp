@@ -3,8 +3,13 @@
 #include <array>
 #include <cstring>
 
+#include "system/utf8.hpp"
+
 namespace yukha::compose {
 namespace {
+
+using system::next_piece;
+using system::Piece;
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 constexpr char hex_digits[] = "0123456789abcdef";
@@ -39,40 +44,6 @@ class Sink {
   char* out_;
   std::size_t size_ = 0;
 };
-
-struct Piece {
-  std::size_t size;  // bytes of input it stands for, at least 1
-  bool valid;
-};
-
-// The code point that begins at `at`, or the longest beginning of one that could not be finished (Unicode 15, 3.9,
-// table 3-7: what may follow a first byte).
-Piece next_piece(const unsigned char* at, std::size_t left) noexcept {
-  const unsigned char first = at[0];
-  if (first < 0x80) return {1, true};
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-  std::size_t size = 0;
-  if (first >= 0xC2 && first <= 0xDF) {
-    size = 2;
-  } else if (first >= 0xE0 && first <= 0xEF) {
-    size = 3;
-    if (first == 0xE0) low = 0xA0;
-    if (first == 0xED) high = 0x9F;
-  } else if (first >= 0xF0 && first <= 0xF4) {
-    size = 4;
-    if (first == 0xF0) low = 0x90;
-    if (first == 0xF4) high = 0x8F;
-  } else {
-    return {1, false};
-  }
-  for (std::size_t i = 1; i < size; ++i) {
-    if (i >= left || at[i] < low || at[i] > high) return {i, false};
-    low = 0x80;
-    high = 0xBF;
-  }
-  return {size, true};
-}
 
 // True when none of eight bytes needs a second look inside a JSON string: no control, quote, backslash or byte above
 // ASCII. Borrows between bytes can only report too much, never too little.

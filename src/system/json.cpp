@@ -1,67 +1,199 @@
 #include "system/json.hpp"
 
-#include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "system/utf8.hpp"
 
 namespace yukha::system {
 namespace {
 
-constexpr std::size_t levels_max = 8;
-constexpr std::size_t values_max = 10'000;
+constexpr int levels_max = 8;
+constexpr int values_max = 10'000;
 
-// What nlohmann_json calls while it reads; false ends the reading.
-class TreeBuilder {
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+void append_utf8(std::string& text, unsigned code) {
+  if (code < 0x80) {
+    text += static_cast<char>(code);
+    return;
+  }
+  int shift = code < 0x800 ? 6 : code < 0x10000 ? 12 : 18;
+  text += static_cast<char>((shift == 6 ? 0xC0 : shift == 12 ? 0xE0 : 0xF0) | code >> shift);
+  while ((shift -= 6) >= 0) text += static_cast<char>(0x80 | (code >> shift & 0x3F));
+}
+
+// Each function takes what it is named after, with the white space before it; false ends the reading.
+class Reader {
  public:
-  explicit TreeBuilder(Json& root) : open_{&root} { root.kind = Json::Kind::array; }
+  explicit Reader(std::string_view text) noexcept
+      : begin_(text.data()), at_(text.data()), end_(text.data() + text.size()) {
+    if (text.substr(0, 3) == "\xEF\xBB\xBF") at_ += 3;  // a byte order mark
+  }
 
-  bool null() { return add(Json::Kind::null, "null"); }
-  bool boolean(bool value) { return add(Json::Kind::boolean, value ? "true" : "false"); }
-  bool number_integer(std::int64_t value) { return add(Json::Kind::number, std::to_string(value)); }
-  bool number_unsigned(std::uint64_t value) { return add(Json::Kind::number, std::to_string(value)); }
-  bool number_float(double, const std::string& text) {
-    // The point is the locale's.
-    std::string number = text;
-    std::replace(number.begin(), number.end(), ',', '.');
-    return add(Json::Kind::number, std::move(number));
+  Json document() {
+    Json root;
+    if (value(root, 0)) {
+      skip_space();
+      if (at_ == end_) return root;
+      fail("there is more behind its end");
+    }
+    Json none;
+    none.at = offset();
+    none.text = fault_;
+    return none;
   }
-  bool string(std::string& value) { return add(Json::Kind::string, std::move(value)); }
-  bool binary(nlohmann::json::binary_t&) { return false; }
-  bool key(std::string& value) {
-    name_ = std::move(value);
-    return true;
-  }
-  bool start_object(std::size_t) { return begin(Json::Kind::object); }
-  bool start_array(std::size_t) { return begin(Json::Kind::array); }
-  bool end_object() { return end(); }
-  bool end_array() { return end(); }
-  bool parse_error(std::size_t, const std::string&, const std::exception&) { return false; }
 
  private:
-  bool add(Json::Kind kind, std::string text) {
-    if (++values_ > values_max) return false;
-    Json value;
-    value.kind = kind;
-    value.name = std::move(name_);
-    value.text = std::move(text);
-    name_.clear();
-    open_.back()->inside.push_back(std::move(value));
-    return true;
+  std::uint32_t offset() const noexcept { return static_cast<std::uint32_t>(at_ - begin_); }
+  // 0 behind the end, where no character stands that is looked for.
+  char here() const noexcept { return at_ == end_ ? '\0' : *at_; }
+  bool fail(const char* what) noexcept {
+    fault_ = what;
+    return false;
   }
-  bool begin(Json::Kind kind) {
-    if (open_.size() > levels_max || !add(kind, {})) return false;
-    open_.push_back(&open_.back()->inside.back());
-    return true;
+  void skip_space() noexcept {
+    while (here() == ' ' || here() == '\n' || here() == '\r' || here() == '\t') ++at_;
   }
-  bool end() {
-    open_.pop_back();
+  bool take(char c) noexcept {
+    if (here() != c) return false;
+    ++at_;
     return true;
   }
 
-  std::vector<Json*> open_;  // what is inside of an open one does not move while a later one grows
-  std::string name_;
-  std::size_t values_ = 0;
+  bool value(Json& into, int level) {
+    skip_space();
+    into.at = offset();
+    if (++values_ > values_max) return fail("it has more than 10,000 values");
+    switch (here()) {
+      case '{':
+      case '[':
+        return level == levels_max ? fail("it has more than 8 levels") : list(into, level);
+      case '"':
+        into.kind = Json::Kind::string;
+        return string(into.text);
+      case 't':
+        return word(into, Json::Kind::boolean, "true");
+      case 'f':
+        return word(into, Json::Kind::boolean, "false");
+      case 'n':
+        return word(into, Json::Kind::null, "null");
+      default:
+        return number(into);
+    }
+  }
+
+  // An object or an array.
+  bool list(Json& into, int level) {
+    const bool named = *at_++ == '{';
+    const char close = named ? '}' : ']';
+    into.kind = named ? Json::Kind::object : Json::Kind::array;
+    skip_space();
+    if (take(close)) return true;
+    do {
+      Json& one = into.inside.emplace_back();
+      if (named) {
+        skip_space();
+        if (here() != '"') return fail("a name in quotes is missing");
+        if (!string(one.name)) return false;
+        skip_space();
+        if (!take(':')) return fail("a colon is missing");
+      }
+      if (!value(one, level + 1)) return false;
+      skip_space();
+    } while (take(','));
+    return take(close) || fail(named ? "a comma or } is missing" : "a comma or ] is missing");
+  }
+
+  bool word(Json& into, Json::Kind kind, std::string_view whole) {
+    if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, whole.size()) != whole)
+      return fail("a value is missing");
+    into.kind = kind;
+    into.text = whole;
+    at_ += whole.size();
+    return true;
+  }
+
+  bool digits() noexcept {
+    if (!is_digit(here())) return false;
+    while (is_digit(here())) ++at_;
+    return true;
+  }
+
+  bool number(Json& into) {
+    const char* const from = at_;
+    const bool sign = take('-');
+    if (!take('0') && !digits()) return fail(sign ? "a digit is missing" : "a value is missing");
+    if (take('.') && !digits()) return fail("a digit is missing");
+    if (take('e') || take('E')) {
+      if (!take('+')) take('-');
+      if (!digits()) return fail("a digit is missing");
+    }
+    into.kind = Json::Kind::number;
+    into.text.assign(from, at_);
+    return true;
+  }
+
+  bool hex4(unsigned& code) noexcept {
+    code = 0;
+    for (int i = 0; i < 4; ++i, ++at_) {
+      const char c = here();
+      const char letter = static_cast<char>(c | 0x20);
+      if (!is_digit(c) && (letter < 'a' || letter > 'f')) return fail("a hexadecimal digit is missing");
+      code = code << 4 | static_cast<unsigned>(is_digit(c) ? c - '0' : letter - 'a' + 10);
+    }
+    return true;
+  }
+
+  bool string(std::string& into) {
+    ++at_;
+    while (true) {
+      const char* const from = at_;
+      while (at_ != end_ && *at_ != '"' && *at_ != '\\') {
+        const Piece piece =
+            next_piece(reinterpret_cast<const unsigned char*>(at_), static_cast<std::size_t>(end_ - at_));
+        if (!piece.valid) return fail("this is not UTF-8");
+        if (piece.size == 1 && *at_ < 0x20) return fail("a control character needs an escape");
+        at_ += piece.size;
+      }
+      into.append(from, at_);
+      if (at_ == end_) return fail("a quote is missing");
+      if (*at_++ == '"') return true;
+      if (!escape(into)) return false;
+    }
+  }
+
+  // What stands behind a backslash.
+  bool escape(std::string& into) {
+    constexpr std::string_view letters = "\"\\/bfnrt";
+    constexpr std::string_view meant = "\"\\/\b\f\n\r\t";
+    const std::size_t which = letters.find(here());
+    if (which != std::string_view::npos && at_ != end_) {
+      into += meant[which];
+      ++at_;
+      return true;
+    }
+    if (!take('u')) return fail("there is no such escape");
+    unsigned code = 0;
+    if (!hex4(code)) return false;
+    if (code >= 0xD800 && code < 0xE000) {
+      unsigned low = 0;
+      if (code >= 0xDC00 || !take('\\') || !take('u')) return fail("half of a surrogate pair is missing");
+      if (!hex4(low)) return false;
+      if (low < 0xDC00 || low >= 0xE000) return fail("half of a surrogate pair is missing");
+      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    }
+    append_utf8(into, code);
+    return true;
+  }
+
+  const char* const begin_;
+  const char* at_;
+  const char* const end_;
+  const char* fault_ = "";
+  int values_ = 0;
 };
 
 }  // namespace
@@ -86,11 +218,7 @@ std::optional<std::uint64_t> Json::whole() const noexcept {
 }
 
 Json read_json(std::string_view text) {
-  Json root;
-  TreeBuilder builder(root);
-  if (!nlohmann::json::sax_parse(text.data(), text.data() + text.size(), &builder) || root.inside.size() != 1)
-    return {};
-  return std::move(root.inside.front());
+  return Reader(text).document();
 }
 
 }  // namespace yukha::system

@@ -1,4 +1,5 @@
-// JSON from elsewhere. nlohmann_json reads it; the tree is our own, because its own is a fifth of the library's code.
+// JSON from elsewhere (RFC 8259). The reader is our own: others read a number into a double, where -0, 1E400 and forty
+// digits lose what they came with, and they do not say where a value stood.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,9 @@ struct Json {
   enum class Kind : std::uint8_t { none, null, boolean, number, string, array, object };
 
   Kind kind = Kind::none;
-  std::string name;  // of a member
-  std::string text;  // of a scalar
+  std::uint32_t at = 0;  // the offset of its first byte; of no JSON: of the byte where that shows
+  std::string name;      // of a member
+  std::string text;      // of a scalar; of no JSON: what is wrong there
   std::vector<Json> inside;
 
   bool is(Kind what) const noexcept { return kind == what; }

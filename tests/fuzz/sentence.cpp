@@ -167,16 +167,27 @@ void check_json(std::string_view text) {
   const std::vector<std::string> lines = tracker.endpoint->lines();
   promise(lines.size() == 1 && lines[0].size() <= line_bytes_max, "one text is one sentence");
   const Json sent = Json::parse(lines[0], nullptr, false);
-  const Json given = Json::parse(text, nullptr, false);
-  promise(sent.is_object() && given.is_object(), "only JSON is taken, and only JSON is sent");
-  const auto said = [](const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); };
+  promise(sent.is_object(), "only JSON is sent");
+  Json given;
+  try {
+    given = Json::parse(text);
+  } catch (const Json::out_of_range&) {
+    return;  // 1E400 is a number, and none to this reader
+  } catch (const Json::parse_error&) {
+  }
+  promise(given.is_object(), "only JSON is taken");
+  // A number keeps its text, which says the same.
+  const auto says = [](const Json& text_sent, const Json& value) {
+    if (value.is_number()) return Json::parse(text_sent.get<std::string>()) == value;
+    return text_sent == (value.is_string() ? value.get<std::string>() : value.dump());
+  };
   for (const char* part : {"user", "content", "action"}) {
     if (!given.contains(part)) continue;
     for (const auto& [name, value] : given[part].items()) {
-      if (part == std::string("content") && name == "id" && said(value).empty()) continue;
+      if (part == std::string("content") && name == "id" && value == "") continue;
       promise(sent[part].contains(name), "a member that was taken is sent");
-      // -0 is written as 0.
-      if (name != "duration_ms") promise(sent[part][name] == said(value), "a member says what it was given");
+      // What a duration is rounded to has a test of its own.
+      if (name != "duration_ms") promise(says(sent[part][name], value), "a member says what it was given");
     }
   }
 }
