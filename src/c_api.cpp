@@ -93,22 +93,23 @@ Status convert(const yukha_member* members, size_t count, std::vector<Member>& l
   return {};
 }
 
-// False when `given` or one of the members is a mistake, which the sentence then has.
-bool accepts(yukha_sentence* sentence, Status&& given, const yukha_member* members, size_t count,
+// False when the text is missing or one of the members is a mistake, which the sentence then has.
+bool accepts(yukha_sentence* sentence, const char* given, const char* what, const yukha_member* members, size_t count,
              std::vector<Member>& list) {
-  if (given) given = convert(members, count, list);
-  if (!given) sentence->refuse(given);
-  return given.good();
+  Status status = not_null(given, what);
+  if (status) status = convert(members, count, list);
+  if (!status) sentence->refuse(status);
+  return status.good();
 }
 
-// Runs `call` with the sentence and its members, unless `given` or one of them is a mistake.
+// Runs `call` with the sentence and its members, unless the text it needs is missing or one of them is a mistake.
 template <typename Call>
-yukha_result with_members(yukha_sentence* sentence, Status&& given, const yukha_member* members, size_t count,
-                          const Call& call) noexcept {
+yukha_result with_members(yukha_sentence* sentence, const char* given, const char* what, const yukha_member* members,
+                          size_t count, const Call& call) noexcept {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
     std::vector<Member> list;
-    if (accepts(sentence, std::move(given), members, count, list)) {
+    if (accepts(sentence, given, what, members, count, list)) {
       call(sentence->parts(), Members(list.data(), list.size()));
     }
     return sentence->owner->note(sentence->parts().problem());
@@ -117,10 +118,12 @@ yukha_result with_members(yukha_sentence* sentence, Status&& given, const yukha_
   }
 }
 
-// As much as fits of a text, with a NUL behind it; returns the whole length.
+// As much as fits of a text in whole characters, with a NUL behind it; returns the whole length.
 size_t copy_text(std::string_view from, char* buffer, size_t size) noexcept {
   if (buffer != nullptr && size > 0) {
-    const size_t count = from.size() < size ? from.size() : size - 1;
+    size_t count = from.size() < size ? from.size() : size - 1;
+    // Not between the bytes of one character.
+    while (count > 0 && count < from.size() && (from[count] & 0xC0) == 0x80) --count;
     if (count > 0) std::memcpy(buffer, from.data(), count);  // an empty view may be a null one
     buffer[count] = '\0';
   }
@@ -314,52 +317,51 @@ void yukha_sentence_free(yukha_sentence* sentence) {
 
 yukha_result yukha_location(yukha_sentence* sentence, const char* screen, size_t screen_size,
                             const yukha_member* parameters, size_t count) {
-  return with_members(sentence, not_null(screen, "location"), parameters, count,
+  return with_members(sentence, screen, "location", parameters, count,
                       [&](yukha::Event& event, Members list) { event.location(text(screen, screen_size), list); });
 }
 
 yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_size, const yukha_member* members,
                            size_t count) {
-  return with_members(sentence, not_null(id, "content.id"), members, count,
+  return with_members(sentence, id, "content.id", members, count,
                       [&](yukha::Event& event, Members list) { event.content(text(id, id_size), list); });
 }
 
 yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size) {
-  return with_members(sentence, not_null(origin, "referral"), nullptr, 0,
+  return with_members(sentence, origin, "referral", nullptr, 0,
                       [&](yukha::Event& event, Members) { event.referral(text(origin, origin_size)); });
 }
 
 yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
                           int64_t duration_ms, const yukha_member* members, size_t count) {
-  return with_members(sentence, not_null(action_type, "action.type"), members, count,
-                      [&](yukha::Event& event, Members list) {
-                        const std::string_view what = text(action_type, action_type_size);
-                        if (duration_ms == -1) {
-                          event.action(what, list);
-                        } else {
-                          event.action(what, std::chrono::milliseconds(duration_ms), list);
-                        }
-                      });
+  return with_members(sentence, action_type, "action.type", members, count, [&](yukha::Event& event, Members list) {
+    const std::string_view what = text(action_type, action_type_size);
+    if (duration_ms == -1) {
+      event.action(what, list);
+    } else {
+      event.action(what, std::chrono::milliseconds(duration_ms), list);
+    }
+  });
 }
 
 yukha_result yukha_user(yukha_sentence* sentence, const yukha_member* members, size_t count) {
-  return with_members(sentence, {}, members, count, [](yukha::Event& event, Members list) { event.user(list); });
+  return with_members(sentence, "", "", members, count, [](yukha::Event& event, Members list) { event.user(list); });
 }
 
 yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members, size_t count) {
-  return with_members(sentence, {}, members, count, [](yukha::Event& event, Members list) { event.device(list); });
+  return with_members(sentence, "", "", members, count, [](yukha::Event& event, Members list) { event.device(list); });
 }
 
 yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms) {
-  return with_members(sentence, {}, nullptr, 0, [&](yukha::Event& event, Members) { event.at_unix_ms(unix_ms); });
+  return with_members(sentence, "", "", nullptr, 0, [&](yukha::Event& event, Members) { event.at_unix_ms(unix_ms); });
 }
 
 yukha_result yukha_critical(yukha_sentence* sentence) {
-  return with_members(sentence, {}, nullptr, 0, [](yukha::Event& event, Members) { event.critical(); });
+  return with_members(sentence, "", "", nullptr, 0, [](yukha::Event& event, Members) { event.critical(); });
 }
 
 yukha_result yukha_purpose(yukha_sentence* sentence, int32_t purpose) {
-  return with_members(sentence, {}, nullptr, 0,
+  return with_members(sentence, "", "", nullptr, 0,
                       [&](yukha::Event& event, Members) { event.purpose(static_cast<yukha::Purpose>(purpose)); });
 }
 
@@ -647,9 +649,13 @@ void yukha_free(yukha_tracker* tracker) {
 }
 
 size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size) {
-  if (tracker == nullptr) return copy_text({}, buffer, size);
-  const std::lock_guard<std::mutex> lock(tracker->mutex);
-  return copy_text(tracker->last_error, buffer, size);
+  try {
+    if (tracker == nullptr) return copy_text({}, buffer, size);
+    const std::lock_guard<std::mutex> lock(tracker->mutex);
+    return copy_text(tracker->last_error, buffer, size);
+  } catch (...) {
+    return copy_text({}, buffer, size);  // the system gave no lock
+  }
 }
 
 const char* yukha_result_name(yukha_result result) {

@@ -15,6 +15,7 @@
 #include "system/crypto.hpp"
 #include "system/device.hpp"
 #include "system/thread.hpp"
+#include "system/utf8.hpp"
 
 namespace yukha::detail {
 namespace {
@@ -697,6 +698,7 @@ Stats Core::stats() {
     stats.failures = static_cast<std::uint64_t>(progress_.failures);
     stats.next_attempt_ms = std::max<std::int64_t>(progress_.rest_until_ms - clock_.monotonic_ms(), 0);
     stats.last_trouble = progress_.trouble;
+    system::make_readable(stats.last_trouble);
   }
   const hold::Ring& ring = lane_->ring();
   stats.accepted = ring.accepted();
@@ -1039,13 +1041,15 @@ bool Core::wipe_ring(std::uint64_t& from) {
 void Core::log(LogLevel level, const std::string& text) {
   if (!log_ && notices_max_ == 0) return;
   try {
+    std::string line = text;
+    system::make_readable(line);
     if (notices_max_ > 0) {
       Lock notices(notices_mutex_);
-      notices_.push_back({level, text});
+      notices_.push_back({level, line});
       if (notices_.size() > notices_max_) notices_.pop_front();
     }
     if (!log_) return;
-    log_(level, text);
+    log_(level, line);
   } catch (...) {
     // The app's own function threw; its exception has no business in our thread.
   }

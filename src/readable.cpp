@@ -1,6 +1,6 @@
 #include "readable.hpp"
 
-#include <cstdio>
+#include <cstdint>
 #include <cstdlib>
 
 #include "system/json.hpp"
@@ -43,10 +43,17 @@ std::string readable(std::string_view line) {
   said += referral.empty() ? " did " : " came by " + referral + " and ";
   said += text("action", "type");
   if (!text("content", "id").empty()) said += " " + text("content", "id");
-  if (const auto ms = sentence["action"]["duration_ms"].text; !ms.empty()) {
-    char seconds[32];
-    std::snprintf(seconds, sizeof seconds, " for %.1f s", std::strtod(ms.c_str(), nullptr) / 1000);
-    said += seconds;
+  const std::string& ms = sentence["action"]["duration_ms"].text;
+  // Not by printf: the point would be the locale's.
+  if (!ms.empty()) {
+    const std::uint64_t tenths = (std::strtoull(ms.c_str(), nullptr, 10) + 50) / 100;
+    said += " for " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+  }
+  const char* before = " with ";
+  for (const Json& member : sentence["action"].inside) {
+    if (member.name == "type" || member.name == "duration_ms") continue;
+    said += before + member.name + "=" + member.text;
+    before = ", ";
   }
   return said;
 }

@@ -9,6 +9,7 @@
 #include "compose/name_table.hpp"
 #include "compose/parts.hpp"
 #include "system/json.hpp"
+#include "system/utf8.hpp"
 
 namespace yukha {
 namespace {
@@ -20,7 +21,9 @@ constexpr char scalar[] = "a text, a number or a boolean";
 
 // "at byte 40 "ninth" …"
 std::string place_of(const Json& value) {
-  return "at byte " + std::to_string(value.at) + " \"" + value.name.substr(0, 80) + "\"";
+  std::string name = value.name.substr(0, 80);
+  system::make_readable(name);
+  return "at byte " + std::to_string(value.at) + " \"" + name + "\"";
 }
 
 Status wrong(const Json& value, const char* what) {

@@ -1,5 +1,7 @@
 #include <yukha/status.hpp>
 
+#include "system/utf8.hpp"
+
 namespace yukha {
 namespace {
 
@@ -7,6 +9,7 @@ struct Words {
   Code code;
   const char* name;
   const char* text;
+  bool detail_says_it = false;  // a detail is a whole message
 };
 
 constexpr Words table[] = {
@@ -33,23 +36,24 @@ constexpr Words table[] = {
     {Code::missing_action, "missing_action", "a sentence needs an action with a type"},
     {Code::bad_time, "bad_time", "times lie between the years 1 and 9999, and a duration is not negative"},
     {Code::already_tracked, "already_tracked", "this sentence was tracked already; begin another with event()"},
-    {Code::not_a_sentence, "not_a_sentence", "this is no JSON object of the six parts"},
+    {Code::not_a_sentence, "not_a_sentence", "this is no JSON object of the six parts", true},
     {Code::too_many_members, "too_many_members", "members beside a sentence may have 4 KiB together"},
     {Code::too_many_scopes, "too_many_scopes", "256 scopes may be open, a mebibyte together; end some"},
-    {Code::bad_config, "bad_config", "the configuration cannot be used"},
-    {Code::bad_key, "bad_key", "a signing key cannot be used"},
-    {Code::bad_endpoint, "bad_endpoint", "the endpoint must be a URL like https://events.example.com/v1/events"},
+    {Code::bad_config, "bad_config", "the configuration cannot be used", true},
+    {Code::bad_key, "bad_key", "a signing key cannot be used", true},
+    {Code::bad_endpoint, "bad_endpoint", "the endpoint must be a URL like https://events.example.com/v1/events", true},
     {Code::plain_http, "plain_http",
      "plain http is for loopback; use https, or set allow_plain_http if everybody between may read and change it"},
     {Code::bad_argument, "bad_argument", "an argument is missing or impossible"},
     {Code::lane_held, "lane_held",
      "another tracker has this lane of the queue directory; close it, or name another lane"},
-    {Code::no_free_lane, "no_free_lane", "all 16 lanes of the queue directory are in use"},
+    {Code::no_free_lane, "no_free_lane",
+     "all 16 lanes of the queue directory are in use; close a tracker, or choose another queue_dir"},
     {Code::newer_format, "newer_format",
      "the queue was written by a newer version of the library and is left as it is; update, or choose another "
      "queue_dir"},
-    {Code::disk_full, "disk_full", "there is no space left on the device"},
-    {Code::disk_error, "disk_error", "the queue directory or a file in it cannot be read or written"},
+    {Code::disk_full, "disk_full", "there is no space left on the device", true},
+    {Code::disk_error, "disk_error", "the queue directory or a file in it cannot be read or written", true},
     {Code::out_of_memory, "out_of_memory", "there is no memory left"},
     {Code::no_randomness, "no_randomness",
      "the system gives no random bytes for ids; let the process call getrandom()"},
@@ -71,7 +75,17 @@ const char* code_name(Code code) noexcept {
 
 std::string Status::message() const {
   const Words& words = words_of(code_);
-  return detail_.empty() ? std::string(words.text) : detail_ + ": " + words.text;
+  if (detail_.empty()) return words.text;
+  std::string message = detail_;
+  // What is in the way brings its own way out.
+  if (code_ == Code::kept_in_memory) {
+    message += "; until that is mended, sentences are kept in memory and are lost when the process ends";
+  } else if (!words.detail_says_it) {
+    message.append(": ").append(words.text);
+  }
+  // A path, a server or a library may have brought any bytes.
+  system::make_readable(message);
+  return message;
 }
 
 }  // namespace yukha

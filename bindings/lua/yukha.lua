@@ -307,8 +307,8 @@ yukha_result yukha_close(yukha_tracker* tracker, int64_t deadline_ms);
 /* Closes if need be and gives the handle back; nobody may use it any more. Threads: one. Blocks: as yukha_close. */
 void yukha_free(yukha_tracker* tracker);
 
-/* The message of this tracker's last call that was not YUKHA_OK, on any thread. Copies at most size - 1 bytes and a
- * NUL; returns the whole length. Threads: any. Blocks: never. */
+/* The message of this tracker's last call that was not YUKHA_OK, on any thread. Copies at most size - 1 bytes, in
+ * whole characters, and a NUL; returns the whole length. Threads: any. Blocks: never. */
 size_t yukha_last_error(yukha_tracker* tracker, char* buffer, size_t size);
 
 /* "ring_full" for YUKHA_RING_FULL. Threads: any. Blocks: never. */

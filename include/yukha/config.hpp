@@ -153,7 +153,7 @@ struct Config {
   bool use_thread = true;
 
   // Each sentence as a readable line, and each refusal with its cause, at LogLevel::debug. For a developer's eyes: it
-  // says who did what.
+  // says who did what, with the action's members.
   bool debug = false;
   // How many of the latest lines of the log are kept for Tracker::notices(), for a host that is not to be called: the
   // oldest go first. 0 to 10,000.

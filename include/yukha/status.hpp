@@ -73,9 +73,11 @@ class [[nodiscard]] Status {
   // True when track() kept the sentence where a killed process cannot lose it.
   bool kept() const noexcept { return code_ == Code::ok; }
 
-  // A whole sentence for a log or a developer: what happened and what to do about it.
+  // A whole sentence for a log or a developer: what happened and what to do about it. As every text for people it is
+  // UTF-8 without control characters, line ends and marks that turn the direction of writing, whatever a path, a server
+  // or a library brought.
   std::string message() const;
-  // What it was about (a member's name, a path); may be empty.
+  // What it was about (a member's name, a path as it came); may be empty.
   const std::string& detail() const noexcept { return detail_; }
 
   friend bool operator==(const Status& status, Code code) noexcept { return status.code_ == code; }

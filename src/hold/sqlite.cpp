@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "system/files.hpp"
+
 namespace yukha::hold {
 namespace {
 
@@ -81,7 +83,11 @@ void Database::note(int result) noexcept {
   if (fault_ == Fault::none) return;
   try {
     fault_text_ = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
-    fault_text_ += " (SQLite " + std::to_string(handle_ != nullptr ? sqlite3_extended_errcode(handle_) : result) + ")";
+    fault_text_ += " (SQLite " + std::to_string(handle_ != nullptr ? sqlite3_extended_errcode(handle_) : result);
+    // SQLite says "unable to open" to a missing right and to too many open files alike.
+    if (const int error = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0)
+      fault_text_ += "; " + system::error_text(error);
+    fault_text_ += ")";
   } catch (...) {
     // Without memory for the words the fault itself must do.
   }

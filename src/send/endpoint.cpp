@@ -27,7 +27,8 @@ Status bad(std::string_view url, const char* why) {
   const std::size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
   const std::string_view told = url.substr(0, std::min<std::size_t>(url.find_first_of("/?#", host), 200));
   const bool tells_too_much = told.empty() || told.find('@') != std::string_view::npos;
-  return {Code::bad_endpoint, tells_too_much ? std::string(why) : std::string(told) + ": " + why};
+  return {Code::bad_endpoint,
+          tells_too_much ? "the endpoint: " + std::string(why) : "the endpoint " + std::string(told) + ": " + why};
 }
 
 }  // namespace

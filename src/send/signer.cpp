@@ -12,10 +12,10 @@ std::string_view bytes_of(const system::Sha256& digest) {
 }  // namespace
 
 Status decode_key(const SigningKey& from, bool app_signs, Key& key) {
-  if (from.id.empty() || from.id.size() > 128) return {Code::bad_key, "its id must have 1 to 128 characters"};
+  if (from.id.empty() || from.id.size() > 128) return {Code::bad_key, "a key's id must have 1 to 128 characters"};
   for (const char c : from.id) {
     if (c < 0x20 || c > 0x7E || c == '"' || c == '\\') {
-      return {Code::bad_key, "its id must be printable ASCII without quote and backslash"};
+      return {Code::bad_key, "a key's id must be printable ASCII without quote and backslash"};
     }
   }
   key.id = from.id;
@@ -23,9 +23,10 @@ Status decode_key(const SigningKey& from, bool app_signs, Key& key) {
   // At once: what grows leaves copies behind.
   key.secret.reserve(from.secret_base64.size() / 4 * 3);
   if (from.secret_base64.empty() && app_signs) return {};
-  if (!from_base64(from.secret_base64, key.secret)) return {Code::bad_key, from.id + ": the secret is not base64"};
+  if (!from_base64(from.secret_base64, key.secret))
+    return {Code::bad_key, "the secret of the key " + from.id + " is not base64"};
   if (key.secret.size() < 16 || key.secret.size() > 256) {
-    return {Code::bad_key, from.id + ": the secret must have 16 to 256 bytes"};
+    return {Code::bad_key, "the secret of the key " + from.id + " must have 16 to 256 bytes"};
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "system/json.hpp"
+#include "system/utf8.hpp"
 
 namespace yukha::send {
 namespace {
@@ -248,9 +249,7 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
       break;
   }
   // What a server says goes into a log as one line.
-  for (char& c : judgement.words) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  }
+  system::make_readable(judgement.words);
   return judgement;
 }
 

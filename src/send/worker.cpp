@@ -6,6 +6,7 @@
 #include "send/gzip.hpp"
 #include "system/crc32c.hpp"
 #include "system/crypto.hpp"
+#include "system/utf8.hpp"
 #include "system/uuid.hpp"
 
 namespace yukha::send {
@@ -1389,6 +1390,7 @@ std::vector<Quarantined> Worker::quarantined(std::uint64_t after, std::size_t mo
   hold::Rejected one;
   auto number = static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX));
   while (all.size() < most && lane_.queue().next_quarantined(number, number, one)) {
+    system::make_readable(one.reason);
     all.push_back({static_cast<std::uint64_t>(number), std::move(one.reason), std::move(one.line)});
   }
   return all;
@@ -1472,7 +1474,7 @@ Status Worker::sweep_others() {
     Status opened = other.open(name, "");
     if (opened && !erase_denied(other)) {
       opened = other.queue().status();
-      if (opened) opened = Status(Code::disk_error, name);
+      if (opened) opened = Status(Code::disk_error, "the lane " + name + " could not be erased");
     }
     if (!opened && opened != Code::lane_held && status) status = opened;
   }

@@ -17,7 +17,7 @@ constexpr Error others_can_write = -1;
 constexpr Error is_somebody_elses = -2;
 constexpr Error is_no_plain_file = -3;  // a link, a device, or a file that has other names, too
 
-// The errno's name and text for a message, for example "ENOSPC, no space left on device".
+// The errno's name, what it means here and the way out, for a message: "ENOSPC, no space is left; free some".
 std::string error_text(Error error);
 
 // Threads: one, but for what map() gave, which is memory. All of it closes on exec.

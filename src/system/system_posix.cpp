@@ -391,54 +391,35 @@ Files& system_files() noexcept {
 }
 
 std::string error_text(Error error) {
-  const char* name = nullptr;
-  switch (error) {
-    case EACCES:
-      name = "EACCES";
-      break;
-    case EDQUOT:
-      name = "EDQUOT";
-      break;
-    case EIO:
-      name = "EIO";
-      break;
-    case EISDIR:
-      name = "EISDIR";
-      break;
-    case EMFILE:
-      name = "EMFILE";
-      break;
-    case ENOENT:
-      name = "ENOENT";
-      break;
-    case ENOMEM:
-      name = "ENOMEM";
-      break;
-    case ENOSPC:
-      name = "ENOSPC";
-      break;
-    case ENOTDIR:
-      name = "ENOTDIR";
-      break;
-    case EPERM:
-      name = "EPERM";
-      break;
-    case EROFS:
-      name = "EROFS";
-      break;
-    case others_can_write:
-      name = "others can write in it";
-      break;
-    case is_somebody_elses:
-      name = "it is another user's";
-      break;
-    case is_no_plain_file:
-      name = "it is a link, a device, or has other names";
-      break;
-    default:
-      return "errno " + std::to_string(error);
+  static constexpr struct {
+    Error error;
+    const char* text;
+  } table[] = {
+      {EACCES, "EACCES, the app may not use it; change its rights, or choose another queue_dir"},
+      {EPERM, "EPERM, the system forbids it; choose another queue_dir"},
+      {EROFS, "EROFS, the file system is read-only; choose another queue_dir"},
+      {ENOENT, "ENOENT, it or a directory above it is missing; make that, or choose another queue_dir"},
+      {ENOTDIR, "ENOTDIR, a part of the path is a file; choose another queue_dir"},
+      {EISDIR, "EISDIR, a directory stands in its place; remove it"},
+      {EEXIST, "EEXIST, something else stands in its place; remove it"},
+      {ELOOP, "ELOOP, a symbolic link stands in its place, or too many in its path; name the directory itself"},
+      {ENAMETOOLONG, "ENAMETOOLONG, the path is too long; choose a shorter queue_dir"},
+      {EMFILE, "EMFILE, the process has too many files open; close some, or raise its limit"},
+      {ENFILE, "ENFILE, the system has too many files open; close some"},
+      {ENOSPC, "ENOSPC, no space is left; free some"},
+      {EDQUOT, "EDQUOT, the user's share of the disk is used up; free some"},
+      {EFBIG, "EFBIG, the process may not write so large a file; raise its limit"},
+      {ENOMEM, "ENOMEM, there is no memory left"},
+      {ENOLCK, "ENOLCK, the file system gives no lock; choose another queue_dir"},
+      {EIO, "EIO, the disk failed; choose another queue_dir"},
+      {others_can_write, "others can write in it; take that right from them (chmod go-w), or choose another queue_dir"},
+      {is_somebody_elses, "it is another user's; remove it, or choose another queue_dir"},
+      {is_no_plain_file, "it is a link or a device, or has another name; remove it"},
+  };
+  for (const auto& row : table) {
+    if (row.error == error) return row.text;
   }
-  return name;
+  return "errno " + std::to_string(error);
 }
 
 DeviceFacts device_facts() {

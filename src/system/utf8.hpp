@@ -40,4 +40,8 @@ inline Piece next_piece(const unsigned char* at, std::size_t left) noexcept {
   return {size, true};
 }
 
+// Makes a text fit for people to read, wherever its bytes came from: a space for each control character, line end and
+// mark that turns the direction of what follows, and a question mark for each piece that is no UTF-8. It never grows.
+void make_readable(std::string& text) noexcept;
+
 }  // namespace yukha::system

@@ -85,16 +85,18 @@ TEST_CASE("with debug each sentence is a line that can be read, and each refusal
   REQUIRE(core.identify("u_1842", {}));
   REQUIRE(
       core.event().location("FEED", {{"y", "3"}}).content("card_913").referral("CLICK").action("READ", 10s).track());
+  REQUIRE(core.event().action("BUY", 49ms, {{"price", "9.5"}, {"currency", "KRW"}}).track());
   REQUIRE(core.event().location("FEED", {{"y", "3"}, {"tab", "2"}}).action("OPEN").track());
   REQUIRE(core.event().location("https://a.example/x?y=1").action("OPEN").track());
   REQUIRE(core.event().action("OPEN").track());
   CHECK(core.event().location("FEED").track() == Code::missing_action);
-  REQUIRE(said.size() == 5);
+  REQUIRE(said.size() == 6);
   CHECK(said[0] == "u_1842 on iPhone15,2 in FEED at y=3 came by CLICK and READ card_913 for 10.0 s");
-  CHECK(said[1] == "u_1842 on iPhone15,2 in FEED at y=3, tab=2 did OPEN");
-  CHECK(said[2] == "u_1842 on iPhone15,2 in https://a.example/x?y=1 did OPEN");
-  CHECK(said[3] == "u_1842 on iPhone15,2 did OPEN");
-  CHECK(said[4].find("refused: a sentence needs an action") == 0);
+  CHECK(said[1] == "u_1842 on iPhone15,2 did BUY for 0.0 s with price=9.5, currency=KRW");
+  CHECK(said[2] == "u_1842 on iPhone15,2 in FEED at y=3, tab=2 did OPEN");
+  CHECK(said[3] == "u_1842 on iPhone15,2 in https://a.example/x?y=1 did OPEN");
+  CHECK(said[4] == "u_1842 on iPhone15,2 did OPEN");
+  CHECK(said[5].find("refused: a sentence needs an action") == 0);
 }
 
 TEST_CASE("the latest lines of the log can be fetched, and the oldest give way") {

@@ -207,7 +207,7 @@ TEST_CASE("a setting out of its range is refused by its name, before anything is
        [](Config& c) {
          c.keys = {{"named", "c2hvcnQ="}};
        }},
-      {"its id", Code::bad_key,
+      {"a key's id", Code::bad_key,
        [](Config& c) {
          c.keys = {{"", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
        }},
