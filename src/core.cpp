@@ -14,6 +14,7 @@
 #include "send/curl_transport.hpp"
 #include "system/crypto.hpp"
 #include "system/device.hpp"
+#include "system/signals.hpp"
 #include "system/thread.hpp"
 #include "system/utf8.hpp"
 
@@ -187,6 +188,7 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
 Core* Core::open(const Config& config, const Seams& seams) {
   auto core = std::unique_ptr<Core>(new Core(config, seams));
   core->open_lane(config);
+  if (!core->lane_) core->leave_open();
   if (core->lane_ && core->tell_lifecycle_) core->tell_of_opening(config.app_version);
   return core.release();
 }
@@ -217,6 +219,7 @@ Core::Core(const Config& config, const Seams& seams)
 void Core::open_lane(const Config& config) {
   status_ = check_config(config, settings_);
   if (status_) status_ = rules_.set(config);
+  if (status_) status_ = enter_process();
   if (!status_) return;
   {
     Lock intake(intake_);
@@ -298,9 +301,14 @@ void Core::open_lane(const Config& config) {
     return;
   }
   make_worker();
-  if (!use_thread_) return;
+  if (!use_thread_) {
+    running_ = true;
+    return;
+  }
   try {
+    const system::NoSignals none;
     thread_ = std::thread([this] { thread_main(); });
+    running_ = true;
   } catch (const std::system_error&) {
     status_ = Status(Code::out_of_memory, "the system gives no thread");
     log(LogLevel::error, status_.message());
@@ -381,6 +389,8 @@ Core::~Core() {
     transport_->wake();
     thread_.join();
   }
+  leave_open();
+  leave_process();
 }
 
 void Core::tell_of_opening(const std::string& app_version) {
@@ -519,6 +529,7 @@ Status Core::unset(Part part, std::string_view name) {
 
 bool Core::wait_for_room(std::int64_t until_ms) {
   if (!use_thread_) {
+    const system::SignalShield shield;
     step_once();
     Lock intake(intake_);
     return lane_->ring().used() < lane_->ring().capacity() / 2;
@@ -808,7 +819,10 @@ Status Core::close(std::chrono::milliseconds deadline) {
 
   Lock work(work_);
   close_done_ = true;
-  if (!worker_) return close_status_;  // everything was closed when it was suspended
+  if (!worker_) {
+    leave_open();
+    return close_status_;  // everything was closed when it was suspended
+  }
   const send::Progress progress = worker_->progress();
   close_status_ = progress.in_flight ? Status(Code::cut_short) : Status();
   worker_->cancel();
@@ -819,6 +833,7 @@ Status Core::close(std::chrono::milliseconds deadline) {
   worker_.reset();
   lane_->close();
   directory_.close();
+  leave_open();
   return close_status_;
 }
 
@@ -923,7 +938,8 @@ bool Core::finished_closing() {
 }
 
 void Core::thread_main() noexcept {
-  system::yield_to_others();
+  system::become_worker();
+  worker_thread_ = std::this_thread::get_id();
   bool goes_on = true;
   while (goes_on) {
     try {

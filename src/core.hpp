@@ -58,7 +58,9 @@ class Core final : private send::WorkerHost {
   const std::string& app_id() const noexcept { return app_id_; }
   // Null when there are none.
   const MemberRules* rules() const noexcept { return rules_.empty() ? nullptr : &rules_; }
-  bool in_child() const noexcept { return fork_guard_.in_child(); }
+  // This process must not touch it any more, not even to free it: it is a forked child of the one that opened it, or it
+  // ended before the core could be closed.
+  bool is_lost() const noexcept { return fork_guard_.in_child() || abandoned_; }
 
   Event event() noexcept { return Event(this); }
   Status identify(std::string_view user_id, Members members);
@@ -98,6 +100,14 @@ class Core final : private send::WorkerHost {
 
   Core(const Config& config, const Seams& seams);
   void open_lane(const Config& config);
+  // Of the process's open trackers; see process_end.cpp.
+  Status enter_process();
+  void leave_open() noexcept;
+  void leave_process() noexcept;
+  void close_at_end() noexcept;
+  bool is_free() noexcept;
+  static void end_process() noexcept;
+  static void begin_child() noexcept;
   void begin_run() YUKHA_REQUIRES(intake_);
   void stand(compose::Standing&& next) YUKHA_REQUIRES(intake_);
   Status change(system::FunctionRef<Status(compose::Standing&)> change);
@@ -254,6 +264,14 @@ class Core final : private send::WorkerHost {
   bool close_done_ YUKHA_GUARDED_BY(closing_) = false;
   Status close_status_ YUKHA_GUARDED_BY(closing_);
   std::thread thread_;
+
+  Core* next_open_ = nullptr;           // of the process's list
+  std::atomic<bool> counted_{false};    // as one that a fork must not meet
+  std::atomic<bool> running_{false};    // the worker and its transport are there
+  std::atomic<bool> closed_at_end_{false};
+  std::atomic<bool> abandoned_{false};
+  std::atomic<std::thread::id> worker_thread_{};
+  std::thread end_;  // closes it while the process ends
 
   system::Mutex notices_mutex_;  // taken last, by whoever logs
   std::list<Notice> notices_ YUKHA_GUARDED_BY(notices_mutex_);

@@ -3,6 +3,7 @@
 
 #include "compose/text.hpp"
 #include "core.hpp"
+#include "system/signals.hpp"
 
 namespace yukha::detail {
 
@@ -133,6 +134,7 @@ void Core::let_go() {
 
 Status Core::resume() {
   constexpr std::int64_t again_after_ms = 1000;
+  const system::SignalShield shield;
   transport_->wake();
   Lock work(work_);
   if (!suspended_) return {};

@@ -28,7 +28,8 @@ constexpr Words table[] = {
     {Code::not_open, "not_open", "the tracker was never opened, or was moved away"},
     {Code::consent_denied, "consent_denied", "consent is denied, so nothing is kept"},
     {Code::forked_child, "forked_child",
-     "this is a forked child of the process that opened the tracker; open one of its own here"},
+     "a child made by fork() while a tracker was open cannot use any: call exec in it first, or close all trackers "
+     "before fork()"},
     {Code::sentence_too_large, "sentence_too_large", "a sentence may have 32 KiB once encoded"},
     {Code::bad_member_name, "bad_member_name", "a member's name must be [a-z][a-z0-9_]{0,63}"},
     {Code::reserved_member, "reserved_member", "this member is the library's own"},

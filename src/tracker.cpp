@@ -7,20 +7,23 @@
 #include "core.hpp"
 #include "sentence_json.hpp"
 #include "system/function_ref.hpp"
+#include "system/signals.hpp"
 
 namespace yukha {
 namespace {
 
 void destroy(detail::Core* core) {
   if (core == nullptr) return;
-  // A forked child leaves everything to its parent, the memory included.
-  if (core->in_child()) return;
+  // The memory included.
+  if (core->is_lost()) return;
+  const system::SignalShield shield;
   delete core;
 }
 
 // Runs `call` on the core; whatever is thrown inside ends here as a status.
 Status guarded(detail::Core* core, system::FunctionRef<Status(detail::Core&)> call) noexcept {
   if (core == nullptr) return Code::not_open;
+  const system::SignalShield shield;
   try {
     return call(*core);
   } catch (const std::bad_alloc&) {
@@ -43,6 +46,7 @@ Consent consent_of(detail::Core* core, const Purpose* purpose) noexcept {
 
 Tracker Tracker::open(const Config& config) noexcept {
   Tracker tracker;
+  const system::SignalShield shield;
   try {
     tracker.core_.reset(detail::Core::open(config, detail::Seams()));
   } catch (...) {

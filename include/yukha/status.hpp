@@ -28,7 +28,7 @@ enum class Code : std::int32_t {
   closed = -2,              // the tracker was closed
   not_open = -3,            // it was never opened, or was moved away
   consent_denied = -4,      // consent is denied: nothing is kept
-  forked_child = -5,        // called in a child made by fork(); open a tracker of its own there
+  forked_child = -5,        // a child made by fork() while a tracker was open; exec first, or fork before
   sentence_too_large = -6,  // over 32 KiB once encoded
   bad_member_name = -7,     // not [a-z][a-z0-9_]{0,63}
   reserved_member = -8,     // a member only the library may write

@@ -3,20 +3,19 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 
 #include "send/verdict.hpp"
+#include "system/descriptors.hpp"
 #include "system/library.hpp"
+#include "system/process_end.hpp"
 
 namespace yukha::send {
 namespace {
 
 constexpr long stall_bytes_per_s = 64;  // who answers more slowly than this drips
 
-// libcurl wants to be set up once a process, by one thread at a time; it is never torn down, because others in the
-// process may use it too.
-bool set_up_curl() {
+bool is_set_up() {
   static std::once_flag once;
   static bool good = false;
   std::call_once(once, [] {
@@ -27,43 +26,45 @@ bool set_up_curl() {
   return good;
 }
 
+curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) noexcept {
+  return system::open_socket(address->family, address->socktype, address->protocol);
+}
+
 class CurlTransport final : public HttpTransport {
  public:
-  explicit CurlTransport(const CurlSettings& settings) : settings_(settings), multi_(curl_multi_init()) {
+  explicit CurlTransport(const CurlSettings& settings) : settings_(settings) {
     for (const std::string& pin : settings_.pins) pins_ += (pins_.empty() ? "" : ";") + pin;
   }
-  ~CurlTransport() override {
-    cancel();
-    if (easy_ != nullptr) curl_easy_cleanup(easy_);
-    curl_multi_cleanup(multi_);
-  }
+  ~CurlTransport() override { cancel(); }
   CurlTransport(const CurlTransport&) = delete;
   CurlTransport& operator=(const CurlTransport&) = delete;
 
-  bool usable() const noexcept { return multi_ != nullptr; }
+  bool usable() const noexcept { return wake_up_.usable(); }
 
   void start(const HttpRequest& request) override;
   bool poll(std::chrono::milliseconds timeout, HttpAnswer& answer) override;
-  void wake() override {
-    woken_.store(true);
-    curl_multi_wakeup(multi_);
-  }
-  void cancel() override { end(); }
+  void wake() override { wake_up_.wake(); }
+  void cancel() override;
 
  private:
   static std::size_t on_header(char* line, std::size_t one, std::size_t size, void* self) noexcept;
   static std::size_t on_body(char* bytes, std::size_t one, std::size_t size, void* self) noexcept;
+  void make_multi();
   bool take_result();
   void end();
+  void let_go();
 
   const CurlSettings settings_;
   std::string pins_;  // as libcurl wants them
-  CURLM* multi_;
+  system::WakeUp wake_up_;
+  // From the first request until cancel(): curl's own way of waking costs two descriptors that it does not close on
+  // exec, and a multi handle that never had a request takes the app's SIGPIPE away for a moment when it is freed.
+  CURLM* multi_ = nullptr;
   CURL* easy_ = nullptr;
   curl_slist* headers_ = nullptr;
   bool running_ = false;
   bool failed_at_start_ = false;
-  std::atomic<bool> woken_{false};
+  bool distrusts_ = false;
   std::size_t answer_bytes_max_ = 0;
   std::size_t answer_bytes_ = 0;
   HttpAnswer answer_;
@@ -102,13 +103,16 @@ std::size_t CurlTransport::on_body(char* bytes, std::size_t, std::size_t size, v
 }
 
 void CurlTransport::start(const HttpRequest& request) {
-  end();
+  const system::LibraryCall call;
+  if (call.allowed()) end();
   answer_ = {};
   answer_bytes_ = 0;
   answer_bytes_max_ = request.answer_bytes_max;
   error_[0] = '\0';
   running_ = true;
   failed_at_start_ = true;
+  if (!call.allowed()) return;
+  if (distrusts_) let_go();
   if (easy_ == nullptr) easy_ = curl_easy_init();
   if (easy_ == nullptr) return;
   curl_easy_reset(easy_);
@@ -124,7 +128,11 @@ void CurlTransport::start(const HttpRequest& request) {
   headers_ = longer;
 
   const auto set = [this](CURLoption option, auto value) { return curl_easy_setopt(easy_, option, value) == CURLE_OK; };
-  bool good = set(CURLOPT_URL, request.url.c_str());
+  // No signals in the host's process, and a look-up that hangs must not hold up cancel().
+  bool good = set(CURLOPT_NOSIGNAL, 1L);
+  good &= set(CURLOPT_QUICK_EXIT, 1L);
+  good &= set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+  good &= set(CURLOPT_URL, request.url.c_str());
   good &= set(CURLOPT_POST, 1L);
   good &= set(CURLOPT_POSTFIELDS, request.body.data());  // borrowed, as the interface says
   good &= set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
@@ -145,12 +153,13 @@ void CurlTransport::start(const HttpRequest& request) {
   good &= set(CURLOPT_SSL_VERIFYHOST, 2L);
   good &= set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   good &= set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-  // No signals in the host's process, and a look-up that hangs must not hold up cancel().
-  good &= set(CURLOPT_NOSIGNAL, 1L);
-  good &= set(CURLOPT_QUICK_EXIT, 1L);
   if (!settings_.ca_file.empty()) {
     good &= set(CURLOPT_CAINFO, settings_.ca_file.c_str());
     good &= set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // instead of the system's, not beside them
+    // A file that was replaced is read at the next connection, and what was believed by the old one is not taken up
+    // again. By its number (CURLOPT_CA_CACHE_TIMEOUT): a libcurl that does not know it keeps nothing.
+    static_cast<void>(set(static_cast<CURLoption>(CURLOPTTYPE_LONG + 321), 0L));
+    good &= set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
   }
   if (!pins_.empty()) good &= set(CURLOPT_PINNEDPUBLICKEY, pins_.c_str());
   if (!settings_.proxy.empty()) good &= set(CURLOPT_PROXY, settings_.proxy.c_str());
@@ -166,7 +175,8 @@ void CurlTransport::start(const HttpRequest& request) {
   // The endpoint and everything between must notice a silent peer before the system's two hours.
   good &= set(CURLOPT_TCP_KEEPALIVE, 1L);
   good &= set(CURLOPT_TCP_NODELAY, 1L);
-  if (!good || curl_multi_add_handle(multi_, easy_) != CURLM_OK) return;
+  if (good && multi_ == nullptr) make_multi();
+  if (!good || multi_ == nullptr || curl_multi_add_handle(multi_, easy_) != CURLM_OK) return;
   failed_at_start_ = false;
   int still_running = 0;
   curl_multi_perform(multi_, &still_running);
@@ -185,6 +195,8 @@ bool CurlTransport::take_result() {
       answer_.status = 0;
       answer_.headers.clear();
       answer_.body.clear();
+      // What it believes, it read long ago perhaps.
+      distrusts_ = message->data.result == CURLE_PEER_FAILED_VERIFICATION;
       answer_.error = error_[0] != '\0' ? error_ : curl_easy_strerror(message->data.result);
     }
     return true;
@@ -196,21 +208,64 @@ bool CurlTransport::poll(std::chrono::milliseconds timeout, HttpAnswer& answer) 
   using std::chrono::milliseconds;
   const auto begin = std::chrono::steady_clock::now();
   while (true) {
-    int still_running = 0;
-    if (running_ && !failed_at_start_) curl_multi_perform(multi_, &still_running);
-    if (running_ && (failed_at_start_ || take_result())) {
-      if (failed_at_start_) answer_.error = "libcurl could not start the request";
+    if (running_ && failed_at_start_) {
+      answer_.error = "libcurl could not start the request";
+      running_ = false;
       answer = std::move(answer_);
-      end();
       return true;
     }
-    if (woken_.exchange(false)) return false;
+    if (running_) {
+      const system::LibraryCall call;
+      int still_running = 0;
+      if (call.allowed()) curl_multi_perform(multi_, &still_running);
+      if (call.allowed() && take_result()) {
+        end();
+        answer = std::move(answer_);
+        return true;
+      }
+    }
+    if (wake_up_.woken()) return false;
     const auto gone = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
     // An hour stands for "no limit": the worker looks around and comes back.
-    const milliseconds left = timeout.count() < 0 ? milliseconds(3'600'000) - gone : timeout - gone;
+    milliseconds left = timeout.count() < 0 ? milliseconds(3'600'000) - gone : timeout - gone;
     if (left.count() <= 0) return false;
-    curl_multi_poll(multi_, nullptr, 0, static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000)), nullptr);
+    left = std::min(left, milliseconds(3'600'000));
+    if (running_) {
+      const system::LibraryCall call(true);
+      curl_waitfd woken{wake_up_.descriptor(), CURL_WAIT_POLLIN, 0};
+      if (call.allowed()) {
+        curl_multi_poll(multi_, &woken, 1, static_cast<int>(left.count()), nullptr);
+        continue;
+      }
+    }
+    wake_up_.wait(left);
   }
+}
+
+void CurlTransport::make_multi() {
+  const int lowest = system::lowest_free_descriptor();
+  multi_ = curl_multi_init();
+  // Older ones leave their pair open on exec. The byte tells it from a pair that the host made at the same time; where
+  // the wake-up is something else, nothing is found.
+  if (multi_ == nullptr || curl_multi_wakeup(multi_) != CURLM_OK) return;
+  system::close_pair_on_exec(lowest, 1);
+  curl_multi_poll(multi_, nullptr, 0, 0, nullptr);  // takes the byte
+}
+
+void CurlTransport::cancel() {
+  // Not at the process's end, when whatever it needs may be gone.
+  const system::LibraryCall call;
+  if (!call.allowed()) return;
+  end();
+  let_go();
+}
+
+void CurlTransport::let_go() {
+  distrusts_ = false;
+  if (easy_ != nullptr) curl_easy_cleanup(easy_);
+  if (multi_ != nullptr) curl_multi_cleanup(multi_);
+  easy_ = nullptr;
+  multi_ = nullptr;
 }
 
 void CurlTransport::end() {
@@ -222,8 +277,12 @@ void CurlTransport::end() {
 
 }  // namespace
 
+void set_up_curl() {
+  static_cast<void>(is_set_up());
+}
+
 std::shared_ptr<HttpTransport> make_curl_transport(const CurlSettings& settings) {
-  if (!set_up_curl()) return nullptr;
+  if (!is_set_up()) return nullptr;
   auto transport = std::make_shared<CurlTransport>(settings);
   return transport->usable() ? transport : nullptr;
 }

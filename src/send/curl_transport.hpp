@@ -17,6 +17,10 @@ struct CurlSettings {
   std::string no_proxy;
 };
 
+// libcurl wants to be set up once a process, by one thread at a time; it is never torn down, because others in the
+// process may use it too. Further calls do nothing.
+void set_up_curl();
+
 // nullptr when libcurl cannot be set up.
 std::shared_ptr<HttpTransport> make_curl_transport(const CurlSettings& settings);
 

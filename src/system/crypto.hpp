@@ -10,7 +10,11 @@ namespace yukha::system {
 
 using Sha256 = std::array<unsigned char, 32>;
 
-// Threads: any. Blocks: never.
+// What the library registers for the process's end is registered when this returns: it runs after what is registered
+// later. Threads: any. Blocks: never.
+void set_up_crypto() noexcept;
+
+// All zeros once the process has ended, when the library is no more. Threads: any. Blocks: never.
 Sha256 sha256(std::string_view bytes) noexcept;
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) noexcept;
 

@@ -11,6 +11,8 @@
 
 namespace yukha::system {
 
+void set_up_crypto() noexcept {}
+
 Sha256 sha256(std::string_view bytes) noexcept {
   Sha256 digest{};
   CC_SHA256(bytes.data(), static_cast<CC_LONG>(bytes.size()), digest.data());

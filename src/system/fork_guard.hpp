@@ -13,6 +13,8 @@ class ForkGuard {
   ForkGuard& operator=(const ForkGuard&) = delete;
 
   bool in_child() const noexcept;
+  // This process is the guard's own from now on.
+  void own() noexcept;
 
  private:
   volatile unsigned char* page_ = nullptr;

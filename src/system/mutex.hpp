@@ -11,12 +11,15 @@
 #endif
 #define YUKHA_GUARDED_BY(x) YUKHA_THREAD_ATTRIBUTE(guarded_by(x))
 #define YUKHA_REQUIRES(...) YUKHA_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
+// Where no other thread is.
+#define YUKHA_NO_THREAD_ANALYSIS YUKHA_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace yukha::system {
 
 class YUKHA_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
  public:
   void lock() YUKHA_THREAD_ATTRIBUTE(acquire_capability()) { mutex_.lock(); }
+  bool try_lock() YUKHA_THREAD_ATTRIBUTE(try_acquire_capability(true)) { return mutex_.try_lock(); }
   void unlock() YUKHA_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
 
  private:

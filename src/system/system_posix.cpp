@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -14,10 +15,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <new>
 
 #include "system/clock.hpp"
+#include "system/descriptors.hpp"
 #include "system/device.hpp"
 #include "system/dice.hpp"
 #include "system/files.hpp"
@@ -155,6 +156,10 @@ class PosixFile final : public File {
   }
 
   Error write(std::uint64_t offset, const void* from, std::size_t size) noexcept override {
+    // track() comes this way in the app's thread, with each sentence where there is no mapping. Beyond the limit the
+    // system raises SIGXFSZ; asking first is a third of what blocking it would cost.
+    rlimit limit{};
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && offset + size > limit.rlim_cur) return EFBIG;
     const auto* at = static_cast<const char*>(from);
     while (size > 0) {
       const ssize_t count = pwrite(descriptor_, at, size, static_cast<off_t>(offset));
@@ -267,6 +272,7 @@ class PosixFiles final : public Files {
       descriptor = ::open(path.c_str(), flags | O_CREAT | O_EXCL, 0600);
       if (descriptor < 0 && errno != EEXIST) break;
     }
+    descriptor = keep_above_stdio(descriptor);
     if (descriptor < 0) return errno;
     struct stat facts {};
     if (fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) {
@@ -366,28 +372,42 @@ class PosixFiles final : public Files {
   }
 };
 
-std::string first_line(const char* path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
+// The first line of a short file that begins like this, without its beginning.
+std::string line_after(const char* path, std::string_view beginning) {
+  const int descriptor = keep_above_stdio(::open(path, O_RDONLY | O_CLOEXEC));
+  if (descriptor < 0) return {};
+  char text[4096];
+  const ssize_t size = ::read(descriptor, text, sizeof text);
+  ::close(descriptor);
+  std::string_view rest(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    if (line.substr(0, beginning.size()) == beginning) return std::string(line.substr(beginning.size()));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+  }
+  return {};
+}
+
+// Never destroyed: at the end of the process threads of the app's may still be in a call.
+template <typename Seam>
+Seam& lasting() noexcept {
+  alignas(Seam) static unsigned char place[sizeof(Seam)];
+  static Seam* const made = new (place) Seam;
+  return *made;
 }
 
 }  // namespace
 
 Clock& system_clock() noexcept {
-  static PosixClock clock;
-  return clock;
+  return lasting<PosixClock>();
 }
 
 Dice& system_dice() noexcept {
-  static PosixDice dice;
-  return dice;
+  return lasting<PosixDice>();
 }
 
 Files& system_files() noexcept {
-  static PosixFiles files;
-  return files;
+  return lasting<PosixFiles>();
 }
 
 std::string error_text(Error error) {
@@ -434,13 +454,9 @@ DeviceFacts device_facts() {
   std::size_t size = sizeof model - 1;
   if (sysctlbyname("hw.model", model, &size, nullptr, 0) == 0 && model[0] != '\0') facts.model = model;
 #elif defined(__linux__)
-  std::ifstream release("/etc/os-release");
-  for (std::string line; std::getline(release, line);) {
-    if (line.rfind("PRETTY_NAME=", 0) != 0) continue;
-    std::string name = line.substr(12);
-    if (name.size() >= 2 && name.front() == '"') name = name.substr(1, name.size() - 2);
-    facts.os = name;
-  }
+  std::string name = line_after("/etc/os-release", "PRETTY_NAME=");
+  if (name.size() >= 2 && name.front() == '"') name = name.substr(1, name.size() - 2);
+  if (!name.empty()) facts.os = name;
 #endif
   for (const char* variable : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
     const char* value = std::getenv(variable);
@@ -452,12 +468,14 @@ DeviceFacts device_facts() {
   return facts;
 }
 
-void yield_to_others() noexcept {
+void become_worker() noexcept {
 #if defined(__linux__)
+  static_cast<void>(pthread_setname_np(pthread_self(), "yukha"));
   // Batch threads get their share of time, but are not put in place of a running one when they wake (sched(7)).
   sched_param none{};
   static_cast<void>(pthread_setschedparam(pthread_self(), SCHED_BATCH, &none));
 #elif defined(__APPLE__)
+  static_cast<void>(pthread_setname_np("yukha"));
   static_cast<void>(pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0));
 #endif
 }
@@ -467,7 +485,7 @@ std::string platform_id() {
   // What tells Apple's devices apart is for the binding to say; the file's identity tells a copy all the same.
   return "";
 #else
-  return first_line("/etc/machine-id");
+  return line_after("/etc/machine-id", "");
 #endif
 }
 
@@ -493,6 +511,11 @@ ForkGuard::~ForkGuard() {
 
 bool ForkGuard::in_child() const noexcept {
   return page_ != nullptr ? *page_ == 0 : getpid() != owner_;
+}
+
+void ForkGuard::own() noexcept {
+  owner_ = getpid();
+  if (page_ != nullptr) *page_ = 1;
 }
 
 void keep_loaded(const void* function) noexcept {

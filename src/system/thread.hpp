@@ -3,7 +3,8 @@
 
 namespace yukha::system {
 
-// This thread's waking does not push another one off its processor, as that of a game whose frame it would cost.
-void yield_to_others() noexcept;
+// This thread is named "yukha", and its waking does not push another one off its processor, as that of a game whose
+// frame it would cost.
+void become_worker() noexcept;
 
 }  // namespace yukha::system

@@ -132,7 +132,7 @@ TEST_CASE("a ring's bytes are those of the worked example in FORMAT.md") {
     }
     ++rows;
   }
-  CHECK(rows == 10);
+  CHECK(rows == 13);
 
   TempDirectory directory;
   {

@@ -900,6 +900,7 @@ TEST_CASE("in a forked child every call is refused, and the parent goes on") {
       wrong |= tracker->close() == Code::forked_child ? 0 : 16;
       wrong |= tracker->consent(Consent::denied) == Code::forked_child ? 0 : 32;
       wrong |= tracker->work(0ms) == -1ms ? 0 : 64;
+      wrong |= Tracker::open(config).status() == Code::forked_child ? 0 : 128;
       tracker.reset();
       _exit(wrong);
     }
