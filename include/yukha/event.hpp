@@ -111,25 +111,30 @@ class [[nodiscard]] Event {
   Scope begin(const Shown& shown = {}) && noexcept;
 
   // The same words on a temporary, so that a sentence reads as one.
-  Event&& location(std::string_view screen, Members parameters = {}) && noexcept {
+  [[nodiscard]] Event&& location(std::string_view screen, Members parameters = {}) && noexcept {
     return static_cast<Event&&>(location(screen, parameters));
   }
-  Event&& content(std::string_view id, Members members = {}) && noexcept {
+  [[nodiscard]] Event&& content(std::string_view id, Members members = {}) && noexcept {
     return static_cast<Event&&>(content(id, members));
   }
-  Event&& referral(std::string_view from) && noexcept { return static_cast<Event&&>(referral(from)); }
-  Event&& action(std::string_view type, Members members = {}) && noexcept {
+  [[nodiscard]] Event&& referral(std::string_view from) && noexcept { return static_cast<Event&&>(referral(from)); }
+  [[nodiscard]] Event&& action(std::string_view type, Members members = {}) && noexcept {
     return static_cast<Event&&>(action(type, members));
   }
-  Event&& action(std::string_view type, std::chrono::milliseconds duration, Members members = {}) && noexcept {
+  [[nodiscard]] Event&& action(std::string_view type, std::chrono::milliseconds duration,
+                               Members members = {}) && noexcept {
     return static_cast<Event&&>(action(type, duration, members));
   }
-  Event&& user(Members members) && noexcept { return static_cast<Event&&>(user(members)); }
-  Event&& device(Members members) && noexcept { return static_cast<Event&&>(device(members)); }
-  Event&& at(std::chrono::system_clock::time_point time) && noexcept { return static_cast<Event&&>(at(time)); }
-  Event&& at_unix_ms(std::int64_t unix_ms) && noexcept { return static_cast<Event&&>(at_unix_ms(unix_ms)); }
-  Event&& critical() && noexcept { return static_cast<Event&&>(critical()); }
-  Event&& purpose(Purpose purpose) && noexcept { return static_cast<Event&&>(this->purpose(purpose)); }
+  [[nodiscard]] Event&& user(Members members) && noexcept { return static_cast<Event&&>(user(members)); }
+  [[nodiscard]] Event&& device(Members members) && noexcept { return static_cast<Event&&>(device(members)); }
+  [[nodiscard]] Event&& at(std::chrono::system_clock::time_point time) && noexcept {
+    return static_cast<Event&&>(at(time));
+  }
+  [[nodiscard]] Event&& at_unix_ms(std::int64_t unix_ms) && noexcept {
+    return static_cast<Event&&>(at_unix_ms(unix_ms));
+  }
+  [[nodiscard]] Event&& critical() && noexcept { return static_cast<Event&&>(critical()); }
+  [[nodiscard]] Event&& purpose(Purpose purpose) && noexcept { return static_cast<Event&&>(this->purpose(purpose)); }
 
  private:
   friend class Tracker;

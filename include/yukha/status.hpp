@@ -60,7 +60,11 @@ enum class Code : std::int32_t {
 const char* code_name(Code code) noexcept;
 
 // A code and what it was about. Cheap to return: no memory is taken unless there is a detail to tell.
-class [[nodiscard]] Status {
+//
+// [[nodiscard]] are the answers without which the call makes no sense (Tracker::open, what only asks) or going on would
+// be a mistake (consent, erase, erase_quarantined, keys), and a sentence that is built and not tracked. All others may
+// be dropped: fire-and-forget code calls track() as a statement, and Stats counts what was refused.
+class Status {
  public:
   Status() noexcept = default;
   Status(Code code) noexcept : code_(code) {}  // NOLINT(google-explicit-constructor)

@@ -38,7 +38,7 @@ class Tracker {
   // Always gives a tracker that can be called. When it could not open, status() and every call say why; when the
   // directory could not be written, it works in memory and status() is kept_in_memory.
   // Blocks: for a few disk writes.
-  static Tracker open(const Config& config) noexcept;
+  [[nodiscard]] static Tracker open(const Config& config) noexcept;
 
   Tracker() noexcept;
   Tracker(Tracker&& other) noexcept;
@@ -50,7 +50,7 @@ class Tracker {
 
   // How opening went: ok, kept_in_memory, or why not.
   // Threads: any. Blocks: never.
-  Status status() const noexcept;
+  [[nodiscard]] Status status() const noexcept;
 
   // Who: from now on, until changed. An empty id goes back to the anonymous one (the install id). Members: any but
   // `id`. Threads: any. Blocks: never.
@@ -86,8 +86,8 @@ class Tracker {
 
   // To everything, whatever its purpose. Below 0 a denial may hold all the same; what it has to erase is then tried
   // again. Threads: any. Blocks: for a disk write; denied as erase().
-  Status consent(Consent consent) noexcept;
-  Consent consent() const noexcept;
+  [[nodiscard]] Status consent(Consent consent) noexcept;
+  [[nodiscard]] Consent consent() const noexcept;
   // To one purpose. Of this and the consent to everything the stricter counts. Analytics begins granted, the others
   // denied. Sentences of different purposes never share a batch; what waits for a purpose that is denied is removed,
   // overwritten in the lane's files (but for pieces of pages that SQLite moved: only erase() unlinks the files), and
@@ -95,8 +95,8 @@ class Tracker {
   // before it sends anything more. Below 0 as above.
   // Threads: any. Blocks: for a few disk writes; denied also for a worker's step, which may cancel a running request,
   // up to a minute.
-  Status consent(Purpose purpose, Consent consent) noexcept;
-  Consent consent(Purpose purpose) const noexcept;
+  [[nodiscard]] Status consent(Purpose purpose, Consent consent) noexcept;
+  [[nodiscard]] Consent consent(Purpose purpose) const noexcept;
 
   // The system's advertising id, at most 2 KiB; empty: none. It stands as `device.ad_id` in sentences of the purpose
   // advertising and nowhere else, so that a denial of that purpose takes every copy that waits. It lasts as long as
@@ -108,7 +108,7 @@ class Tracker {
   // emptied. The ledger goes on and counts what was removed. Below 0 with a disk's fault it may have begun: what is
   // tracked then lives in memory, and the next open() finishes it.
   // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
-  Status erase() noexcept;
+  [[nodiscard]] Status erase() noexcept;
 
   // Sends what this tracker's lane has now, and what earlier processes left in other lanes of the directory: ok when
   // none of it waits any more, be it delivered or in quarantine, but for what waits for the consent to its purpose,
@@ -132,27 +132,27 @@ class Tracker {
   Status low_battery(bool low) noexcept;
 
   // Threads: any. Blocks: never for longer than a few memory reads.
-  Stats stats() const noexcept;
+  [[nodiscard]] Stats stats() const noexcept;
 
   // The lines of the log since the last call, at most Config::notices_max, oldest first.
   // Threads: any. Blocks: never.
-  std::vector<Notice> notices() noexcept;
+  [[nodiscard]] std::vector<Notice> notices() noexcept;
 
   // What the endpoint refused for good, of this tracker's lane: at most `most` sentences with a number above `after`,
   // in the order of their numbers. They stay until they are sent again, erased, too old or in the way of others.
   // Threads: any. Blocks: for a few disk reads.
-  std::vector<Quarantined> quarantined(std::uint64_t after = 0, std::size_t most = 100) const noexcept;
+  [[nodiscard]] std::vector<Quarantined> quarantined(std::uint64_t after = 0, std::size_t most = 100) const noexcept;
   // One of them, or all for number 0, waits to be sent again, under a new key. bad_argument: there is no such number.
   // Threads: any. Blocks: for a disk write.
   Status resend_quarantined(std::uint64_t number = 0) noexcept;
   // Removes one of them, or all for number 0; they count as erased.
   // Threads: any. Blocks: for a few disk writes.
-  Status erase_quarantined(std::uint64_t number = 0) noexcept;
+  [[nodiscard]] Status erase_quarantined(std::uint64_t number = 0) noexcept;
 
   // Signs with these keys from now on, in place of the config's: after a login, or when yours were rotated. bad_key or
   // bad_config: the ones before stay. It may end a back-off early, at most once in 10 s.
   // Threads: any. Blocks: for a worker's step, that is for a few disk writes.
-  Status keys(const std::vector<SigningKey>& keys) noexcept;
+  [[nodiscard]] Status keys(const std::vector<SigningKey>& keys) noexcept;
 
   // For hosts without a thread to spare (Config::use_thread false): does what is due, waits at most `budget` for the
   // network, and returns how long until there is more to do (negative: nothing until the next sentence or scope).
