@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t directory_version = 1;
 constexpr std::uint64_t epoch_max = 1ULL << 40;  // as the SQL below says; more can only come from damage
 
-constexpr const char* tables[] = {
+constexpr const char* directory_tables[] = {
     "CREATE TABLE directory(one INTEGER PRIMARY KEY CHECK(one = 1), install_id TEXT NOT NULL,"
     " epoch INTEGER NOT NULL, consent INTEGER NOT NULL, failures INTEGER NOT NULL, rest_until INTEGER NOT NULL,"
     " rest_key INTEGER NOT NULL, platform TEXT NOT NULL)",
@@ -100,7 +100,7 @@ Status Directory::open_once(const std::string& platform_id) {
   // loss, and would then undo what came after it.
   database_.run("PRAGMA journal_mode=TRUNCATE");
   if (database_.number("PRAGMA user_version") > directory_version) return {Code::newer_format, path_};
-  database_.expect_schema(std::begin(tables), std::end(tables));
+  database_.expect_schema(std::begin(directory_tables), std::end(directory_tables));
   if (database_.number("PRAGMA user_version") == directory_version &&
       database_.number("SELECT count(*) FROM directory WHERE length(install_id) = 36"
                        " AND epoch BETWEEN 1 AND 1099511627776") != 1) {
@@ -117,7 +117,7 @@ Status Directory::open_once(const std::string& platform_id) {
   if (!is_whole) {
     Transaction transaction(database_, Durable::yes);
     if (database_.number("PRAGMA user_version") == 0) {
-      for (const char* table : {tables[0], tables[1]}) database_.run(table);
+      for (const char* table : {directory_tables[0], directory_tables[1]}) database_.run(table);
       Consents consents;
       std::uint64_t epoch = 1;
       static_cast<void>(read_copy(*files_, directory_, consents, epoch));
@@ -134,7 +134,7 @@ Status Directory::open_once(const std::string& platform_id) {
       database_.run(sign_as_ours);
       database_.run("PRAGMA user_version=1");
     }
-    database_.run(tables[2]);
+    database_.run(directory_tables[2]);
     transaction.commit();
   }
   if (database_.fault() != Fault::none) return fault_of_opening();

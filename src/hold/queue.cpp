@@ -18,7 +18,7 @@ constexpr std::int64_t queue_version = 1;
 // Set aside when the database is made, given back when the disk is full: deliveries must still be settled then.
 constexpr std::int64_t reserve_bytes = 1 << 20;
 
-constexpr const char* tables[] = {
+constexpr const char* queue_tables[] = {
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), epoch INTEGER NOT NULL,"
     " ring_id INTEGER NOT NULL, ring_position INTEGER NOT NULL,"
     " accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, quarantined INTEGER NOT NULL, evicted INTEGER NOT NULL,"
@@ -112,7 +112,7 @@ bool Queue::create(std::uint64_t epoch) {
   // One transaction without a log: a kill in the middle leaves an empty file, which is made again.
   database_.run("PRAGMA page_size=4096");
   Transaction transaction(database_, Durable::yes);
-  for (int i = 0; i < tables_at_first; ++i) database_.run(tables[i]);
+  for (int i = 0; i < tables_at_first; ++i) database_.run(queue_tables[i]);
   Statement(database_, "INSERT INTO reserve VALUES(zeroblob(?))").bind(reserve_bytes).run();
   Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0, '', 0)")
       .bind(static_cast<std::int64_t>(epoch))
@@ -147,7 +147,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
     database_.close();
     return {Code::disk_error, path + " is a database of somebody else's"};
   }
-  database_.expect_schema(std::begin(tables), std::end(tables));
+  database_.expect_schema(std::begin(queue_tables), std::end(queue_tables));
   if (version == 0) create(epoch);
   const bool has_log = [this] {
     Statement mode(database_, "PRAGMA journal_mode");

@@ -54,6 +54,18 @@ def main():
     changes = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## \[{re.escape(version)}\]", changes, re.MULTILINE):
         faults.append(f"CHANGELOG.md has no entry for {version}")
+    for page in ("EMBEDDING.md", "SECURITY.md"):
+        for link in LINK.findall((CHECKOUT / page).read_text(encoding="utf-8")):
+            if "://" not in link and not (CHECKOUT / link).exists():
+                faults.append(f"{page}: a link to {link}, which does not exist")
+    # The oldest versions are said once to people and once to CMake.
+    security = (CHECKOUT / "SECURITY.md").read_text(encoding="utf-8")
+    asked = re.findall(r"find_package\((\w+) ([\d.]+) REQUIRED", (CHECKOUT / "CMakeLists.txt").read_text(encoding="utf-8"))
+    if len(asked) != 5:
+        faults.append(f"CMakeLists.txt asks for {len(asked)} libraries with a version, and not for 5")
+    for library, oldest in asked:
+        if not re.search(rf"\| {re.escape(oldest)}(\.0)? \|", security):
+            faults.append(f"SECURITY.md has not the {oldest} of {library} that CMakeLists.txt asks for")
     for fault in faults:
         print(f"FAIL {fault}")
     if not faults:
