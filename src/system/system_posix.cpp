@@ -287,7 +287,7 @@ class PosixFiles final : public Files {
     return 0;
   }
 
-  Error make_directory(const std::string& path) noexcept override {
+  Error make_directory(const std::string& path) noexcept override try {
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
       const std::string part = path.substr(0, end);
       if (!part.empty() && mkdir(part.c_str(), 0700) != 0 && errno != EEXIST && end == std::string::npos) return errno;
@@ -301,18 +301,20 @@ class PosixFiles final : public Files {
     const bool own_group = facts.st_gid == getegid() && facts.st_gid == static_cast<gid_t>(geteuid());
     const mode_t others = S_IWOTH | (own_group ? 0 : S_IWGRP);
     return (facts.st_mode & others) == 0 ? 0 : others_can_write;
+  } catch (...) {
+    return ENOMEM;
   }
 
-  Error make_absolute(std::string& path) noexcept override {
-    char* real = realpath(path.c_str(), nullptr);
-    if (real != nullptr) path = real;
-    free(real);
+  Error make_absolute(std::string& path) noexcept override try {
+    using Text = std::unique_ptr<char, decltype(&free)>;
+    if (const Text real(realpath(path.c_str(), nullptr), &free); real) path = real.get();
     if (path[0] == '/') return 0;
-    char* here = getcwd(nullptr, 0);
-    if (here == nullptr) return errno;
-    path = std::string(here) + "/" + path;
-    free(here);
+    const Text here(getcwd(nullptr, 0), &free);
+    if (!here) return errno;
+    path = std::string(here.get()) + "/" + path;
     return 0;
+  } catch (...) {
+    return ENOMEM;
   }
 
   Error make_private(const std::string& path, bool& narrowed) noexcept override {
@@ -348,12 +350,17 @@ class PosixFiles final : public Files {
   Error list(const std::string& path, std::vector<std::string>& names) noexcept override {
     DIR* directory = opendir(path.c_str());
     if (directory == nullptr) return errno;
-    while (const dirent* entry = readdir(directory)) {
-      const std::string name = entry->d_name;
-      if (name != "." && name != "..") names.push_back(name);
+    Error error = 0;
+    try {
+      while (const dirent* entry = readdir(directory)) {
+        const std::string name = entry->d_name;
+        if (name != "." && name != "..") names.push_back(name);
+      }
+    } catch (...) {
+      error = ENOMEM;
     }
     closedir(directory);
-    return 0;
+    return error;
   }
 
   Error size(const std::string& path, std::uint64_t& bytes) noexcept override {
