@@ -265,9 +265,9 @@ class Core final : private send::WorkerHost {
   Status close_status_ YUKHA_GUARDED_BY(closing_);
   std::thread thread_;
 
-  Core* next_open_ = nullptr;           // of the process's list
-  std::atomic<bool> counted_{false};    // as one that a fork must not meet
-  std::atomic<bool> running_{false};    // the worker and its transport are there
+  Core* next_open_ = nullptr;         // of the process's list
+  std::atomic<bool> counted_{false};  // as one that a fork must not meet
+  std::atomic<bool> running_{false};  // the worker and its transport are there
   std::atomic<bool> closed_at_end_{false};
   std::atomic<bool> abandoned_{false};
   std::atomic<std::thread::id> worker_thread_{};

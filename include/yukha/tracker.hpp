@@ -30,9 +30,10 @@ enum class Network : std::int32_t { unknown = 0, unmetered = 1, metered = 2, off
 // Owns one lane of a queue directory and the worker that empties it. Movable, not copyable; several may live in one
 // process, each with a lane of its own. A moved-from tracker answers not_open.
 // Nothing here throws, prints, exits or raises a signal.
-// When the process ends by exit() or by the end of main(), an open tracker is closed, within 2 s, by an exit handler that
-// the first open() registered; later calls answer `closed`. In a child made by fork() while a tracker was open every call
-// answers `forked_child`, open() too, until the child calls exec; when all were closed before fork(), it may open its own.
+// When the process ends by exit() or by the end of main(), an open tracker is closed, within 2 s, by an exit handler
+// that the first open() registered; later calls answer `closed`. In a child made by fork() while a tracker was open
+// every call answers `forked_child`, open() too, until the child calls exec; when all were closed before fork(), it may
+// open its own.
 class Tracker {
  public:
   // Always gives a tracker that can be called. When it could not open, status() and every call say why; when the

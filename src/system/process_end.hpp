@@ -25,8 +25,8 @@ class LibraryCall {
 void end_library_calls() noexcept;
 bool library_calls_run() noexcept;
 
-// From now on a fork() waits for the calls that run, but for those that wait; `call` is made in the child, before fork()
-// returns there. Once a process. Threads: any. Blocks: never.
+// From now on a fork() waits for the calls that run, but for those that wait; `call` is made in the child, before
+// fork() returns there. Once a process. Threads: any. Blocks: never.
 void watch_forks(void (*call)()) noexcept;
 
 }  // namespace yukha::system

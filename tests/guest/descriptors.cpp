@@ -63,7 +63,8 @@ int main(int argc, char** argv) {
     for (std::string line; std::getline(std::cin, line);) {
       static_cast<void>(tracker.event().content(line).action("READ").track());
       const yukha::Status flushed = tracker.flush(std::chrono::milliseconds(line == "no" ? 500 : 20'000));
-      std::cout << yukha::code_name(flushed.code()) << " " << tracker.stats().delivered << " " << flushed.message() << std::endl;
+      std::cout << yukha::code_name(flushed.code()) << " " << tracker.stats().delivered << " " << flushed.message()
+                << std::endl;
     }
     return 0;
   }
