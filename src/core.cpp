@@ -997,9 +997,7 @@ Status Core::renew_lane(bool next_epoch) {
 
 Status Core::make_lane_again() {
   Lock intake(intake_);
-  Status status = lane_->make_again(run_base_);
-  if (status) lane_name_ = lane_->name();
-  return status;
+  return lane_->make_again(run_base_);
 }
 
 std::string Core::ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) {

@@ -126,6 +126,7 @@ void Core::let_go() {
   requests_before_ += worker_->progress().requests;
   settings_.hurried_ms = worker_->hurried_ms();
   worker_.reset();
+  if (!lane_->in_memory()) lane_name_ = lane_->name();
   lane_->close();
   directory_.close();
   suspended_ = true;

@@ -33,8 +33,8 @@ constexpr const char* queue_tables[] = {
     "CREATE TABLE batch(id INTEGER PRIMARY KEY, key TEXT NOT NULL, path TEXT NOT NULL, priority INTEGER NOT NULL,"
     " lines INTEGER NOT NULL, own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL,"
     " held INTEGER NOT NULL, bisect INTEGER NOT NULL, root_size INTEGER NOT NULL, body BLOB NOT NULL)",
-    "CREATE TABLE quarantine(id INTEGER PRIMARY KEY, sentence_id TEXT NOT NULL, reason TEXT NOT NULL,"
-    " opening INTEGER NOT NULL, held INTEGER NOT NULL, line BLOB NOT NULL)",
+    ("CREATE TABLE quarantine(id INTEGER PRIMARY KEY, sentence_id TEXT NOT NULL, reason TEXT NOT NULL,"
+     " opening INTEGER NOT NULL, held INTEGER NOT NULL, line BLOB NOT NULL)"),
     "CREATE TABLE reserve(body BLOB NOT NULL)",
     // Not before they are needed.
     "CREATE TABLE scope(tail TEXT PRIMARY KEY, sentence TEXT NOT NULL) WITHOUT ROWID",
