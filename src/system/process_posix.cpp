@@ -45,18 +45,6 @@ void begin_child() noexcept {
   child_call();
 }
 
-sigset_t raised_by_writing() noexcept {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGPIPE);
-  sigaddset(&set, SIGXFSZ);
-  return set;
-}
-
-bool has(const sigset_t& set, int signal) noexcept {
-  return sigismember(&set, signal) == 1;
-}
-
 bool is_local_socket(int descriptor, ino_t& inode) noexcept {
   struct stat facts {};
   sockaddr address{};
@@ -175,30 +163,33 @@ NoSignals::~NoSignals() {
 }
 
 SignalShield::SignalShield() noexcept {
-  const sigset_t ours = raised_by_writing();
-  sigemptyset(&waiting_);
-  pthread_sigmask(SIG_BLOCK, &ours, &before_);
-  // Only what was blocked can have waited.
-  if (has(before_, SIGPIPE) || has(before_, SIGXFSZ)) sigpending(&waiting_);
+  sigemptyset(&ours_);
+  sigaddset(&ours_, SIGPIPE);
+  sigaddset(&ours_, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &ours_, &before_);
+  sigset_t waiting;
+  if (sigpending(&waiting) != 0) return;
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    if (sigismember(&waiting, signal) == 1) sigdelset(&ours_, signal);
+  }
 }
 
 SignalShield::~SignalShield() {
-  sigset_t now;
-  sigemptyset(&now);
-  sigpending(&now);
-  for (const int signal : {SIGPIPE, SIGXFSZ}) {
-    if (!has(now, signal) || has(waiting_, signal)) continue;
-    sigset_t taken;
-    sigemptyset(&taken);
-    sigaddset(&taken, signal);
 #if defined(__APPLE__)
-    int which = 0;
-    sigwait(&taken, &which);
-#else
-    const timespec at_once{};
-    sigtimedwait(&taken, nullptr, &at_once);
-#endif
+  sigset_t waiting;
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    int taken = 0;
+    if (sigismember(&ours_, signal) != 1 || sigpending(&waiting) != 0 || sigismember(&waiting, signal) != 1) continue;
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, signal);
+    sigwait(&one, &taken);
   }
+#else
+  const timespec at_once{};
+  while (sigtimedwait(&ours_, nullptr, &at_once) > 0) {
+  }
+#endif
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 

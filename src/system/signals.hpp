@@ -30,7 +30,7 @@ class SignalShield {
 
  private:
   sigset_t before_;
-  sigset_t waiting_;
+  sigset_t ours_;  // without what waited before
 };
 
 }  // namespace yukha::system

@@ -377,6 +377,9 @@ class PosixFiles final : public Files {
     identity = static_cast<std::uint64_t>(facts.st_ino);
     return 0;
   }
+
+  // By its name: the app may have made another one SQLite's default.
+  const char* sqlite_vfs() const noexcept override { return "unix"; }
 };
 
 // The first line of a short file that begins like this, without its beginning.
