@@ -238,7 +238,8 @@ yukha_result yukha_set_ad_id(yukha_tracker* tracker, const char* id, size_t size
 /* Removes every sentence of the queue directory. Threads: any. Blocks: for a few disk writes. */
 yukha_result yukha_erase(yukha_tracker* tracker);
 
-/* Delivers what is here now, or YUKHA_STILL_WAITING. Threads: any. Blocks: up to deadline_ms. */
+/* Delivers what is here now, and what earlier processes left in lanes that nobody holds, or YUKHA_STILL_WAITING; see
+ * tracker.hpp. Threads: any. Blocks: up to deadline_ms. */
 yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms);
 
 /* The app leaves the screen, and comes back; what that does is in tracker.hpp. The first sends what it can in budget_ms

@@ -290,12 +290,12 @@ Status Lane::open_in_memory(const std::string& run) {
   return {};
 }
 
-bool Lane::is_gone() noexcept {
+bool Lane::is_gone() {
   if (in_memory_ || !lock_) return false;
   return !queue_is_at_its_place() || !lock_->is_at(path(".lock")) || !ring_.is_at(path(".ring"));
 }
 
-bool Lane::queue_is_at_its_place() noexcept {
+bool Lane::queue_is_at_its_place() {
   std::uint64_t identity = queue_identity_;
   const system::Error error = files_.identity(path(".queue"), identity);
   return error != ENOENT && error != ENOTDIR && identity == queue_identity_;

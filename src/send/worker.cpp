@@ -890,7 +890,12 @@ bool Worker::adopt_a_lane() {
   if (look_from_.empty()) {
     if (lane_.in_memory()) lanes_due_ms_ = lanes_look_ms_ = INT64_MAX;
     // Somebody else's lanes, perhaps, until the own one is made again.
-    if (lane_.is_gone()) return false;
+    if (lane_.is_gone()) {
+      lanes_due_ms_ = INT64_MAX;
+      lanes_look_ms_ = now_ + adopt_look_every_ms;
+      flush_looks_ = false;
+      return false;
+    }
     if (now_ < lanes_due_ms_ && now_ < lanes_look_ms_) return false;
     lanes_due_ms_ = INT64_MAX;
   }
