@@ -152,7 +152,7 @@ strangers_short_run() {
 
 # What the short run leaves out of ci: bindings in other languages, packages, and readers made by others.
 release_beside_the_short_run() {
-  YUKHA_STRICT=1 "$stranger/tests/run.sh" --short hosts package readers ci
+  YUKHA_STRICT=1 "$stranger/tests/run.sh" --short hosts package readers guest ci
   cd "$stranger"
   check_memory
 }
@@ -203,7 +203,7 @@ ci() {
   leg "a stranger's quickstart" "a clone with nothing beside it and no environment: \`examples/quickstart.sh\`" \
     strangers_quickstart
   leg "a stranger's short run" "in that clone: \`tests/run.sh\`" strangers_short_run
-  leg "release, the rest" "in that clone: \`hosts\`, \`package\`, \`readers\` and \`ci\` without \`long\`; valgrind over the unit tests" \
+  leg "release, the rest" "in that clone: \`hosts\`, \`package\`, \`readers\`, \`guest\` and \`ci\` without \`long\`; valgrind over the unit tests" \
     release_beside_the_short_run
   leg "address and undefined behaviour sanitizers" \
     "everything compiled by clang with \`-Wthread-safety\`; \`unit\`, \`life\`, \`contract\`, \`simulation\` (40 lives), \`hosts\` without \`long\`" \
