@@ -245,8 +245,6 @@ class Worker {
   std::string look_from_;                   // the lane with which the round through the others goes on; empty: none
   std::int64_t lanes_look_ms_ = INT64_MIN;  // the next round, when the worker is awake anyway
   std::int64_t lanes_due_ms_ = INT64_MIN;   // the same, because something waits for it
-  bool flush_looks_ = false;                // nothing is known yet of what the flush waits for in other lanes
-  bool others_flushed_ = false;             // a round since the flush began left nothing in them
   std::int64_t room_look_ms_ = INT64_MIN / 2;
   std::int64_t sweep_again_ms_ = INT64_MIN / 2;  // not before, after a fault
   std::size_t key_in_use_ = 0;
@@ -259,8 +257,10 @@ class Worker {
   bool others_swept_ = false;
   bool deny_wanted_ = true;  // an earlier process may have died before it was done
   bool repair_wanted_ = false;
-  std::int64_t repair_again_ms_ = INT64_MIN / 2;  // not before
+  bool flush_looks_ = false;                      // nothing is known yet of what the flush waits for in other lanes
+  bool others_flushed_ = false;                   // a round since the flush began left nothing in them
   bool scopes_wanted_ = false;                    // after a repair, which does not save them
+  std::int64_t repair_again_ms_ = INT64_MIN / 2;  // not before
   int refusals_ = 0;                              // 400 and 413 in a row
   bool last_was_accepted_ = false;
   bool critical_in_vain_ = false;  // the last turn
