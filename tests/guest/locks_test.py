@@ -33,10 +33,6 @@ def numbers(told, name):
     return [int(word) for word in told[name][0].split()]
 
 
-def expect_all_in_lanes(told, what):
-    expect(told[what], told)
-
-
 @promise("processes that make their lanes in the same moment damage none, and none lives in memory")
 def lanes_made_at_once(folder):
     figures = []
