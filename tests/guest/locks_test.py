@@ -143,7 +143,7 @@ def schemas(folder):
     for name, statements in {
         "view": ["ALTER TABLE state RENAME TO state2", view],
         "trigger": [f"CREATE TRIGGER t AFTER UPDATE ON state BEGIN SELECT {endless}; END"],
-        "index": ["CREATE INDEX i ON chunk(hex(zeroblob(100000000)))"],
+        "index": ["CREATE INDEX i ON chunk(hex(zeroblob(1000)))"],
         "virtual": ["CREATE VIRTUAL TABLE v USING fts5(a)"],
     }.items():
         for file in ("lane-00.queue", "directory.db"):
@@ -160,6 +160,8 @@ def schemas(folder):
             told = run("opens", queue)
             expect(told["status"] == ["ok"], name, file, told)
             expect(numbers(told, "kept") == [10, 0, 0], name, file, told)
+            expect((queue / file.replace("queue", "damaged").replace("db", "db.damaged")).exists(), name, "in", file,
+                   "was used")
 
 
 @promise("a path is as long as the system takes, or refused with the number")
