@@ -41,6 +41,9 @@
 
 namespace {
 
+// Made before any thread is: a child of fork() would wait for the one that was making it.
+const std::string long_text(9000, 'x');
+
 using std::chrono::milliseconds;
 using yukha::test::named;
 
@@ -122,10 +125,9 @@ class Process {
 
  private:
   yukha::Status track(const std::string& id, std::uint64_t number, const std::string& kind) {
-    static const std::string text(9000, 'x');
     yukha::Event event = tracker_.event();
     event.location("FEED", {{"y", "3"}})
-        .content(id, {{"text", std::string_view(text).substr(0, kind == "notes" ? text_size(number) : 0)}})
+        .content(id, {{"text", std::string_view(long_text).substr(0, kind == "notes" ? text_size(number) : 0)}})
         .referral("CLICK")
         .action("READ", milliseconds(12));
     if (is_critical(number) || kind == "critical") event.critical();
