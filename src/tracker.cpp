@@ -21,9 +21,8 @@ void destroy(detail::Core* core) {
 }
 
 // Runs `call` on the core; whatever is thrown inside ends here as a status.
-Status guarded(detail::Core* core, system::FunctionRef<Status(detail::Core&)> call) noexcept {
+Status answered(detail::Core* core, system::FunctionRef<Status(detail::Core&)> call) noexcept {
   if (core == nullptr) return Code::not_open;
-  const system::SignalShield shield;
   try {
     return call(*core);
   } catch (const std::bad_alloc&) {
@@ -31,6 +30,12 @@ Status guarded(detail::Core* core, system::FunctionRef<Status(detail::Core&)> ca
   } catch (...) {
     return Code::disk_error;
   }
+}
+
+// The same for what may reach the disk or the network: four system calls more.
+Status guarded(detail::Core* core, system::FunctionRef<Status(detail::Core&)> call) noexcept {
+  const system::SignalShield shield;
+  return answered(core, call);
 }
 
 Consent consent_of(detail::Core* core, const Purpose* purpose) noexcept {
@@ -92,7 +97,7 @@ Event Tracker::event() noexcept {
 }
 
 Status Tracker::track_json(std::string_view json) noexcept {
-  return guarded(core_.get(), [&](detail::Core&) {
+  return answered(core_.get(), [&](detail::Core&) {
     Event sentence = event();
     if (Status filled = fill_from_json(json, sentence); !filled) sentence.problem_ = std::move(filled);
     return sentence.track();

@@ -305,19 +305,14 @@ bool Lane::queue_is_at_its_place() {
 Status Lane::take_ring_over(std::uint64_t run_base) {
   std::string text;
   while (ring_.used() != 0) {
-    Drained drained;
-    ring_.read(ring_.tail(), ring_.head(), ring_.capacity(), text, drained.lines);
-    if (drained.lines.empty()) {
+    std::vector<RingLine> lines;
+    ring_.read(ring_.tail(), ring_.head(), ring_.capacity(), text, lines);
+    if (lines.empty()) {
       ring_.release(ring_.head());
       break;
     }
-    const RingLine& last = drained.lines.back();
-    drained.mark.ring_id = ring_.id();
-    drained.mark.position = Ring::end_of(last.position, last.text.size());
-    drained.mark.accepted = last.ordinal;
-    for (int i = 0; i < refusal_count; ++i) drained.mark.refused[i] = ring_.refused(static_cast<Refusal>(i));
-    drained.lost = last.ordinal - queue_.ledger().accepted - drained.lines.size();
-    if (!queue_.take_over(drained, last.ordinal - run_base, 0)) return queue_.status();
+    const Drained drained = Drained::of(ring_, std::move(lines), queue_.ledger().accepted);
+    if (!queue_.take_over(drained, drained.mark.accepted - run_base, 0)) return queue_.status();
     ring_.release(drained.mark.position);
   }
   return {};

@@ -92,6 +92,18 @@ std::vector<KeptScope> without_ended(std::vector<KeptScope> scopes, const std::v
   return scopes;
 }
 
+Drained Drained::of(const Ring& ring, std::vector<RingLine>&& lines, std::uint64_t accepted_before) {
+  Drained drained;
+  drained.lines = std::move(lines);
+  const RingLine& last = drained.lines.back();
+  drained.mark.ring_id = ring.id();
+  drained.mark.position = Ring::end_of(last.position, last.text.size());
+  drained.mark.accepted = last.ordinal;
+  for (int i = 0; i < refusal_count; ++i) drained.mark.refused[i] = ring.refused(static_cast<Refusal>(i));
+  drained.lost = last.ordinal - accepted_before - drained.lines.size();
+  return drained;
+}
+
 Status Queue::status() {
   if (stale_ && database_.is_open() && database_.fault() == Fault::none) stale_ = !load(nullptr);
   Status status = status_of(database_, path_);
@@ -1168,7 +1180,10 @@ bool Queue::give_back() {
   const std::int64_t free_pages = database_.number("PRAGMA freelist_count");
   if (path_ == ":memory:" || free_pages < free_pages_min || free_pages < database_.number("PRAGMA page_count") * 3 / 4)
     return database_.fault() == Fault::none;
-  return database_.vacuum();
+  if (!database_.vacuum()) return false;
+  // The log was cut to nothing by the way.
+  reserve_log();
+  return true;
 }
 
 bool Queue::bytes_used(std::uint64_t& used) {

@@ -93,6 +93,9 @@ struct Drained {
   std::int64_t held_ms = 0;  // since the opening
   // What is open now that the lines were read: an end that is among them must not be told again. Null: as before.
   const std::vector<KeptScope>* scopes = nullptr;
+
+  // What Ring::read() found, which is not nothing, where the database knows of `accepted_before` sentences.
+  static Drained of(const Ring& ring, std::vector<RingLine>&& lines, std::uint64_t accepted_before);
 };
 
 // The run that wrote before this one, for the ledger sentence.

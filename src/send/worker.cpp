@@ -271,19 +271,14 @@ void Worker::take_over_if_due(const Orders& orders) {
   bool scopes_changed = host_.open_scopes(scopes_wanted_, scopes, scopes_version);
   std::string text;
   while (ring.tail() < head) {
-    hold::Drained drained;
-    ring.read(ring.tail(), head, take_over_bytes_max, text, drained.lines);
-    if (drained.lines.empty()) {
+    std::vector<hold::RingLine> lines;
+    ring.read(ring.tail(), head, take_over_bytes_max, text, lines);
+    if (lines.empty()) {
       // Nothing but a hole that a power loss left.
       ring.release(head);
       break;
     }
-    const hold::RingLine& last = drained.lines.back();
-    drained.mark.ring_id = ring.id();
-    drained.mark.position = hold::Ring::end_of(last.position, last.text.size());
-    drained.mark.accepted = last.ordinal;
-    for (int i = 0; i < hold::refusal_count; ++i) drained.mark.refused[i] = ring.refused(static_cast<hold::Refusal>(i));
-    drained.lost = last.ordinal - queue.ledger().accepted - drained.lines.size();
+    hold::Drained drained = hold::Drained::of(ring, std::move(lines), queue.ledger().accepted);
     // As old as the youngest of them: after a fault they may have waited here for long.
     drained.held_ms = now_ - opened_ms_;
     const std::int64_t unix_ms = clock_.unix_ms();

@@ -54,9 +54,9 @@ def main():
     changes = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## \[{re.escape(version)}\]", changes, re.MULTILINE):
         faults.append(f"CHANGELOG.md has no entry for {version}")
-    for page in ("EMBEDDING.md", "SECURITY.md"):
+    for page in ("include/EMBEDDING.md", "SECURITY.md"):
         for link in LINK.findall((CHECKOUT / page).read_text(encoding="utf-8")):
-            if "://" not in link and not (CHECKOUT / link).exists():
+            if "://" not in link and not (CHECKOUT / page).parent.joinpath(link).exists():
                 faults.append(f"{page}: a link to {link}, which does not exist")
     # The oldest versions are said once to people and once to CMake.
     security = (CHECKOUT / "SECURITY.md").read_text(encoding="utf-8")
