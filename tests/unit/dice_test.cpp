@@ -96,7 +96,14 @@ TEST_CASE("ids come from the system's chance, and those after an erase from what
   REQUIRE(app.core->status() == Code::ok);
   unsigned last = 0;
   std::set<unsigned> seen;
-  for (int i = 0; i < 1000; ++i) seen.insert(last = app.chance_of_next());
+  for (int i = 0; i < 1000; ++i) {
+    // Looking is slow: the ring is read whole.
+    if (i % 50 == 0) {
+      seen.insert(last = app.chance_of_next());
+    } else {
+      REQUIRE(app.core->event().action("READ").track() == Code::ok);
+    }
+  }
   // 204 ids a call.
   CHECK(seen.size() >= 3);
   CHECK(last <= dice.byte());
