@@ -192,23 +192,28 @@ int goes_elsewhere(const std::string& base) {
 // "deleted": the directory goes; "replaced": and another takes its name; "file": only one file goes.
 int loses_its_directory(const std::string& directory, const std::string& how) {
   yukha::Config config = config_of(directory);
+  config.ring_bytes = 4 << 20;  // for all of them, however late the worker comes
   yukha::Tracker tracker = yukha::Tracker::open(config);
   Counts counts = track(tracker, "before", 500);
-  std::this_thread::sleep_for(500ms);
+  std::this_thread::sleep_for(500ms);  // some of them, or all, are in the database
   if (how == "file") std::filesystem::remove(directory + "/lane-00.ring");
   if (how != "file") std::filesystem::remove_all(directory);
   if (how == "replaced") mkdir(directory.c_str(), 0700);
   if (how == "forbidden") (void)!system(("touch '" + directory + "'").c_str());
+  std::size_t noticed = 0;
   for (int i = 0; i < 4; ++i) {
     const Counts more = track(tracker, "after" + std::to_string(i), 500);
     counts.kept += more.kept;
     counts.in_memory += more.in_memory;
     counts.refused += more.refused;
-    std::this_thread::sleep_for(500ms);
+    // The first of them make the worker look.
+    for (int waited = 0; noticed == 0 && waited < 120'000; waited += 10) {
+      std::this_thread::sleep_for(10ms);
+      noticed += tracker.notices().size();
+    }
   }
   tell("tracked", counts);
-  const yukha::Stats stats = tracker.stats();
-  std::printf("lost %d noticed %d\n", static_cast<int>(stats.lost), static_cast<int>(tracker.notices().size()));
+  std::printf("lost %d noticed %d\n", static_cast<int>(tracker.stats().lost), static_cast<int>(noticed));
   std::fflush(stdout);
   _exit(0);  // as if killed
 }

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import PATIENCE_S, Collector, expect, keep_promises, promise
+from support import PATIENCE_S, Collector, expect, keep_promises, promise, wait_until
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--program", required=True)
@@ -77,7 +77,7 @@ def loses_its_directory(folder):
         queue = folder / how
         told = run("loses", queue, how)
         expect(numbers(told, "tracked") == [2500, 0, 0], how, told)
-        expect(told["lost"] == ["0 noticed 1"], how, told)
+        expect(told["lost"][0] in ("0 noticed 1", "0 noticed 2"), how, told)
         expect(numbers(run("waiting", queue, 3), "waiting") == [2500], how, "not all that was kept waits")
 
 
@@ -85,8 +85,8 @@ def loses_its_directory(folder):
 def cannot_be_made_again(folder):
     told = run("loses", folder / "gone", "forbidden")
     kept, in_memory, refused = numbers(told, "tracked")
-    expect(kept <= 1500 and in_memory >= 1000 and refused == 0, told)
-    expect(told["lost"] == ["0 noticed 2"] or told["lost"] == ["0 noticed 1"], told)
+    expect(kept == 1000 and in_memory == 1500 and refused == 0, told)
+    expect(told["lost"][0].startswith("0 noticed "), told)
 
 
 def made(queue):
@@ -187,12 +187,16 @@ def space(folder):
         host.stdin.flush()
         expect(host.stdout.readline() == "flush 1\n", "it was not delivered")
         expect(host.stdout.readline() == "waiting 0\n", "not all was delivered")
-        used = sum(file.stat().st_blocks * 512 for file in queue.iterdir())
+
+        def used():
+            return sum(file.stat().st_blocks * 512 for file in queue.iterdir())
+
+        wait_until(lambda: used() < 5_000_000, PATIENCE_S, "the space is given back:")
+        left = used()
         host.stdin.write("\n")
         host.stdin.close()
         host.wait(PATIENCE_S)
-        expect(used < 5_000_000, used, "bytes are still taken")
-        return f"{used} bytes"
+        return f"{left} bytes"
 
 
 keep_promises(options.only)
