@@ -201,13 +201,14 @@ int loses_its_directory(const std::string& directory, const std::string& how) {
   if (how == "replaced") mkdir(directory.c_str(), 0700);
   if (how == "forbidden") (void)!system(("touch '" + directory + "'").c_str());
   std::size_t noticed = 0;
+  int waited = 0;
   for (int i = 0; i < 4; ++i) {
     const Counts more = track(tracker, "after" + std::to_string(i), 500);
     counts.kept += more.kept;
     counts.in_memory += more.in_memory;
     counts.refused += more.refused;
     // The first of them make the worker look.
-    for (int waited = 0; noticed == 0 && waited < 120'000; waited += 10) {
+    for (; noticed == 0 && waited < 120'000; waited += 10) {
       std::this_thread::sleep_for(10ms);
       noticed += tracker.notices().size();
     }
