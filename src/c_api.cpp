@@ -210,6 +210,7 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   config.on_low_battery = static_cast<yukha::Uploads>(given.on_low_battery);
   config.in_background = static_cast<yukha::Uploads>(given.in_background);
   config.suspend_in_background = given.suspend_in_background != 0;
+  config.initial_consent = static_cast<yukha::Consent>(given.initial_consent);
   if (given.sample_rate != 0) config.sample_rate = given.sample_rate;
   return {};
 }

@@ -153,6 +153,8 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   for (const Uploads uploads : {config.on_metered, config.on_low_battery, config.in_background}) {
     if (!between(uploads, Uploads::all, Uploads::none)) return out_of_range("uploads", "all, critical or none");
   }
+  if (!between(config.initial_consent, Consent::granted, Consent::denied))
+    return out_of_range("initial_consent", "granted, pending or denied");
   if (config.notices_max > 10'000) return out_of_range("notices_max", "0 to 10,000");
   if (config.queue_bytes_max < 2 * config.ring_bytes + (4 << 20)) {
     return out_of_range("queue_bytes_max", "at least twice ring_bytes and 4 MiB");
@@ -210,6 +212,7 @@ Core::Core(const Config& config, const Seams& seams)
       on_metered_(config.on_metered),
       on_low_battery_(config.on_low_battery),
       in_background_(config.in_background),
+      initial_consent_(config.initial_consent),
       clock_(*seams.clock),
       entropy_(*seams.dice),
       files_(*seams.files),
@@ -328,11 +331,12 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
   }
   if (status) status = hold::Lane::make_private(files_, path, notice);
   if (!notice.empty()) log(LogLevel::warning, notice);
-  if (status) status = directory_.open(files_, path, entropy_, system::platform_id());
+  if (status) status = directory_.open(files_, path, entropy_, system::platform_id(), initial_consent_);
   if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
   if (status == Code::newer_format || status == Code::lane_held || status == Code::no_randomness) return status;
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
+  if (const std::string notice = directory_.take_notice(); !notice.empty()) log(LogLevel::warning, notice);
   // What an erase or a denial took while nobody looked.
   if (directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
   keep_to(directory_.state().consents);
@@ -346,7 +350,7 @@ Status Core::live_in_memory(const Status& reason, const std::string& run) {
   Status status(Code::kept_in_memory, reason.message());
   log(LogLevel::error, status.message());
   lane_->close();
-  directory_.open_in_memory(files_, settings_.lanes.directory, entropy_);
+  directory_.open_in_memory(files_, settings_.lanes.directory, entropy_, initial_consent_);
   Status memory = lane_->open_in_memory(run);
   return memory ? status : memory;
 }

@@ -196,6 +196,7 @@ class Core final : private send::WorkerHost {
   const Uploads on_metered_;
   const Uploads on_low_battery_;
   const Uploads in_background_;
+  const Consent initial_consent_;
   system::ForkGuard fork_guard_;
   system::Clock& clock_;
   system::Dice& entropy_;

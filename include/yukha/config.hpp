@@ -49,6 +49,10 @@ using SignFunction = std::function<bool(std::string_view key_id, std::string_vie
 // used count as none and are logged. Threads and Blocks: as SignFunction.
 using KeyFunction = std::function<std::vector<SigningKey>()>;
 
+// granted: keep and send (the default). pending: keep, send nothing. denied: keep nothing; what waits is erased.
+// Belongs to the queue directory and outlives the process.
+enum class Consent : std::int32_t { granted = 0, pending = 1, denied = 2 };
+
 // What may be sent of itself; flush() sends whatever there is, unless the network is offline.
 enum class Uploads : std::int32_t { all = 0, critical = 1, none = 2 };
 
@@ -120,6 +124,12 @@ struct Config {
   // Tracker::background() then also closes the files and gives up their lock, as a system wants that suspends apps; the
   // next call takes them again.
   bool suspend_in_background = false;
+
+  // What a new install may do until Tracker::consent() is called. It counts once, for a queue_dir in which nothing of
+  // the library's lies yet. Where something does and what was consented to cannot be read any more, the consent is
+  // pending until it is called, whatever stands here, and a notice says so; what was said for a purpose is said again
+  // then as well.
+  Consent initial_consent = Consent::granted;
 
   // Members that may be kept, named like user.plan or location.y (a parameter), from wherever they come. deny: never.
   // hash: only as the 64 hexadecimal digits of HMAC-SHA256 with this key, so that the same values stay the same; also

@@ -20,10 +20,6 @@
 
 namespace yukha {
 
-// granted: keep and send (the default). pending: keep, send nothing. denied: keep nothing; what waits is erased.
-// Belongs to the queue directory and outlives the process.
-enum class Consent : std::int32_t { granted = 0, pending = 1, denied = 2 };
-
 // What the app knows of the network.
 enum class Network : std::int32_t { unknown = 0, unmetered = 1, metered = 2, offline = 3 };
 

@@ -140,6 +140,7 @@ typedef struct yukha_config {
   int32_t on_low_battery;
   int32_t in_background;
   uint32_t suspend_in_background;
+  int32_t initial_consent; /* YUKHA_GRANTED, …: of a new install */
 } yukha_config;
 
 /* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "hold/ring.hpp"
 #include "system/crc32c.hpp"
 #include "system/json.hpp"
 #include "system/uuid.hpp"
@@ -54,9 +55,10 @@ Status Directory::status_of_fault(const std::string& doing) {
 }
 
 Status Directory::open(system::Files& files, const std::string& directory, system::Dice& dice,
-                       const std::string& platform_id) {
+                       const std::string& platform_id, Consent initial) {
   files_ = &files;
   dice_ = &dice;
+  initial_ = initial;
   directory_ = directory;
   path_ = directory + "/directory.db";
   // A sound one is only read. Whatever has to be made, changed or set aside is so under a lock, and looked at again:
@@ -85,6 +87,8 @@ Status Directory::open_once(const std::string& platform_id) {
   damaged_ = wants_change_ = false;
   const std::string fresh_id = system::random_uuid(*dice_);
   if (fresh_id.empty()) return Code::no_randomness;
+  Statements said;
+  const bool is_ours = hear_all(*files_, directory_, said);
   std::uint64_t size = 0;
   if (files_->size(path_, size) != 0 && !changes_) return wants_change();
   if (files_->size(path_, size) != 0) {
@@ -118,17 +122,14 @@ Status Directory::open_once(const std::string& platform_id) {
     Transaction transaction(database_, Durable::yes);
     if (database_.number("PRAGMA user_version") == 0) {
       for (const char* table : {directory_tables[0], directory_tables[1]}) database_.run(table);
-      Consents consents;
-      std::uint64_t epoch = 1;
-      static_cast<void>(read_copy(*files_, directory_, consents, epoch));
-      // One that was removed while it was in use is made again as it was.
-      const bool again = !state_.install_id.empty();
-      if (again) consents = state_.consents;
-      epoch = std::max(epoch, state_.epoch);
+      // One that was set aside was not empty. One that was removed while it was in use is made again as it was.
+      said.consents = consents_of(said, is_ours || damaged_, initial_);
+      said.some = true;
+      said.epoch = std::max<std::uint64_t>(said.epoch, 1);
       Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
-          .bind(again ? state_.install_id : fresh_id)
-          .bind(static_cast<std::int64_t>(epoch))
-          .bind(consents.packed())
+          .bind(state_.install_id.empty() ? fresh_id : state_.install_id)
+          .bind(static_cast<std::int64_t>(said.epoch))
+          .bind(said.consents.packed())
           .bind(platform_id)
           .run();
       database_.run(sign_as_ours);
@@ -138,6 +139,8 @@ Status Directory::open_once(const std::string& platform_id) {
     transaction.commit();
   }
   if (database_.fault() != Fault::none) return fault_of_opening();
+  // Before a lane is made: without it what a lane holds would be somebody's whose consent nobody knows.
+  static_cast<void>(files_->sync_directory(directory_));
 
   const bool other_device = [this, &platform_id] {
     Statement statement(database_, "SELECT platform FROM directory");
@@ -149,7 +152,23 @@ Status Directory::open_once(const std::string& platform_id) {
     Statement(database_, "UPDATE directory SET platform = ?, install_id = ?").bind(platform_id).bind(fresh_id).run();
     transaction.commit();
   }
-  refresh();
+  const std::uint64_t epoch = refresh().epoch;
+  said.hear(epoch, &state_.consents);
+  if (database_.fault() == Fault::none && (said.epoch != epoch || said.consents != state_.consents)) {
+    // It is older than what lies beside it: a file of a backup, or what was said while it could not be written.
+    if (!changes_) return wants_change();
+    const bool erased_since = said.epoch != epoch;
+    if (!said.some) said.consents = consents_of(said, true, initial_);
+    Transaction transaction(database_, Durable::yes);
+    Statement(database_, "UPDATE directory SET epoch = ?, consent = ?, install_id = ?")
+        .bind(static_cast<std::int64_t>(said.epoch))
+        .bind(said.consents.packed())
+        .bind(erased_since ? fresh_id : state_.install_id)
+        .run();
+    transaction.commit();
+    refresh();
+    write_copy();
+  }
   return database_.fault() == Fault::none ? Status() : fault_of_opening();
 }
 
@@ -159,18 +178,77 @@ Status Directory::wants_change() {
   return {};
 }
 
+void Directory::Statements::hear(std::uint64_t its_epoch, const Consents* its) {
+  if (its_epoch == 0 || its_epoch > epoch_max || its_epoch < epoch) return;
+  // What was said before an erase says nothing of what was tracked since.
+  if (its_epoch > epoch) some = false;
+  epoch = its_epoch;
+  if (its == nullptr || (some && its->times < consents.times)) return;
+  if (some && its->times == consents.times) {
+    consents.restrict_to(*its);
+  } else {
+    consents = *its;
+  }
+  some = true;
+}
+
+bool Directory::hear_all(system::Files& files, const std::string& directory, Statements& all) const {
+  std::vector<std::string> names;
+  const system::Error error = files.list(directory, names);
+  bool is_ours = error != 0 && error != ENOENT && error != ENOTDIR;
+  // Said while nothing could be written.
+  all.hear(state_.epoch, &state_.consents);
+  for (const std::string& name : names) {
+    const std::string path = directory + "/" + name;
+    const std::size_t dot = name.rfind('.');
+    const std::string_view ending = std::string_view(name).substr(std::min(dot, name.size()));
+    if (name == "directory.copy") {
+      read_copy(files, path, all);
+    } else if (ending == ".ring") {
+      std::uint64_t epoch = 0;
+      std::optional<Consents> consents;
+      if (Ring::look_into(files, path, epoch, consents)) all.hear(epoch, consents ? &*consents : nullptr);
+    } else if (ending != ".queue" && ending != ".damaged" && ending != ".salvage") {
+      continue;
+    }
+    is_ours = true;
+  }
+  return is_ours;
+}
+
+Consents Directory::consents_of(const Statements& all, bool is_ours, Consent initial) {
+  if (all.some) return all.consents;
+  Consents consents;
+  consents.all = initial;
+  if (!is_ours) return consents;
+  notice_ =
+      "what was consented to cannot be read any more in " + directory_ + "; nothing is sent until consent() is called";
+  return Consents::lost();
+}
+
 Status Directory::fault_of_opening() {
   damaged_ = database_.fault() == Fault::corrupt;
   return status_of_fault("opening");
 }
 
-void Directory::open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice) {
+void Directory::open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice,
+                               Consent initial) {
   dice_ = &dice;
+  directory_ = directory;
+  Statements said;
+  std::uint64_t size = 0;
+  const bool is_ours =
+      hear_all(files, directory, said) || (files.size(directory + "/directory.db", size) == 0 && size > 0);
+  // It may be read where it cannot be written.
+  database_.clear();
+  if (!damaged_ && database_.is_open() && database_.number("PRAGMA user_version") == directory_version) {
+    said.hear(refresh().epoch, &state_.consents);
+  }
   database_.close();
   database_.clear();
   state_.install_id = system::random_uuid(dice);
-  state_.epoch = 1;
-  static_cast<void>(read_copy(files, directory, state_.consents, state_.epoch));
+  state_.consents = consents_of(said, is_ours, initial);
+  state_.epoch = std::max<std::uint64_t>(said.epoch, 1);
 }
 
 const DirectoryState& Directory::refresh() {
@@ -191,14 +269,13 @@ const DirectoryState& Directory::refresh() {
 
 bool Directory::set_consent(const Purpose* purpose, Consent consent) {
   if (!database_.is_open()) {
-    state_.consents.said(purpose) = consent;
+    state_.consents.say(purpose, consent);
     return true;
   }
   Transaction transaction(database_, Durable::yes);
   // What another process said of another purpose stays.
   Consents consents = refresh().consents;
-  consents.said(purpose) = consent;
-  consents.asked = consents.asked || purpose != nullptr;
+  consents.say(purpose, consent);
   Statement(database_, "UPDATE directory SET consent = ?").bind(consents.packed()).run();
   if (!transaction.commit()) return false;
   state_.consents = consents;
@@ -222,29 +299,23 @@ void Directory::write_copy() {
   static_cast<void>(files_->sync_directory(directory_));
 }
 
-bool Directory::read_copy(system::Files& files, const std::string& directory, Consents& consents,
-                          std::uint64_t& epoch) {
+void Directory::read_copy(system::Files& files, const std::string& path, Statements& all) {
   std::unique_ptr<system::File> file;
   char text[200] = {};
   std::size_t got = 0;
-  if (files.open(directory + "/directory.copy", system::OpenMode::existing, file) != 0 ||
-      file->read(0, text, sizeof text - 1, got) != 0) {
-    return false;
-  }
-  const std::string_view all(text, got);
-  const std::size_t check = all.find("check ");
-  int told_consent = 0;
+  if (files.open(path, system::OpenMode::existing, file) != 0 || file->read(0, text, sizeof text - 1, got) != 0) return;
+  const std::size_t check = std::string_view(text, got).find("check ");
+  long long told_consent = 0;
   unsigned long long told_epoch = 0;
   unsigned told_check = 0;
   if (check == std::string_view::npos ||
-      std::sscanf(text, "yukha directory 1\nconsent %d\nepoch %llu\ncheck %u\n", &told_consent, &told_epoch,
+      std::sscanf(text, "yukha directory 1\nconsent %lld\nepoch %llu\ncheck %u\n", &told_consent, &told_epoch,
                   &told_check) != 3 ||
-      told_check != system::crc32c(0, text, check) || told_epoch == 0 || told_epoch > epoch_max) {
-    return false;
+      told_check != system::crc32c(0, text, check)) {
+    return;
   }
-  consents = Consents::unpacked(told_consent);
-  epoch = told_epoch;
-  return true;
+  const auto consents = Consents::unpacked(told_consent);
+  all.hear(told_epoch, &consents);
 }
 
 bool Directory::set_rest(const Rest& rest) {

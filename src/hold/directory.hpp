@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <yukha/status.hpp>
 #include <yukha/tracker.hpp>
@@ -38,11 +39,14 @@ struct DirectoryState {
 // Threads: one at a time.
 class Directory {
  public:
-  // Opens or makes it. One that came from another device gets a new install id.
+  // Opens or makes it. One that came from another device gets a new install id. A new install begins with `initial`;
+  // where there was one, and nothing of it can be read, the consent is pending.
   // Blocks: for the disk, up to a second for another process.
-  Status open(system::Files& files, const std::string& directory, system::Dice& dice, const std::string& platform_id);
+  Status open(system::Files& files, const std::string& directory, system::Dice& dice, const std::string& platform_id,
+              Consent initial = Consent::granted);
   // Where the directory cannot be written. What it says about consent counts all the same.
-  void open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice);
+  void open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice,
+                      Consent initial = Consent::granted);
   void close() noexcept { database_.close(); }
 
   // As it is on the disk now; unchanged when it cannot be read.
@@ -66,6 +70,9 @@ class Directory {
   bool carried(const std::string& lane, Ledger& ledger, std::uint64_t& epoch);
   bool drop_carried(const std::string& lane);
 
+  // What the last opening found worth telling; empty when there is nothing.
+  std::string take_notice() { return std::exchange(notice_, {}); }
+
   // The last call failed because another process was in the database for longer than a second.
   bool is_busy() const noexcept { return database_.fault() == Fault::busy; }
   // What the last failed call met, which is forgotten with it.
@@ -79,7 +86,18 @@ class Directory {
   // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
   // send, nor bring erased sentences back.
   void write_copy();
-  bool read_copy(system::Files& files, const std::string& directory, Consents& consents, std::uint64_t& epoch);
+  // What one place says; the newest counts, and of what is as new the strictest.
+  struct Statements {
+    std::uint64_t epoch = 0;
+    bool some = false;  // of that epoch
+    Consents consents;
+
+    void hear(std::uint64_t its_epoch, const Consents* its);
+  };
+  static void read_copy(system::Files& files, const std::string& path, Statements& all);
+  // Of the copy, the lanes, and what this process was told. True when something of ours lies there.
+  bool hear_all(system::Files& files, const std::string& directory, Statements& all) const;
+  Consents consents_of(const Statements& all, bool is_ours, Consent initial);
 
   Database database_;
   DirectoryState state_;
@@ -87,6 +105,8 @@ class Directory {
   system::Dice* dice_ = nullptr;
   std::string directory_;
   std::string path_;
+  std::string notice_;
+  Consent initial_ = Consent::granted;
   // Of the present look while opening.
   bool damaged_ = false;
   bool wants_change_ = false;

@@ -196,6 +196,7 @@ Status Lane::open_ring(const std::string& run) {
   if (!queue_.begin_opening(run)) return queue_.status();
   // Twice at the most: the second time the file is new.
   SessionMark session;
+  std::optional<Consents> consents;
   for (int attempt = 0; attempt < 2; ++attempt) {
     RingFound found;
     const std::uint64_t new_id = random_id(dice_);
@@ -209,6 +210,8 @@ Status Lane::open_ring(const std::string& run) {
       queue_.close();
       return status_of(error, path(".ring"));
     }
+    if (!consents) consents = ring_.consents();
+    if (!ring_.consents()) ring_.note_consents(consents.value_or(directory_.state().consents));
     const bool new_counts = found.accepted != queue_.ledger().accepted ||
                             !std::equal(found.refused, found.refused + refusal_count, queue_.ledger().refused);
     if (!found.lines.empty() || new_counts) {

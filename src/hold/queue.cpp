@@ -985,7 +985,7 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
 }
 
 bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
-                         const std::vector<KeptScope>& scopes, bool& erased) {
+                         const std::vector<KeptScope>& scopes, bool also_gone, bool& erased) {
   // A page that is freed is written once more: so many that the log stays within the blocks it was given.
   constexpr std::size_t step_bytes = 512 << 10;
   struct Row {
@@ -1009,7 +1009,7 @@ bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_
   for (const std::int64_t id : refused) rows.push_back({"quarantine", id, 1, step_bytes / 64});
   bool scoped = false;
   for (int i = 0; i < purpose_count; ++i) scoped = scoped || (scoped_[i] && is_denied(static_cast<Purpose>(i)));
-  if (rows.empty() && !scoped) return true;
+  if (rows.empty() && !scoped && !also_gone) return true;
   std::fill_n(scoped_, purpose_count, false);
   std::size_t next = 0;
   do {

@@ -190,9 +190,10 @@ class Queue {
 
   // Whatever waits without the consent it needs, and what is `refused` in quarantine, is gone, and counted as erased;
   // `scopes` are kept from now on; `erased` says whether there was any of it. Goes in steps that a full disk has room
-  // for; false may mean that some were taken. Synced when it returns true.
+  // for; false may mean that some were taken. With `also_gone` a scrub is owed though nothing is taken any more. Synced
+  // when it returns true.
   bool erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
-                    const std::vector<KeptScope>& scopes, bool& erased);
+                    const std::vector<KeptScope>& scopes, bool also_gone, bool& erased);
   // Bytes of what erase_denied() took may still lie in the files, also since an earlier process.
   bool owes_scrub() const noexcept { return scrub_owed_; }
   // They do not any more, as far as database and log go. Synced when it returns true.

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,6 +108,12 @@ class Ring {
   SessionMark session() const noexcept;
 
   // --- the other thread ---
+  // What the lane knows of consent, for the day the directory does not; nothing where it was never noted.
+  void note_consents(const Consents& consents) noexcept;
+  std::optional<Consents> consents() const noexcept;
+  // The same of a ring's file, which somebody else may have open. False when it is no ring.
+  static bool look_into(system::Files& files, const std::string& path, std::uint64_t& epoch,
+                        std::optional<Consents>& consents);
   // The lines from `position` on up to `head`, which was read before, at most `bytes_max` of text; their text is copied
   // into `scratch`. Holes are passed over.
   void read(std::uint64_t position, std::uint64_t head, std::size_t bytes_max, std::string& scratch,

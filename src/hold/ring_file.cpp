@@ -22,7 +22,44 @@ void point_into(const std::string& bytes, std::vector<RingLine>& lines) noexcept
   }
 }
 
+// 48 bits for what was said and 16 for a checksum, of which one is set: one word, so that no kill cuts it in two.
+std::uint64_t consent_word(const char* header, const Consents& consents) noexcept {
+  const auto number = static_cast<std::uint64_t>(consents.packed());
+  const std::uint32_t id_crc = system::crc32c(0, header + at_id, 16);
+  return number | std::uint64_t{system::crc32c(id_crc, &number, 8) | 1} << 48;
+}
+
+std::optional<Consents> consents_in(const char* header) noexcept {
+  const std::uint64_t word = load(header + at_consent);
+  const auto consents = Consents::unpacked(static_cast<std::int64_t>(word & 0xFFFF'FFFF'FFFF));
+  if (word != consent_word(header, consents)) return std::nullopt;
+  return consents;
+}
+
 }  // namespace
+
+void Ring::note_consents(const Consents& consents) noexcept {
+  if (memory_ != nullptr) store_header_word(at_consent, consent_word(memory_, consents));
+}
+
+std::optional<Consents> Ring::consents() const noexcept {
+  return memory_ != nullptr ? consents_in(memory_) : std::nullopt;
+}
+
+bool Ring::look_into(system::Files& files, const std::string& path, std::uint64_t& epoch,
+                     std::optional<Consents>& consents) {
+  std::unique_ptr<system::File> file;
+  char header[at_consumed];
+  std::size_t got = 0;
+  if (files.open(path, system::OpenMode::existing, file) != 0 || file->read(0, header, sizeof header, got) != 0 ||
+      got != sizeof header || load(header) != magic ||
+      load(header + at_checksum) != system::crc32c(0, header, at_checksum)) {
+    return false;
+  }
+  epoch = load(header + at_epoch);
+  consents = consents_in(header);
+  return true;
+}
 
 void Ring::copy_out(const RingLine& line, std::string& bytes) const {
   const std::size_t size = line.text.size();

@@ -21,6 +21,7 @@ constexpr std::size_t at_id = 16;
 constexpr std::size_t at_epoch = 24;
 constexpr std::size_t at_capacity = 32;
 constexpr std::size_t at_checksum = 40;  // over the 40 bytes before it
+constexpr std::size_t at_consent = 48;   // what was last said, with a checksum of its own; 0: nothing was written
 constexpr std::size_t at_consumed = 64;  // from here on the words change while the ring is in use
 constexpr std::size_t at_accepted = 72;
 constexpr std::size_t at_refused = 80;

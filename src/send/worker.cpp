@@ -322,6 +322,10 @@ void Worker::keep_scopes_if_due(const Orders& orders) {
 }
 
 void Worker::deny() noexcept {
+  // Where nothing is to be done for it, the lane knows at once.
+  const std::optional<hold::Consents> obeyed = lane_.ring().consents();
+  const hold::Consents& said = directory_.state().consents;
+  if (!obeyed || !said.take_back_of(*obeyed)) lane_.ring().note_consents(said);
   deny_wanted_ = progress_.denies = true;
   progress_.denies_badly = false;
   deny_head_ = lane_.ring().head();
@@ -364,9 +368,14 @@ bool Worker::erase_denied(hold::Lane& lane) {
       if (!is_denied(scope.purpose)) scopes.push_back(std::move(scope));
     }
   }
+  // What was delivered before the consent was taken back still lies in ring and log, until they are used again.
+  const std::optional<hold::Consents> obeyed = lane.ring().consents();
+  const bool taken_back = obeyed && told_consents_.take_back_of(*obeyed);
   bool erased = false;
-  if (!queue.erase_denied(told_consents_, refused, scopes, erased)) return false;
+  if (!queue.erase_denied(told_consents_, refused, scopes, taken_back, erased)) return false;
   if (erased && is_mine) host_.scopes_kept(version);
+  // After the commit that owes what is to be done for it.
+  lane.ring().note_consents(told_consents_);
   // What lies in a damaged database nobody can look at.
   if (told_consents_.asked) lane.remove_set_aside();
   if (!queue.owes_scrub()) return true;

@@ -211,7 +211,8 @@ void use(Lane& lane, fuzz::Input& input) {
     Consents consents;
     consents.purposes[input.below(purpose_count)] = Consent::denied;
     bool erased = false;
-    if ((!queue.erase_denied(consents, {}, queue.kept_scopes(), erased) || !queue.scrub()) && !mend(lane)) return;
+    if ((!queue.erase_denied(consents, {}, queue.kept_scopes(), false, erased) || !queue.scrub()) && !mend(lane))
+      return;
     promise_sane(queue);
   }
   Rejected rejected;

@@ -855,7 +855,7 @@ TEST_CASE("a denial of much keeps the log within the blocks that a full disk lef
     std::uint64_t log_before = 0;
     REQUIRE(files().size(path + "-wal", log_before) == 0);
     bool erased = false;
-    REQUIRE(queue.erase_denied(Consents(), {}, {}, erased));
+    REQUIRE(queue.erase_denied(Consents(), {}, {}, false, erased));
     CHECK(erased);
     std::uint64_t log = 0;
     REQUIRE(files().size(path + "-wal", log) == 0);
