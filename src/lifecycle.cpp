@@ -18,7 +18,9 @@ void Core::apply_hints() {
   hold_to(low_battery_, on_low_battery_);
   hold_to(background_, in_background_);
   hold_to(network_ == Network::offline, Uploads::none);
-  if (worker_) worker_->set_uploads(usually, network_ == Network::offline ? Uploads::none : Uploads::all);
+  if (!worker_) return;
+  worker_->set_uploads(usually, network_ == Network::offline ? Uploads::none : Uploads::all,
+                       network_ == Network::metered);
 }
 
 // A hint is no reason to take up what was suspended.

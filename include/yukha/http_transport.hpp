@@ -39,6 +39,9 @@ struct HttpAnswer {
   std::vector<HttpHeader> headers;  // names in lower case
   std::string body;
   std::string error;
+  // With status 0: how much of the request's body had left the device; negative: not known. 0 where there was no
+  // connection: a body that may have left, again and again without an answer, is halved, and counts as sent in vain.
+  std::int64_t body_bytes_sent = -1;
 };
 
 // Threads: all calls but wake() come from one thread at a time: the tracker's worker, or whoever calls into the tracker

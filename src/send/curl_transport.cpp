@@ -197,6 +197,9 @@ bool CurlTransport::take_result() {
       answer_.body.clear();
       // What it believes, it read long ago perhaps.
       distrusts_ = message->data.result == CURLE_PEER_FAILED_VERIFICATION;
+      curl_off_t sent = -1;
+      curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
+      answer_.body_bytes_sent = sent;
       answer_.error = error_[0] != '\0' ? error_ : curl_easy_strerror(message->data.result);
     }
     return true;

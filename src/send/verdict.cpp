@@ -186,6 +186,7 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
                 std::int64_t now_unix_ms) {
   Judgement judgement;
   judgement.verdict = verdict_of_status(answer.status);
+  judgement.cut_off = answer.status == 0 && answer.body_bytes_sent != 0;
   judgement.server_unix_ms = parse_http_date(header(answer, "date"));
   judgement.retry_after_ms = retry_after(answer, judgement.server_unix_ms.value_or(now_unix_ms));
   judgement.words = answer.status == 0 ? "no answer: " + answer.error.substr(0, words_bytes_max)

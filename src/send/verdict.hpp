@@ -42,6 +42,7 @@ struct Judgement {
   std::optional<std::int64_t> server_unix_ms;  // its Date
   std::string location;                        // moved: where to
   std::string words;                           // for a person
+  bool cut_off = false;                        // no answer, though its body may have left
   bool for_other_lines = false;                // the contract's 200, but not for as many lines as were sent
 };
 

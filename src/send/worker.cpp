@@ -1,6 +1,7 @@
 #include "send/worker.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "send/gzip.hpp"
@@ -31,6 +32,13 @@ constexpr std::int64_t room_look_every_ms = 60'000;  // for ages and other lanes
 constexpr std::int64_t ledger_every_ms = 3'600'000;  // design: at most hourly
 constexpr std::int64_t later_ms = 5'000;             // 409 and 425 without Retry-After
 constexpr const char* true_time_note = "true_time";
+constexpr int cuts_told = 3;                           // so many say something about a body's size
+constexpr int acceptances_raise_cap_after_cuts = 200;  // no more than a few per cent are sent in vain for it
+constexpr std::size_t probe_bytes = 16 << 10;          // of a body, once too much was sent in vain
+constexpr std::size_t probe_bytes_metered = 4 << 10;
+constexpr std::int64_t spent_rest_ms = 2'700'000;
+constexpr const char* in_vain_note = "in_vain";
+constexpr std::int64_t in_vain_kept_s_max = 7 * 86'400;
 constexpr std::string_view own_seq = "\"seq\":\"0000000000\"";
 
 constexpr hold::Kind kinds_by_turn[] = {
@@ -104,6 +112,7 @@ Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane&
     const bool has_some = lane_.queue().has_unsealed(hold::Kind::of(i));
     unsealed_since_ms_[i] = has_some ? opened_ms_ - settings_.upload_interval_ms : -1;
   }
+  restore_in_vain();
   true_time_.restore(directory_.note(true_time_note), clock_.unix_ms(), opened_ms_);
   note_progress();
 }
@@ -567,8 +576,13 @@ void Worker::settle_answer() {
       if (!was_known) room_look_ms_ = INT64_MIN / 2;
     }
   }
+  // Before it is obeyed: what it costs decides how long the endpoint is left alone.
+  const auto body_bytes = static_cast<std::int64_t>(flight_->body.size());
+  const bool known = answer.status == 0 && answer.body_bytes_sent >= 0;
+  vain_bytes_ += known ? std::min(answer.body_bytes_sent, body_bytes) : body_bytes;
   obey(judgement);
   landing.done = true;
+  keep_in_vain();
   // Only an answer says something about a batch; without a network one is as good as another.
   if (!flight_ && answer.status != 0) turns_in_vain_ = last_was_accepted_ ? 0 : turns_in_vain_ + 1;
 }
@@ -686,7 +700,8 @@ bool Worker::seal_all(hold::Lane& lane) {
 
 // --- choosing and starting -------------------------------------------------------------------------------------------
 
-void Worker::set_uploads(Uploads usually, Uploads in_flush) noexcept {
+void Worker::set_uploads(Uploads usually, Uploads in_flush, bool metered) noexcept {
+  metered_ = metered;
   if (usually != uploads_ || in_flush != uploads_in_flush_) lanes_due_ms_ = INT64_MIN;
   uploads_ = usually;
   uploads_in_flush_ = in_flush;
@@ -724,6 +739,7 @@ bool Worker::is_of_an_old_epoch() const {
 bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Priority least) {
   const hold::Batch* chosen = nullptr;
   const hold::Batch* lone = nullptr;
+  const bool small_first = cuts_ >= cuts_told || is_spent();
   for (const hold::Batch& one : lane.queue().batches()) {
     if (one.bisect == hold::Bisect::rest || one.kind.priority < least || !may_leave(one.kind)) continue;
     const bool is_lone = one.bisect == hold::Bisect::suspect && one.lines == 1;
@@ -733,7 +749,9 @@ bool Worker::pick(hold::Lane& lane, bool lone_too, hold::Batch& batch, hold::Pri
       continue;
     }
     if (is_lone && lone == nullptr) lone = &one;
-    const bool better = chosen == nullptr || (critical_in_vain_ && chosen->kind.priority > one.kind.priority);
+    const bool better =
+        chosen == nullptr ||
+        (small_first ? one.bytes < chosen->bytes : critical_in_vain_ && chosen->kind.priority > one.kind.priority);
     if (!is_lone && better) chosen = &one;
   }
   if (lone != nullptr && (last_was_accepted_ || (chosen == nullptr && lone_too))) chosen = lone;
@@ -756,7 +774,8 @@ void Worker::hold_back(const hold::Batch& batch, std::int64_t until_ms) {
 }
 
 bool Worker::within_cap(hold::Lane& lane, const hold::Batch& batch) {
-  if (batch.bytes <= bytes_cap_ || batch.lines == 1 || batch.path.size() >= path_letters_max) return true;
+  const bool is_small = !is_spent() || batch.body_bytes <= (metered_ ? probe_bytes_metered : probe_bytes);
+  if ((batch.bytes <= bytes_cap_ && is_small) || batch.lines == 1 || batch.path.size() >= path_letters_max) return true;
   if (split_waiting(lane, batch, false)) return false;
   next_send_ms_ = send_retry_ms_;
   return now_ >= send_retry_ms_;
@@ -1016,6 +1035,7 @@ void Worker::obey(const Judgement& judgement) {
       if (judgement.for_other_lines) doubt_remainder();
       queue.to_the_back(flight.batch.id);
       rest(usual_backoff, judgement.retry_after_ms);
+      if (judgement.cut_off) cut_off();
       break;
     case Verdict::misconfigured:
       queue.to_the_back(flight.batch.id);
@@ -1061,6 +1081,7 @@ bool Worker::deliver(const Judgement& judgement) {
   if (!held_back_until_.empty()) held_back_until_.erase(idempotency_key(batch));
   if (!doubted_.empty()) doubted_.erase(idempotency_key(batch));
   forget_rest();
+  passed(batch.bytes);
   later_in_row_ = 0;
   refusals_ = 0;
   lone_refusals_ = 0;
@@ -1123,6 +1144,78 @@ void Worker::doubt_remainder() {
   }
   if (flush_keys_.count(batch.key) != 0) flush_keys_.insert(anew[0].facts.key);
   if (batch.bisect == hold::Bisect::suspect) join_rest(*flight_->lane, batch);
+}
+
+// Something on the way may refuse large bodies without a word. Whether it is the size shows when smaller ones pass; to
+// find out, the smallest goes next, and where all are large, half of one. No connection at all says nothing, nor does a
+// body that anything lets through.
+void Worker::cut_off() {
+  if (flight_->body.size() <= probe_bytes_metered) return;
+  hold::Lane& lane = *flight_->lane;
+  const hold::Batch batch = flight_->batch;
+  cut_bytes_ = cuts_ == 0 ? batch.bytes : std::min(cut_bytes_, batch.bytes);
+  if (++cuts_ % cuts_told != 0) return;
+  if (passed_) {
+    lower_cap(cut_bytes_ / 2);
+    return;
+  }
+  for (const hold::Batch& one : lane.queue().batches()) {
+    if (one.bytes <= cut_bytes_ / 2 && one.bisect != hold::Bisect::rest && may_leave(one.kind)) return;
+  }
+  if (batch.lines > 1 && batch.path.size() < path_letters_max) {
+    static_cast<void>(split(lane, batch, flight_->body, false));
+  }
+}
+
+void Worker::passed(std::size_t bytes) {
+  vain_bytes_ = 0;
+  if (cuts_ == 0) return;
+  passed_ = bytes < cut_bytes_;
+  if (!passed_) {
+    cuts_ = 0;
+  } else if (cuts_ >= cuts_told) {
+    lower_cap(std::max(bytes, cut_bytes_ / 2));
+  }
+}
+
+void Worker::lower_cap(std::size_t bytes) {
+  bytes_cap_ = bytes_cap_before_ = std::max<std::size_t>(std::min(bytes, bytes_cap_), 1);
+  acceptances_ = acceptances_raise_cap - acceptances_raise_cap_after_cuts;
+  cuts_ = 0;
+  passed_ = false;
+}
+
+// For apps that live for seconds: the next process goes on with what this one knows.
+void Worker::restore_in_vain() {
+  long long vain = 0;
+  long long cuts = 0;
+  long long cut = 0;
+  long long cap = 0;
+  long long since_s = 0;
+  const std::string kept = directory_.note(in_vain_note);
+  const std::int64_t now_s = clock_.unix_ms() / 1000;
+  if (std::sscanf(kept.c_str(), "%lld %lld %lld %lld %lld", &since_s, &vain, &cuts, &cut, &cap) != 5 || vain < 0 ||
+      vain > INT32_MAX || cuts < 0 || cuts > INT32_MAX || cut < 0 || cap < 1 || since_s > now_s ||
+      since_s < now_s - in_vain_kept_s_max) {
+    return;
+  }
+  vain_bytes_ = vain;
+  cuts_ = static_cast<int>(cuts);
+  cut_bytes_ = static_cast<std::size_t>(cut);
+  bytes_cap_ = bytes_cap_before_ = std::min(static_cast<std::size_t>(cap), bytes_cap_);
+  in_vain_kept_ = kept.substr(kept.find(' '));
+}
+
+void Worker::keep_in_vain() {
+  char text[100];
+  std::snprintf(text, sizeof text, " %lld %d %zu %zu",
+                static_cast<long long>(std::min<std::int64_t>(vain_bytes_, INT32_MAX)), cuts_,
+                cuts_ == 0 ? 0 : cut_bytes_, bytes_cap_);
+  // A healthy endpoint costs no write.
+  if (in_vain_kept_ == text || (in_vain_kept_.empty() && vain_bytes_ == 0)) return;
+  in_vain_kept_ = text;
+  static_cast<void>(directory_.set_note(in_vain_note, std::to_string(clock_.unix_ms() / 1000) + text));
+  static_cast<void>(directory_.status_of_fault("writing"));
 }
 
 void Worker::refused(const Judgement& judgement) {
@@ -1321,6 +1414,7 @@ bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std:
 
 void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms) {
   ++progress_.failures;
+  if (is_spent()) retry_after_ms = std::max(retry_after_ms.value_or(0), spent_rest_ms);
   const std::int64_t wait = rest_after(progress_.failures, dice_, backoff, retry_after_ms);
   // What another process was asked for meanwhile is not cut short.
   progress_.rest_until_ms = std::max(progress_.rest_until_ms, now_ + wait);

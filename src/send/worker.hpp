@@ -108,8 +108,8 @@ class Worker {
   void take(HttpAnswer&& answer);
   // Signs with these from now on, and ends a back-off early.
   void set_keys(std::vector<Key> keys);
-  // What is sent from now on, and during a flush.
-  void set_uploads(Uploads usually, Uploads in_flush) noexcept;
+  // What is sent from now on, and during a flush; on a metered network less is sent in vain.
+  void set_uploads(Uploads usually, Uploads in_flush, bool metered) noexcept;
   // The network is back, or somebody waits: ends a back-off early, at most once in 10 s.
   void hurry();
   std::int64_t hurried_ms() const noexcept { return hurried_ms_; }
@@ -166,6 +166,7 @@ class Worker {
   std::int64_t held_back_until(const hold::Batch& batch) const;
   void hold_back(const hold::Batch& batch, std::int64_t until_ms);
   bool within_cap(hold::Lane& lane, const hold::Batch& batch);
+  bool is_spent() const noexcept { return vain_bytes_ >= (metered_ ? vain_bytes_metered : vain_bytes_usual); }
   void fly();
   void fly_again();
   bool sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers);
@@ -188,6 +189,11 @@ class Worker {
   bool deliver(const Judgement& judgement);
   void quarantine_named(const Judgement& judgement);
   void doubt_remainder();
+  void cut_off();
+  void passed(std::size_t bytes);
+  void lower_cap(std::size_t bytes);
+  void restore_in_vain();
+  void keep_in_vain();
   void refused(const Judgement& judgement);
   void refused_alone(const Judgement& judgement);
   void join_rest(hold::Lane& lane, const hold::Batch& member);
@@ -251,9 +257,18 @@ class Worker {
   std::size_t bytes_cap_ = 0;         // of a batch's lines, after 413
   std::size_t bytes_cap_before_ = 0;  // what it was before the present row of refusals
   int acceptances_ = 0;               // in a row since the cap was set
-  std::int64_t lone_refusals_ = 0;    // of sentences that stood alone, since an acceptance
-  TrueTime true_time_;                // for ages
-  bool directory_read_ = true;        // in this step
+  // Of requests that were not accepted, since one was.
+  static constexpr std::int64_t vain_bytes_usual = 4 << 20;
+  static constexpr std::int64_t vain_bytes_metered = 1 << 20;
+  std::int64_t vain_bytes_ = 0;
+  int cuts_ = 0;               // bodies that left without an answer, since one as large was accepted or the cap was set
+  std::size_t cut_bytes_ = 0;  // the lines of the smallest of them
+  bool passed_ = false;        // a smaller one was accepted since the first of them
+  bool metered_ = false;
+  std::string in_vain_kept_;
+  std::int64_t lone_refusals_ = 0;  // of sentences that stood alone, since an acceptance
+  TrueTime true_time_;              // for ages
+  bool directory_read_ = true;      // in this step
   bool others_swept_ = false;
   bool deny_wanted_ = true;  // an earlier process may have died before it was done
   bool repair_wanted_ = false;

@@ -90,6 +90,7 @@ HttpAnswer Server::nothing(const char* row) {
   ++rows[row];
   HttpAnswer none;
   none.error = row;
+  if (weather == Weather::down) none.body_bytes_sent = 0;  // there was no connection
   return none;
 }
 
