@@ -95,7 +95,7 @@ std::function<HttpAnswer(const FakeEndpoint::Request&)> resets_above(std::size_t
 }  // namespace
 
 TEST_CASE("where large bodies are reset all arrives in smaller ones, and few bytes go in vain") {
-  for (const std::size_t limit : {300'000, 8'192}) {
+  for (const std::size_t limit : {std::size_t{300'000}, std::size_t{8'192}}) {
     CAPTURE(limit);
     Device device;
     device.world = resets_above(limit);
