@@ -336,7 +336,7 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
   if (status == Code::newer_format || status == Code::lane_held || status == Code::no_randomness) return status;
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
-  if (const std::string notice = directory_.take_notice(); !notice.empty()) log(LogLevel::warning, notice);
+  if (notice = directory_.take_notice(); !notice.empty()) log(LogLevel::warning, notice);
   // What an erase or a denial took while nobody looked.
   if (directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
   keep_to(directory_.state().consents);
