@@ -178,7 +178,8 @@ promise("trackers dropped without a close leave nothing behind", function()
     entries_of("/proc/self/fd"), threads, entries_of("/proc/self/task"), memory, now))
   equal(entries_of("/proc/self/fd"), handles)
   equal(entries_of("/proc/self/task"), threads)
-  if not os.getenv("ASAN_OPTIONS") then assert(now - memory < 512, "memory grew") end
+  -- The allocator's own level differs by half a mebibyte from run to run, however many trackers there were.
+  if not os.getenv("ASAN_OPTIONS") then assert(now - memory < 1024, "memory grew") end
 end)
 
 -- Left open on purpose: the end of the Lua state frees trackers and sentences in an order of its own.
