@@ -1,6 +1,7 @@
 // std::mutex with the words that clang's -Wthread-safety checks.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -23,6 +24,7 @@ class YUKHA_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
   void unlock() YUKHA_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
 
  private:
+  friend class Condition;
   std::mutex mutex_;
 };
 
@@ -38,6 +40,28 @@ class YUKHA_THREAD_ATTRIBUTE(scoped_lockable) Lock {
 };
 
 // Waits on a Mutex that the caller holds.
-using Condition = std::condition_variable_any;
+class Condition {
+ public:
+  void notify_all() noexcept { condition_.notify_all(); }
+  void wait(Mutex& mutex) YUKHA_REQUIRES(mutex) {
+    Held held(mutex.mutex_);
+    condition_.wait(held.lock);
+  }
+  std::cv_status wait_for(Mutex& mutex, std::chrono::milliseconds wait) YUKHA_REQUIRES(mutex) {
+    return wait_until(mutex, std::chrono::steady_clock::now() + wait);
+  }
+  std::cv_status wait_until(Mutex& mutex, std::chrono::steady_clock::time_point until) YUKHA_REQUIRES(mutex) {
+    Held held(mutex.mutex_);
+    return condition_.wait_until(held.lock, until);
+  }
+
+ private:
+  struct Held {
+    explicit Held(std::mutex& mutex) noexcept : lock(mutex, std::adopt_lock) {}
+    ~Held() { lock.release(); }
+    std::unique_lock<std::mutex> lock;
+  };
+  std::condition_variable condition_;
+};
 
 }  // namespace yukha::system
