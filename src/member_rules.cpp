@@ -55,13 +55,7 @@ MemberRules::Fate MemberRules::of(Part part, std::string_view name) const noexce
 }
 
 std::string MemberRules::hash(std::string_view value) const {
-  static const char digits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : system::hmac_sha256(key_, value)) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
+  return system::hex(system::hmac_sha256(key_, value));
 }
 
 // Not in the header: each call that may meet rules would have it, and few apps have any.

@@ -7,6 +7,7 @@
 
 #include "hold/ring.hpp"
 #include "system/crc32c.hpp"
+#include "system/crypto.hpp"
 #include "system/json.hpp"
 #include "system/uuid.hpp"
 
@@ -59,12 +60,13 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   files_ = &files;
   dice_ = &dice;
   initial_ = initial;
+  platform_id_ = platform_id;
   directory_ = directory;
   path_ = directory + "/directory.db";
   // A sound one is only read. Whatever has to be made, changed or set aside is so under a lock, and looked at again:
   // what another process is making looks like damage.
   changes_ = false;
-  Status status = open_once(platform_id);
+  Status status = open_once();
   if (!damaged_ && !wants_change_) return status;
   constexpr int patience_ms = 10'000;
   std::unique_ptr<system::File> lock;
@@ -73,17 +75,18 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
     return {Code::disk_error, lock_path + " (" + system::error_text(error) + ")"};
   if (lock->lock(patience_ms) == EWOULDBLOCK) return {Code::disk_error, path_ + " is busy"};
   changes_ = true;
-  status = open_once(platform_id);
+  status = open_once();
   if (status || !damaged_) return status;
-  // Nothing in it is worth more than working on: it is set aside, and the directory gets a new install id. Its journal
-  // must not be played into the new one.
+  // Nothing in it is worth more than working on: the directory gets a new install id, and nobody looks after one that
+  // is set aside. Its journal must not be played into the new one.
   database_.close();
-  static_cast<void>(files.rename(path_, path_ + ".damaged"));
+  if (const system::Error error = files.remove(path_))
+    return {Code::disk_error, path_ + " (" + system::error_text(error) + ")"};
   static_cast<void>(files.remove(path_ + "-journal"));
-  return open_once(platform_id);
+  return open_once();
 }
 
-Status Directory::open_once(const std::string& platform_id) {
+Status Directory::open_once() {
   damaged_ = wants_change_ = false;
   const std::string fresh_id = system::random_uuid(*dice_);
   if (fresh_id.empty()) return Code::no_randomness;
@@ -103,6 +106,8 @@ Status Directory::open_once(const std::string& platform_id) {
   // Its rollback journal ends by being cut to nothing and synced. One that is unlinked may come back after a power
   // loss, and would then undo what came after it.
   database_.run("PRAGMA journal_mode=TRUNCATE");
+  // An install id that was replaced must not stay in a page's free room.
+  database_.run("PRAGMA secure_delete=ON");
   if (database_.number("PRAGMA user_version") > directory_version) return {Code::newer_format, path_};
   database_.expect_schema(std::begin(directory_tables), std::end(directory_tables));
   if (database_.number("PRAGMA user_version") == directory_version &&
@@ -126,11 +131,12 @@ Status Directory::open_once(const std::string& platform_id) {
       said.consents = consents_of(said, is_ours || damaged_, initial_);
       said.some = true;
       said.epoch = std::max<std::uint64_t>(said.epoch, 1);
+      const std::string& id = state_.install_id.empty() ? fresh_id : state_.install_id;
       Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
-          .bind(state_.install_id.empty() ? fresh_id : state_.install_id)
+          .bind(id)
           .bind(static_cast<std::int64_t>(said.epoch))
           .bind(said.consents.packed())
-          .bind(platform_id)
+          .bind(hashed_platform(id))
           .run();
       database_.run(sign_as_ours);
       database_.run("PRAGMA user_version=1");
@@ -142,17 +148,22 @@ Status Directory::open_once(const std::string& platform_id) {
   // Before a lane is made: without it what a lane holds would be somebody's whose consent nobody knows.
   static_cast<void>(files_->sync_directory(directory_));
 
-  const bool other_device = [this, &platform_id] {
-    Statement statement(database_, "SELECT platform FROM directory");
-    return statement.row() && statement.text(0) != platform_id;
-  }();
-  if (other_device && !changes_) return wants_change();
-  if (other_device) {
-    Transaction transaction(database_, Durable::yes);
-    Statement(database_, "UPDATE directory SET platform = ?, install_id = ?").bind(platform_id).bind(fresh_id).run();
-    transaction.commit();
-  }
   const std::uint64_t epoch = refresh().epoch;
+  bool in_clear = false;
+  const bool other_device = [this, &in_clear] {
+    Statement statement(database_, "SELECT platform FROM directory");
+    if (!statement.row() || statement.text(0) == hashed_platform(state_.install_id)) return false;
+    // As an earlier version wrote it.
+    in_clear = statement.text(0) == platform_id_;
+    return !in_clear;
+  }();
+  if ((other_device || in_clear) && !changes_) return wants_change();
+  if (other_device || in_clear) {
+    Transaction transaction(database_, Durable::yes);
+    put_install_id(other_device ? fresh_id : state_.install_id);
+    transaction.commit();
+    refresh();
+  }
   said.hear(epoch, &state_.consents);
   if (database_.fault() == Fault::none && (said.epoch != epoch || said.consents != state_.consents)) {
     // It is older than what lies beside it: a file of a backup, or what was said while it could not be written.
@@ -160,16 +171,28 @@ Status Directory::open_once(const std::string& platform_id) {
     const bool erased_since = said.epoch != epoch;
     if (!said.some) said.consents = consents_of(said, true, initial_);
     Transaction transaction(database_, Durable::yes);
-    Statement(database_, "UPDATE directory SET epoch = ?, consent = ?, install_id = ?")
+    Statement(database_, "UPDATE directory SET epoch = ?, consent = ?")
         .bind(static_cast<std::int64_t>(said.epoch))
         .bind(said.consents.packed())
-        .bind(erased_since ? fresh_id : state_.install_id)
         .run();
+    if (erased_since) put_install_id(fresh_id);
     transaction.commit();
     refresh();
     write_copy();
   }
   return database_.fault() == Fault::none ? Status() : fault_of_opening();
+}
+
+// A copy of these files on another device must not be the same install; which device it is is nobody's to read.
+std::string Directory::hashed_platform(const std::string& install_id) const {
+  return system::hex(system::hmac_sha256(install_id, platform_id_));
+}
+
+void Directory::put_install_id(const std::string& install_id) {
+  Statement(database_, "UPDATE directory SET install_id = ?, platform = ?")
+      .bind(install_id)
+      .bind(hashed_platform(install_id))
+      .run();
 }
 
 Status Directory::wants_change() {
@@ -339,15 +362,24 @@ bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
     Transaction transaction(database_, Durable::yes);
     const std::uint64_t before = refresh().epoch;
     if (before >= epoch_max) database_.distrust("no epoch is left");
-    Statement(database_, "UPDATE directory SET install_id = ?, epoch = epoch + 1").bind(install_id).run();
+    database_.run("UPDATE directory SET epoch = epoch + 1");
+    put_install_id(install_id);
     if (!lane.empty()) put_carried(lane, ledger, before + 1);
     if (!transaction.commit()) return false;
     // Not read again: that may fail, and this is what it would find.
     state_.install_id = install_id;
     state_.epoch = before + 1;
     write_copy();
+    // What a damage, or an earlier version, left of who this was.
+    std::vector<std::string> names;
+    static_cast<void>(files_->list(directory_, names));
+    for (const std::string& name : names) {
+      const std::string ending = name.substr(std::min(name.rfind('.'), name.size()));
+      if (ending == ".damaged" || ending == ".damaged-wal") static_cast<void>(files_->remove(directory_ + "/" + name));
+    }
     return true;
   }
+  if (install_id.empty()) return false;
   state_.install_id = install_id;
   ++state_.epoch;
   return true;

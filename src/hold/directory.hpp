@@ -79,8 +79,10 @@ class Directory {
   Status status_of_fault(const std::string& doing);
 
  private:
-  Status open_once(const std::string& platform_id);
+  Status open_once();
   Status wants_change();
+  std::string hashed_platform(const std::string& install_id) const;
+  void put_install_id(const std::string& install_id);
   Status fault_of_opening();
   void put_carried(const std::string& lane, const Ledger& ledger, std::uint64_t epoch);
   // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
@@ -105,6 +107,7 @@ class Directory {
   system::Dice* dice_ = nullptr;
   std::string directory_;
   std::string path_;
+  std::string platform_id_;
   std::string notice_;
   Consent initial_ = Consent::granted;
   // Of the present look while opening.

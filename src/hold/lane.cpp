@@ -9,7 +9,6 @@
 namespace yukha::hold {
 namespace {
 
-constexpr std::string_view database_ending = ".queue";
 constexpr const char* our_endings[] = {".queue",   "-wal",     "-journal", ".ring", ".lock",
                                        ".salvage", ".damaged", ".db",      ".copy", ".new"};
 constexpr std::size_t first_second_bytes = 32 * 1024;  // what a game may track before the first drain
@@ -42,7 +41,9 @@ std::set<std::string> Lane::list(system::Files& files, const std::string& direct
   std::set<std::string> lanes;
   static_cast<void>(files.list(directory, names));
   for (const std::string& name : names) {
-    if (ends_with(name, database_ending)) lanes.insert(name.substr(0, name.size() - database_ending.size()));
+    for (const std::string_view ending : {".queue", ".ring"}) {
+      if (ends_with(name, ending)) lanes.insert(name.substr(0, name.size() - ending.size()));
+    }
   }
   return lanes;
 }

@@ -174,6 +174,7 @@ class Ring {
   std::size_t capacity_ = 0;
   std::uint64_t id_ = 0;
   std::uint64_t owner_ = 0;  // of this opening
+  std::uint64_t owner_before_ = 0;
   Mode mode_ = Mode::memory;
   std::atomic<std::uint64_t> head_{0};
   std::atomic<std::uint64_t> tail_{0};

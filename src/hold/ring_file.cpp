@@ -336,6 +336,7 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
   }
 
   owner_ = new_ring_id;
+  owner_before_ = load(memory_ + at_owner);
   if (read_header(epoch)) {
     recover(mark, true, found);
     store_header_word(at_owner, owner_);
@@ -353,6 +354,11 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     found.damaged = true;
     return 0;
   }
+  if (size > header_bytes) {
+    // Of a ring from before an erase nothing may stay.
+    std::memset(memory_ + header_bytes, 0, capacity_);
+    if (mode_ == Mode::written) static_cast<void>(file_->write(header_bytes, memory_ + header_bytes, capacity_));
+  }
   begin_anew(epoch, new_ring_id, mark);
   store_header_word(at_owner, owner_);
   found_nothing();
@@ -365,7 +371,9 @@ bool Ring::is_mine() const noexcept {
   char word[8];
   std::size_t got = 0;
   if (mode_ == Mode::written && (file_->read(at_owner, word, sizeof word, got) != 0 || got != sizeof word)) return true;
-  return load(mode_ == Mode::written ? word : memory_ + at_owner) == owner_;
+  const std::uint64_t owner = load(mode_ == Mode::written ? word : memory_ + at_owner);
+  // A full disk may not have taken the word; then it says what it said before, or nothing.
+  return owner == owner_ || (mode_ == Mode::written && (owner == owner_before_ || owner == 0));
 }
 
 void Ring::close() noexcept {

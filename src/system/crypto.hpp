@@ -18,6 +18,16 @@ void set_up_crypto() noexcept;
 Sha256 sha256(std::string_view bytes) noexcept;
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) noexcept;
 
+// In lower case.
+inline std::string hex(const Sha256& digest) {
+  std::string text;
+  for (const unsigned char byte : digest) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
 // Overwrites a secret, also where the compiler sees that nobody reads it afterwards.
 void cleanse(void* secret, std::size_t size) noexcept;
 // The whole of what the text has room for: what it once held longer goes, too.

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <set>
 
+#include "hold/directory.hpp"
 #include "hold/sqlite.hpp"
 #include "life/scanner.hpp"
 
@@ -79,4 +80,60 @@ TEST_CASE("an erase while a request runs cancels it, and what comes after is del
   }
   CHECK(core.stats().delivered == 1);
   CHECK(core.stats().erased == 20);
+}
+
+TEST_CASE("erase() leaves no file behind that tells who this was, also of lanes without a queue and of damages") {
+  Life life;
+  detail::Core& core = life.open();
+  life.act("A");
+  const auto install_id_now = [&life] { return life.last("A")["device"]["id"].get<std::string>(); };
+  const std::string install_id = install_id_now();
+  const std::string marker = Markers::random().chunk;
+  const std::string directory = life.directory.path();
+  for (const char* name : {"directory.db.damaged", "lane-00.damaged", "lane-00.damaged-wal", "lane-05.damaged"}) {
+    test::write_file(directory + "/" + name, install_id + marker);
+  }
+  // A lane of which only the ring was left.
+  {
+    Life other;
+    other.config.queue_dir = directory;
+    REQUIRE(other.open().event().action(marker).track());
+    test::write_file(directory + "/lane-09.ring", test::read_file(directory + "/lane-01.ring"));
+  }
+  Scanner scanner({install_id, marker});
+  REQUIRE(scanner.found_in(directory).size() == 2);
+  REQUIRE(core.erase());
+  CHECK(scanner.found_in(directory).empty());
+  life.act("A");
+  CHECK(install_id_now() != install_id);
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    CHECK(entry.path().string().find("damaged") == std::string::npos);
+  }
+}
+
+TEST_CASE("the device's id is kept as a keyed hash only, and one in clear is known once") {
+  const test::TempDirectory path;
+  const std::string device = "9f86d081884c7d659a2feaa0c55ad015";
+  const auto open = [&path](const std::string& on) {
+    hold::Directory directory;
+    REQUIRE(directory.open(system::system_files(), path.path(), system::system_dice(), on));
+    return directory.state().install_id;
+  };
+  const std::string install_id = open(device);
+  Scanner scanner({device});
+  CHECK(scanner.found_in(path.path()).empty());
+  CHECK(open(device) == install_id);
+  {
+    hold::Database database;
+    REQUIRE(database.open(path / "directory.db", nullptr, false));
+    REQUIRE(database.run("UPDATE directory SET platform = '9f86d081884c7d659a2feaa0c55ad015'"));
+  }
+  REQUIRE(scanner.found_in(path.path()).size() == 1);
+  CHECK(open(device) == install_id);
+  CHECK(scanner.found_in(path.path()).empty());
+  // Copied to another device, and on there.
+  const std::string other = open("another");
+  CHECK(other != install_id);
+  CHECK(open("another") == other);
+  CHECK(open(device) != other);
 }
