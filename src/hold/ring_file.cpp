@@ -335,11 +335,9 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     }
   }
 
-  owner_ = new_ring_id;
-  owner_before_ = load(memory_ + at_owner);
   if (read_header(epoch)) {
     recover(mark, true, found);
-    store_header_word(at_owner, owner_);
+    sign(new_ring_id);
     found.begin_anew = capacity_ != capacity;
     return 0;
   }
@@ -349,7 +347,7 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     // had another id, so nothing erased comes back this way.
     id_ = mark.ring_id;
     recover(mark, false, found);
-    store_header_word(at_owner, owner_);
+    sign(new_ring_id);
     found.begin_anew = true;
     found.damaged = true;
     return 0;
@@ -360,20 +358,30 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     if (mode_ == Mode::written) static_cast<void>(file_->write(header_bytes, memory_ + header_bytes, capacity_));
   }
   begin_anew(epoch, new_ring_id, mark);
-  store_header_word(at_owner, owner_);
+  sign(new_ring_id);
   found_nothing();
   found.next_position = capacity_;
   return 0;
 }
 
-bool Ring::is_mine() const noexcept {
-  if (mode_ == Mode::memory) return true;
+void Ring::sign(std::uint64_t owner) noexcept {
+  store_header_word(at_owner, owner);
+  // A full disk may have taken none or half of it: whatever stands there now changes when another process signs.
+  if (!read_owner(owner_)) owner_ = 0;
+}
+
+bool Ring::read_owner(std::uint64_t& owner) const noexcept {
   char word[8];
   std::size_t got = 0;
-  if (mode_ == Mode::written && (file_->read(at_owner, word, sizeof word, got) != 0 || got != sizeof word)) return true;
-  const std::uint64_t owner = load(mode_ == Mode::written ? word : memory_ + at_owner);
-  // A full disk may not have taken the word; then it says what it said before, or nothing.
-  return owner == owner_ || (mode_ == Mode::written && (owner == owner_before_ || owner == 0));
+  if (mode_ == Mode::written && (file_->read(at_owner, word, sizeof word, got) != 0 || got != sizeof word))
+    return false;
+  owner = load(mode_ == Mode::written ? word : memory_ + at_owner);
+  return true;
+}
+
+bool Ring::is_mine() const noexcept {
+  std::uint64_t owner = 0;
+  return mode_ == Mode::memory || owner_ == 0 || !read_owner(owner) || owner == owner_;
 }
 
 void Ring::close() noexcept {
