@@ -119,6 +119,7 @@ std::string Life::object_to(App& app, const HttpRequest& request, const std::str
   // It takes its time, and a bug does so often; what comes out of quarantine is rare, and looked for each time.
   const bool looks = server_.requests % 16 == 0 || server_.requests < resent_until_request_;
   if (looks && !is_synced(app, key)) return who + " sends a batch that a power loss would take";
+  if (app.opened_with && *app.opened_with != Consent::granted) return who + " sends what it never got consent to";
   // Where the disk fails or the directory is in memory, nobody can know what another process was told.
   const bool unsure = traits_.faults || app.in_memory;
   if (consent_ != Consent::granted && consent_known_ && !unsure) return who + " sends without consent";
@@ -162,6 +163,10 @@ std::unique_ptr<Life::App> Life::open(bool safe) {
   seams.clock = &time_;
   seams.dice = &dice_;
   seams.files = app->process.get();
+  const bool is_alone =
+      std::none_of(apps_.begin(), apps_.end(), [](const auto& other) { return other->process->alive(); });
+  const bool foretells = is_alone && !traits_.faults;
+  const Said said = foretells ? what_is_said() : Said();
   app->busy = true;
   app->core.reset(detail::Core::open(config_for(*app), seams));
   app->busy = false;
@@ -170,7 +175,9 @@ std::unique_ptr<Life::App> Life::open(bool safe) {
   const Status& status = app->core->status();
   app->in_memory = status == Code::kept_in_memory;
   if (app->in_memory) count("openings in memory");
-  if (!status && !(traits_.faults && app->in_memory)) violate("open answered: " + status.message());
+  const bool may_be_in_memory = traits_.faults || disk_.is_unreadable("/q/directory.db");
+  if (!status && !(may_be_in_memory && app->in_memory)) violate("open answered: " + status.message());
+  if (foretells) check_consent(*app, said);
   check_stats(*app);
   return app;
 }
@@ -688,6 +695,7 @@ void Life::change_consent(App& app) {
   tell("%zu consent %d: %s", app.run, static_cast<int>(consent), status.message().c_str());
   count("consents changed");
   const bool done = status && app.process->alive() && !app.in_memory;
+  for (const auto& one : apps_) one->opened_with.reset();
   if (done) consent_ = consent;
   consent_known_ = done;
   if (consent == Consent::denied) erased_by(app, status);
@@ -853,6 +861,8 @@ void Life::something_happens(App& app) {
   if (traits_.purposes && chance(60) && app.process->alive()) change_ads_consent(app);
   if (traits_.erases && chance(300) && app.process->alive()) erase(app);
   if (traits_.backups && chance(200)) back_up_or_restore();
+  if (traits_.amnesia && chance(15)) give_the_files_back();
+  if (traits_.amnesia && chance(100)) forget_what_was_said();
 }
 
 void Life::look_at_limits() {
@@ -883,12 +893,20 @@ std::uint64_t Life::live() {
     traits_.several = chance(4);
     traits_.faults = chance(4);
   }
+  // By dice of their own: a life without them goes on as it did before they were known.
+  Chance hands(seed_);
+  traits_.amnesia = one_in(hands, 6);
+  if (traits_.amnesia) {
+    traits_.consents = true;
+    traits_.backups = false;  // an older file may be newer than what came back
+  }
   server_.expects_peace = !traits_.faults;  // where nobody can write down what an endpoint asked, others do not know
   tell(
       "several %d, clocks %d, faults %d, erases %d, consents %d, backups %d, short age %d, fat %d, quarantine %d, "
-      "rotation %d, scopes %d, purposes %d",
+      "rotation %d, scopes %d, purposes %d, amnesia %d",
       traits_.several, traits_.clocks, traits_.faults, traits_.erases, traits_.consents, traits_.backups,
-      traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation, traits_.scopes, traits_.purposes);
+      traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation, traits_.scopes, traits_.purposes,
+      traits_.amnesia);
   if (chance(5)) time_.device_off_ms = static_cast<std::int64_t>(throw_up_to(chance_, 2 * hour_ms)) - hour_ms;
   const std::uint64_t turns = 200 + throw_up_to(chance_, 1200);
   std::int64_t pace_ms = 200;
@@ -934,6 +952,7 @@ void Life::finish() {
   server_.keyids = {"k1", "k2"};
   disk_.fault_one_in = 0;
   disk_.bytes_max = UINT64_MAX;
+  give_the_files_back();
   power_goes_ = false;
   finishing_ = true;
   for (const auto& app : apps_) app->process->kill_after(0);
@@ -975,6 +994,7 @@ void Life::drain(bool clone) {
   const Purpose advertising = Purpose::advertising;
   if (Status status = apps_[0]->core->set_consent(Consent::granted, &advertising); !status) violate(status.message());
   apps_[0]->busy = false;
+  for (const auto& app : apps_) app->opened_with.reset();
   consent_ = ads_ = Consent::granted;
   consent_known_ = ads_known_ = true;
   // What a copy tracks itself must not get among what it was copied with, nor must a life that ends before it did more.
@@ -1051,7 +1071,7 @@ void Life::judge() {
   totals_.delivered += sum_.delivered;
   count("sentences evicted", given_up);
   count("sentences quarantined", quarantined);
-  if (restored_) return;  // the counters went back with the files
+  if (restored_ || counters_gone_) return;  // the counters went back with the files
   const auto differ = [this](const char* what, std::uint64_t told, std::uint64_t least, std::uint64_t most) {
     if (told < least || told > most) {
       violate(std::string(what) + " is " + std::to_string(told) + " and not " + std::to_string(least) +

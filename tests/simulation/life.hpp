@@ -77,6 +77,16 @@ class Life {
     bool rotation = false;    // keys change at the endpoint
     bool purposes = false;    // some sentences are for advertising, and the consent to that changes
     bool scopes = false;      // some sentences take time, and the app goes to the background
+    bool amnesia = false;     // the files that say what was consented to are removed, damaged, unreadable or older
+  };
+
+  // What the files of the directory say of consent, as FORMAT.md has it.
+  struct Said {
+    bool known = false;  // or else it is pending, or a new install
+    bool ours = false;   // something of ours lies there
+    std::uint64_t epoch = 0;
+    Consent all = Consent::granted;
+    Consent ads = Consent::denied;
   };
 
   // A process on the device.
@@ -89,6 +99,7 @@ class Life {
     std::size_t run = 0;
     std::uint64_t next_seq = 1;  // 0: an append was cut off, so nobody knows
     std::string user;
+    std::optional<Consent> opened_with;  // until anybody says something of consent
     std::uint64_t epoch_seen = 0;
     std::int64_t looked_ms = INT64_MIN / 2;  // when its worker last made a step
     bool in_memory = false;
@@ -140,6 +151,11 @@ class Life {
   void look_into_quarantine(App& app);
   void back_up_or_restore();
   void something_happens(App& app);
+  // What others do to the files; see hands.cpp.
+  Said what_is_said();
+  void forget_what_was_said();
+  void give_the_files_back();
+  void check_consent(App& app, const Said& said);
   void check_stats(App& app);
   void look_at_limits();
   void finish();
@@ -179,7 +195,9 @@ class Life {
   std::int64_t outage_since_ms_ = -1;  // nothing but "no answer" since then
   std::uint64_t outage_requests_ = 0;
   std::uint64_t outage_excuses_ = 0;  // restarts and flushes meanwhile
-  Stats sum_;                         // of all lanes, at the end
+  std::map<std::string, std::vector<char>> old_files_;
+  bool counters_gone_ = false;  // with the file that they waited in
+  Stats sum_;                   // of all lanes, at the end
   std::uint64_t violations_ = 0;
 };
 

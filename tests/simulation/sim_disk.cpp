@@ -264,6 +264,7 @@ int vfs_open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int fl
   const std::string path = name != nullptr ? name : "/tmp/" + std::to_string(process.chance()());
   if (process.fails(Fault::open_error)) return SQLITE_CANTOPEN;
   std::shared_ptr<Inode> inode = process.find(path);
+  if (inode && inode->unreadable) return SQLITE_CANTOPEN;
   if (!inode) {
     if ((flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
     inode = process.create(path);
@@ -325,6 +326,11 @@ std::uint64_t Disk::used() const {
   return bytes;
 }
 
+bool Disk::is_unreadable(const std::string& path) const {
+  const auto found = names.find(path);
+  return found != names.end() && found->second->unreadable;
+}
+
 Disk Disk::copy() const {
   Disk other;
   other.next_number = next_number;
@@ -334,6 +340,7 @@ Disk Disk::copy() const {
     auto one = std::make_shared<Inode>();
     one->bytes = one->durable = inode->bytes;
     one->number = other.next_number++;
+    one->unreadable = inode->unreadable;
     other.names[name] = other.durable_names[name] = one;
   }
   return other;
@@ -494,6 +501,7 @@ system::Error Process::open(const std::string& path, system::OpenMode mode,
   operation();
   if (fails(Fault::open_error)) return EMFILE;
   std::shared_ptr<Inode> inode = find(path);
+  if (inode && inode->unreadable) return EACCES;
   if (!inode) {
     if (mode == system::OpenMode::existing) return ENOENT;
     inode = create(path);

@@ -36,6 +36,7 @@ struct Inode {
   std::vector<char> durable;
   std::set<std::size_t> dirty;  // pages written since the last sync; unused once mapped
   bool mapped = false;
+  bool unreadable = false;  // nobody of ours may open it
   std::uint64_t number = 0;
   std::map<const Handle*, int> locks;  // SQLite's: which handle holds what
 };
@@ -54,6 +55,7 @@ class Disk {
   // As a backup or a clone has it: the same names and bytes, other files.
   Disk copy() const;
   std::uint64_t used() const;
+  bool is_unreadable(const std::string& path) const;
 
   std::map<std::string, std::shared_ptr<Inode>> names;
   std::map<std::string, std::shared_ptr<Inode>> durable_names;

@@ -1,0 +1,221 @@
+// What others do to a device's files: the user, a cleaner, a backup program, the app itself.
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "life.hpp"
+
+namespace yukha::simulation {
+namespace {
+
+constexpr const char* database_path = "/q/directory.db";
+constexpr const char* copy_path = "/q/directory.copy";
+constexpr std::size_t at_consent = 48;  // in a ring's header
+
+bool has_ending(const std::string& name, const std::string& ending) {
+  return name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
+}
+
+// Bit by bit, and not as the library does it.
+std::uint32_t crc32c(std::uint32_t crc, const void* bytes, std::size_t size) {
+  crc = ~crc;
+  for (std::size_t i = 0; i < size; ++i) {
+    crc ^= static_cast<const unsigned char*>(bytes)[i];
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0x82F63B78U & (0U - (crc & 1)));
+  }
+  return ~crc;
+}
+
+std::uint64_t word_at(const std::vector<char>& bytes, std::size_t offset) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes.data() + offset, sizeof word);
+  return word;
+}
+
+// The number that stands for a consent in all three places.
+struct Statement {
+  std::uint64_t epoch = 0;
+  std::int64_t number = -1;  // none
+
+  std::int64_t times() const { return number >> 16; }
+  Consent all() const { return static_cast<Consent>(number & 3); }
+  Consent ads() const { return static_cast<Consent>(2 - (number >> 4 & 3)); }
+};
+
+bool in_database(const Disk& disk, VirtualTime& time, Statement& statement) {
+  // In a copy, because looking plays a journal back.
+  Disk copy;
+  for (const auto& [name, inode] : disk.names) {
+    if (name.rfind(database_path, 0) != 0 || inode->unreadable) continue;
+    copy.names[name] = std::make_shared<Inode>();
+    copy.names[name]->bytes = inode->bytes;
+  }
+  if (copy.names.count(database_path) == 0) return false;
+  Chance chance(1);
+  Process process(copy, chance, time);
+  sqlite3* database = nullptr;
+  sqlite3_stmt* row = nullptr;
+  bool found = false;
+  if (sqlite3_open_v2(database_path, &database, SQLITE_OPEN_READWRITE, process.sqlite_vfs()) == SQLITE_OK &&
+      sqlite3_prepare_v2(database, "SELECT epoch, consent FROM directory", -1, &row, nullptr) == SQLITE_OK &&
+      sqlite3_step(row) == SQLITE_ROW) {
+    statement.epoch = static_cast<std::uint64_t>(sqlite3_column_int64(row, 0));
+    statement.number = sqlite3_column_int64(row, 1);
+    found = true;
+  }
+  sqlite3_finalize(row);
+  sqlite3_close(database);
+  return found;
+}
+
+bool in_copy(const Inode& inode, Statement& statement) {
+  const std::string text(inode.bytes.begin(), inode.bytes.end());
+  long long number = 0;
+  unsigned long long epoch = 0;
+  unsigned check = 0;
+  if (std::sscanf(text.c_str(), "yukha directory 1\nconsent %lld\nepoch %llu\ncheck %u\n", &number, &epoch, &check) !=
+      3)
+    return false;
+  statement.epoch = epoch;
+  statement.number = number;
+  return check == crc32c(0, text.data(), text.find("check"));
+}
+
+bool in_ring(const Inode& inode, Statement& statement) {
+  const std::vector<char>& bytes = inode.bytes;
+  if (bytes.size() < 4096 || std::memcmp(bytes.data(), "ykaring1", 8) != 0) return false;
+  if (word_at(bytes, 40) != crc32c(0, bytes.data(), 40)) return false;
+  statement.epoch = word_at(bytes, 24);
+  const std::uint64_t word = word_at(bytes, at_consent);
+  const std::uint64_t number = word & 0xFFFF'FFFF'FFFF;
+  const std::uint64_t check = (crc32c(crc32c(0, bytes.data() + 16, 16), &number, 8) & 0xFFFF) | 1;
+  if (word >> 48 == check) statement.number = static_cast<std::int64_t>(number);
+  return true;
+}
+
+}  // namespace
+
+// The newest statement counts, by epoch and then by how often consent was said; the strictest of those as new.
+Life::Said Life::what_is_said() {
+  Said said;
+  std::vector<Statement> all;
+  for (const auto& [name, inode] : disk_.names) {
+    Statement statement;
+    const bool is_ring = has_ending(name, ".ring");
+    const bool is_copy = name == copy_path;
+    said.ours = said.ours || is_ring || is_copy || has_ending(name, ".queue") || has_ending(name, ".damaged") ||
+                has_ending(name, ".salvage") || (name == database_path && !inode->bytes.empty());
+    if (inode->unreadable) continue;
+    if ((is_ring && in_ring(*inode, statement)) || (is_copy && in_copy(*inode, statement))) all.push_back(statement);
+  }
+  Statement statement;
+  if (in_database(disk_, time_, statement)) all.push_back(statement);
+  std::int64_t times = -1;
+  for (const Statement& one : all) said.epoch = std::max(said.epoch, one.epoch);
+  for (const Statement& one : all) {
+    if (one.epoch == said.epoch && one.number >= 0) times = std::max(times, one.times());
+  }
+  said.known = times >= 0;
+  if (said.known) said.all = said.ads = Consent::granted;
+  for (const Statement& one : all) {
+    if (one.epoch != said.epoch || one.number < 0 || one.times() != times) continue;
+    said.all = std::max(said.all, one.all());
+    said.ads = std::max(said.ads, one.ads());
+  }
+  if (!said.known && said.ours) said.all = said.ads = Consent::pending;
+  return said;
+}
+
+// Between two runs.
+void Life::forget_what_was_said() {
+  for (const auto& app : apps_) end(*app, chance(2) ? "close" : "kill");
+  bury_the_dead();
+  give_the_files_back();
+  const Said before = what_is_said();
+  const bool was_denied = consent_known_ && consent_ == Consent::denied && !lost_power_ && !traits_.faults;
+  std::map<std::string, std::vector<char>> as_they_are;
+  std::string story;
+  for (const char* path : {database_path, copy_path}) {
+    const auto found = disk_.names.find(path);
+    if (found == disk_.names.end()) continue;
+    const std::shared_ptr<Inode> inode = found->second;
+    as_they_are[path] = inode->bytes;
+    const std::uint64_t fate = throw_up_to(chance_, 4);
+    static const char* const fates[] = {"stays", "is removed", "is unreadable", "is damaged", "is older"};
+    const auto old = old_files_.find(path);
+    if (fate == 1) {
+      disk_.names.erase(path);
+      disk_.durable_names.erase(path);
+    } else if (fate == 2) {
+      inode->unreadable = true;
+    } else if (fate == 3) {
+      for (std::size_t i = 0; i < std::min<std::size_t>(inode->bytes.size(), 100); ++i)
+        inode->bytes[i] = static_cast<char>(chance_());
+      inode->durable = inode->bytes;
+    } else if (fate == 4 && old != old_files_.end()) {
+      auto other = std::make_shared<Inode>();
+      other->bytes = other->durable = old->second;
+      other->number = disk_.next_number++;
+      disk_.names[path] = disk_.durable_names[path] = other;
+      // Whoever brings a database back brings it without another one's journal.
+      disk_.names.erase(std::string(path) + "-journal");
+      disk_.durable_names.erase(std::string(path) + "-journal");
+    }
+    story += std::string(path) + " " + fates[fate] + ", ";
+  }
+  if (old_files_.empty() || chance(2)) old_files_ = as_they_are;
+  if (chance(3)) {
+    // As a version left it that wrote no consent there.
+    for (const auto& [name, inode] : disk_.names) {
+      if (!has_ending(name, ".ring") || inode->bytes.size() < 4096) continue;
+      for (auto* bytes : {&inode->bytes, &inode->durable}) {
+        if (bytes->size() >= 4096) std::memset(bytes->data() + at_consent, 0, 8);
+      }
+    }
+    story += "the rings say nothing, ";
+  }
+  const Said now = what_is_said();
+  tell("what was said is touched: %sepoch %llu was %llu, consent %d was %d", story.c_str(),
+       static_cast<unsigned long long>(now.epoch), static_cast<unsigned long long>(before.epoch),
+       static_cast<int>(now.all), static_cast<int>(before.all));
+  if (was_denied && now.all == Consent::granted) violate("a denial is forgotten altogether");
+  for (auto& [name, tracked] : tracked_) {
+    // An erase that only these files knew of has not happened.
+    if (now.epoch < before.epoch && tracked.erased) {
+      tracked.erased = false;
+      tracked.may_be_gone = true;
+    }
+    // An old denial that nothing newer contradicts is obeyed.
+    if (now.all == Consent::denied || (now.ads == Consent::denied && tracked.for_ads)) tracked.may_be_gone = true;
+  }
+  consent_known_ = ads_known_ = false;  // until the next opening
+  counters_gone_ = true;
+  server_.left_in_peace_until_ms = 0;
+  ++outage_excuses_;
+  count("times what was said of consent was touched");
+  if (!now.known) count("times nothing was left of what was said");
+}
+
+void Life::give_the_files_back() {
+  for (const auto& [name, inode] : disk_.names) inode->unreadable = false;
+}
+
+// The process that opened alone goes by what it found.
+void Life::check_consent(App& app, const Said& said) {
+  const Purpose advertising = Purpose::advertising;
+  const Consent all = app.core->consent();
+  const Consent ads = app.core->consent(&advertising);
+  if (all != said.all || ads != said.ads) {
+    violate(std::to_string(app.run) + " opened with the consent " + std::to_string(static_cast<int>(all)) + ", " +
+            std::to_string(static_cast<int>(ads)) + " to advertising, and found " +
+            std::to_string(static_cast<int>(said.all)) + ", " + std::to_string(static_cast<int>(said.ads)));
+  }
+  app.opened_with = said.all;
+  consent_ = said.all;
+  ads_ = said.ads;
+  consent_known_ = ads_known_ = true;
+}
+
+}  // namespace yukha::simulation
