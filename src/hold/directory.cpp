@@ -66,7 +66,8 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   // A sound one is only read. Whatever has to be made, changed or set aside is so under a lock, and looked at again:
   // what another process is making looks like damage.
   changes_ = false;
-  Status status = open_once();
+  const DirectoryState own = state_;
+  Status status = open_once(own);
   if (!damaged_ && !wants_change_) return status;
   constexpr int patience_ms = 10'000;
   std::unique_ptr<system::File> lock;
@@ -75,7 +76,7 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
     return {Code::disk_error, lock_path + " (" + system::error_text(error) + ")"};
   if (lock->lock(patience_ms) == EWOULDBLOCK) return {Code::disk_error, path_ + " is busy"};
   changes_ = true;
-  status = open_once();
+  status = open_once(own);
   if (status || !damaged_) return status;
   // Nothing in it is worth more than working on: the directory gets a new install id, and nobody looks after one that
   // is set aside. Its journal must not be played into the new one.
@@ -83,10 +84,10 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   if (const system::Error error = files.remove(path_))
     return {Code::disk_error, path_ + " (" + system::error_text(error) + ")"};
   static_cast<void>(files.remove(path_ + "-journal"));
-  return open_once();
+  return open_once(own);
 }
 
-Status Directory::open_once() {
+Status Directory::open_once(const DirectoryState& own) {
   damaged_ = wants_change_ = false;
   const std::string fresh_id = system::random_uuid(*dice_);
   if (fresh_id.empty()) return Code::no_randomness;
@@ -128,10 +129,11 @@ Status Directory::open_once() {
     if (database_.number("PRAGMA user_version") == 0) {
       for (const char* table : {directory_tables[0], directory_tables[1]}) database_.run(table);
       // One that was set aside was not empty. One that was removed while it was in use is made again as it was.
+      said.hear(own.epoch, &own.consents);
       said.consents = consents_of(said, is_ours || damaged_, initial_);
       said.some = true;
       said.epoch = std::max<std::uint64_t>(said.epoch, 1);
-      const std::string& id = state_.install_id.empty() ? fresh_id : state_.install_id;
+      const std::string& id = own.install_id.empty() ? fresh_id : own.install_id;
       Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
           .bind(id)
           .bind(static_cast<std::int64_t>(said.epoch))
@@ -165,6 +167,9 @@ Status Directory::open_once() {
     refresh();
   }
   said.hear(epoch, &state_.consents);
+  // An epoch of another directory, which had this one's name, would erase what others track here; what this process
+  // was told of consent it knows all the same.
+  if (own.epoch != 0) said.hear(own.install_id == state_.install_id ? own.epoch : said.epoch, &own.consents);
   if (database_.fault() == Fault::none && (said.epoch != epoch || said.consents != state_.consents)) {
     // It is older than what lies beside it: a file of a backup, or what was said while it could not be written.
     if (!changes_) return wants_change();
@@ -215,12 +220,10 @@ void Directory::Statements::hear(std::uint64_t its_epoch, const Consents* its) {
   some = true;
 }
 
-bool Directory::hear_all(system::Files& files, const std::string& directory, Statements& all) const {
+bool Directory::hear_all(system::Files& files, const std::string& directory, Statements& all) {
   std::vector<std::string> names;
   const system::Error error = files.list(directory, names);
   bool is_ours = error != 0 && error != ENOENT && error != ENOTDIR;
-  // Said while nothing could be written.
-  all.hear(state_.epoch, &state_.consents);
   for (const std::string& name : names) {
     const std::string path = directory + "/" + name;
     const std::size_t dot = name.rfind('.');
@@ -260,6 +263,8 @@ void Directory::open_in_memory(system::Files& files, const std::string& director
   directory_ = directory;
   Statements said;
   std::uint64_t size = 0;
+  // Said while nothing could be written.
+  said.hear(state_.epoch, &state_.consents);
   const bool is_ours =
       hear_all(files, directory, said) || (files.size(directory + "/directory.db", size) == 0 && size > 0);
   // It may be read where it cannot be written.

@@ -79,7 +79,7 @@ class Directory {
   Status status_of_fault(const std::string& doing);
 
  private:
-  Status open_once();
+  Status open_once(const DirectoryState& own);
   Status wants_change();
   std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);
@@ -97,8 +97,8 @@ class Directory {
     void hear(std::uint64_t its_epoch, const Consents* its);
   };
   static void read_copy(system::Files& files, const std::string& path, Statements& all);
-  // Of the copy, the lanes, and what this process was told. True when something of ours lies there.
-  bool hear_all(system::Files& files, const std::string& directory, Statements& all) const;
+  // Of the copy and the lanes. True when something of ours lies there.
+  static bool hear_all(system::Files& files, const std::string& directory, Statements& all);
   Consents consents_of(const Statements& all, bool is_ours, Consent initial);
 
   Database database_;

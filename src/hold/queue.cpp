@@ -1095,7 +1095,8 @@ bool Queue::salvage_from(Queue& damaged, std::uint64_t& sentences) {
   if (!adds_up(ledger)) ledger = {};
   // Rows of an unknown epoch may be from before an erase: then they are not brought back.
   const bool trusted = epoch != 0 || epoch_ == 1;
-  if (epoch == 0) epoch = epoch_;
+  // A later one is another directory's, where this lane lay before.
+  if (epoch == 0 || epoch > epoch_) epoch = epoch_;
   std::uint64_t waiting = 0;
   std::uint64_t quarantined = 0;
   Transaction transaction(database_, Durable::yes);

@@ -1,0 +1,93 @@
+// Directories and files that go away under a process, on the simulation's disk.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "core.hpp"
+#include "simulation/sim_disk.hpp"
+#include "simulation/virtual_time.hpp"
+
+using namespace yukha;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Device {
+  // A process with a tracker, killed at its end.
+  struct Host {
+    explicit Host(Device& on, const std::string& lane = "") : device(on), files(on.disk, on.chance, on.time) {
+      Config config;
+      config.app_id = "shop";
+      config.queue_dir = "/q";
+      config.lane = lane;
+      config.use_thread = false;
+      config.collect_device_facts = false;
+      detail::Seams seams;
+      seams.clock = &device.time;
+      seams.files = &files;
+      seams.dice = &device.dice;
+      core.reset(detail::Core::open(config, seams));
+    }
+    ~Host() { files.kill(); }
+    Status track(const std::string& name) { return core->event().content(name).action("READ").track(); }
+    // Until it looked at what came.
+    void work() {
+      static_cast<void>(core->work(0ms));
+      device.time.now_ms += 2'000;
+      static_cast<void>(core->work(0ms));
+    }
+
+    Device& device;
+    simulation::Process files;
+    std::unique_ptr<detail::Core> core;
+  };
+
+  void remove_all() {
+    disk.names.clear();
+    disk.durable_names.clear();
+  }
+
+  simulation::Disk disk;
+  simulation::Chance chance{1};
+  simulation::VirtualTime time;
+  simulation::SeededDice dice{chance};
+};
+
+}  // namespace
+
+TEST_CASE("who comes from a removed directory brings its erases into no other one") {
+  Device device;
+  Device::Host first(device);
+  REQUIRE(first.core->erase());
+  REQUIRE(first.track("before"));
+  device.remove_all();
+  Device::Host second(device);
+  REQUIRE(second.track("beside"));
+  second.work();
+  REQUIRE(first.track("after"));
+  first.work();
+  second.work();
+  CHECK(second.core->stats().erased == 0);
+  CHECK(second.core->stats().waiting == 1);
+  CHECK(first.core->stats().waiting == 2);
+  // Nor does what it tells whoever comes next.
+  Device::Host third(device);
+  second.work();
+  CHECK(second.core->stats().erased == 0);
+}
+
+TEST_CASE("what a process was told of consent it tells the directory that took its own's place") {
+  Device device;
+  Device::Host first(device);
+  REQUIRE(first.core->set_consent(Consent::pending));
+  device.remove_all();
+  Device::Host second(device);
+  REQUIRE(second.core->consent() == Consent::granted);
+  REQUIRE(first.track("after"));
+  first.work();
+  CHECK(first.core->consent() == Consent::pending);
+  second.work();
+  CHECK(second.core->consent() == Consent::pending);
+}
