@@ -41,9 +41,8 @@ std::set<std::string> Lane::list(system::Files& files, const std::string& direct
   std::set<std::string> lanes;
   static_cast<void>(files.list(directory, names));
   for (const std::string& name : names) {
-    for (const std::string_view ending : {".queue", ".ring"}) {
-      if (ends_with(name, ending)) lanes.insert(name.substr(0, name.size() - ending.size()));
-    }
+    // A ring alone has what was tracked before somebody removed the database.
+    if (ends_with(name, ".queue") || ends_with(name, ".ring")) lanes.insert(name.substr(0, name.rfind('.')));
   }
   return lanes;
 }
@@ -153,22 +152,25 @@ Status Lane::open_queue() {
   return status;
 }
 
-Status Lane::salvage() {
+Status Lane::salvage(bool is_gone) {
   // What can be read goes into a new file beside the damaged one. Only a whole new file takes its name: until then a
   // kill or a fault leaves the damaged one where it is, and the next open() begins again. Its lock is held until then,
   // the new one's from then on: another process that took the name in between would share the ring.
   if (!queue_.is_open()) {
     if (Status held = queue_.open_damaged(files_, path(".queue")); !held) return held;
   }
-  const std::string fresh_path = path(".salvage");
-  for (const char* ending : {".salvage", ".salvage-wal", ".salvage-journal"})
-    static_cast<void>(files_.remove(path(ending)));
+  // In place of one that is gone nothing has to wait, nor may it: a kill would leave what looks whole.
+  const std::string fresh_path = path(is_gone ? ".queue" : ".salvage");
+  if (!is_gone) {
+    for (const char* ending : {".salvage", ".salvage-wal", ".salvage-journal"})
+      static_cast<void>(files_.remove(path(ending)));
+  }
   Queue fresh;
   if (Status status = fresh.open(files_, fresh_path, directory_.state().epoch, settings_.batches); !status)
     return status;
   std::uint64_t rows = 0;
   if (!fresh.salvage_from(queue_, rows) || !fresh.fold_log()) return fresh.status();
-  finish_salvage();
+  if (!is_gone) finish_salvage();
   queue_.close();
   notice_ =
       "the queue " + path(".queue") + " was damaged and set aside; sentences saved from it: " + std::to_string(rows);
@@ -354,9 +356,11 @@ Status Lane::open_again(std::uint64_t run_base) {
   for (int i = -1; i < lanes_max && !status; ++i) {
     if (i >= 0) name_ = lane_name(i);
     std::uint64_t size = 0;
-    if (files_.size(path(".queue"), size) == ENOENT && files_.size(path(".ring"), size) == ENOENT) status = take_lock();
+    const bool has_ring = files_.size(path(".ring"), size) != ENOENT;
+    if (files_.size(path(".queue"), size) != ENOENT || (has_ring && (i >= 0 || !ring_.is_at(path(".ring"))))) continue;
+    status = i < 0 && lock_->is_at(path(".lock")) ? Status() : take_lock();
   }
-  if (status) status = salvage();
+  if (status) status = salvage(true);
   if (!status) {
     name_ = before;
     return status;

@@ -90,7 +90,7 @@ class Lane {
   Status open_queue();
   Status open_ring(const std::string& run);
   Status settle_in();
-  Status salvage();
+  Status salvage(bool is_gone = false);
   void finish_salvage();
   Status unlink_files();
 

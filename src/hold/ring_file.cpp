@@ -352,10 +352,10 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     found.damaged = true;
     return 0;
   }
-  if (size > header_bytes) {
-    // Of a ring from before an erase nothing may stay.
-    std::memset(memory_ + header_bytes, 0, capacity_);
-    if (mode_ == Mode::written) static_cast<void>(file_->write(header_bytes, memory_ + header_bytes, capacity_));
+  if (size != 0) {
+    // Of before an erase, which did not find its database.
+    std::memset(memory_, 0, bytes);
+    if (mode_ == Mode::written) static_cast<void>(file_->write(0, memory_, bytes));
   }
   begin_anew(epoch, new_ring_id, mark);
   sign(new_ring_id);

@@ -48,6 +48,11 @@ struct Device {
     disk.names.clear();
     disk.durable_names.clear();
   }
+  bool has_in_ring(const std::string& lane, const std::string& text) {
+    const auto ring = disk.names.find("/q/" + lane + ".ring");
+    if (ring == disk.names.end()) return false;
+    return std::string(ring->second->bytes.begin(), ring->second->bytes.end()).find(text) != std::string::npos;
+  }
 
   simulation::Disk disk;
   simulation::Chance chance{1};
@@ -90,4 +95,54 @@ TEST_CASE("what a process was told of consent it tells the directory that took i
   CHECK(first.core->consent() == Consent::pending);
   second.work();
   CHECK(second.core->consent() == Consent::pending);
+}
+
+TEST_CASE("an erase takes what lies in a ring whose database somebody removed") {
+  for (const bool mapped : {true, false}) {
+    Device device;
+    device.disk.reserves = mapped;
+    {
+      Device::Host gone(device, "gone");
+      REQUIRE(gone.track("secret"));
+    }
+    for (const char* ending : {".queue", ".queue-wal", ".lock"})
+      device.disk.names.erase(std::string("/q/gone") + ending);
+    REQUIRE(device.has_in_ring("gone", "secret"));
+    Device::Host other(device, "other");
+    REQUIRE(other.core->erase());
+    CHECK_FALSE(device.has_in_ring("gone", "secret"));
+  }
+}
+
+TEST_CASE("a process that loses only its database stays in its lane") {
+  Device device;
+  Device::Host host(device);
+  REQUIRE(host.track("before"));
+  host.work();
+  for (const char* ending : {".queue", ".queue-wal"}) device.disk.names.erase(std::string("/q/lane-00") + ending);
+  REQUIRE(host.track("after"));
+  host.work();
+  CHECK(device.disk.names.count("/q/lane-00.queue") == 1);
+  CHECK(device.disk.names.count("/q/lane-01.queue") == 0);
+  CHECK(host.core->stats().waiting == 2);
+}
+
+TEST_CASE("a kill while a removed database is made again leaves nothing that looks damaged") {
+  bool reached_the_end = false;
+  for (std::uint64_t operations = 1; !reached_the_end; ++operations) {
+    Device device;
+    {
+      Device::Host host(device);
+      REQUIRE(host.track("before"));
+      host.work();
+      device.remove_all();
+      REQUIRE(host.track("after"));
+      host.files.kill_after(operations);
+      host.work();
+      reached_the_end = host.files.alive();
+    }
+    Device::Host next(device);
+    REQUIRE(next.core->status());
+    CHECK(device.disk.set_aside == 0);
+  }
 }
