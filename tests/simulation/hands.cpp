@@ -95,6 +95,12 @@ bool in_ring(const Inode& inode, Statement& statement) {
   return true;
 }
 
+// One whose making was cut off is nothing yet.
+bool is_something(const Inode& database) {
+  const std::string text(database.bytes.begin(), database.bytes.end());
+  return !text.empty() && (database.unreadable || text.rfind("SQLite format 3", 0) != 0);
+}
+
 }  // namespace
 
 // The newest statement counts, by epoch and then by how often consent was said; the strictest of those as new.
@@ -102,11 +108,12 @@ Life::Said Life::what_is_said() {
   Said said;
   std::vector<Statement> all;
   for (const auto& [name, inode] : disk_.names) {
+    if (name.rfind("/q/", 0) != 0) continue;
     Statement statement;
     const bool is_ring = has_ending(name, ".ring");
     const bool is_copy = name == copy_path;
     said.ours = said.ours || is_ring || is_copy || has_ending(name, ".queue") || has_ending(name, ".damaged") ||
-                has_ending(name, ".salvage") || (name == database_path && !inode->bytes.empty());
+                has_ending(name, ".salvage") || (name == database_path && is_something(*inode));
     if (inode->unreadable) continue;
     if ((is_ring && in_ring(*inode, statement)) || (is_copy && in_copy(*inode, statement))) all.push_back(statement);
   }
@@ -199,7 +206,10 @@ void Life::forget_what_was_said() {
 }
 
 void Life::give_the_files_back() {
-  for (const auto& [name, inode] : disk_.names) inode->unreadable = false;
+  for (const auto& [name, inode] : disk_.names) {
+    if (inode->unreadable) consent_known_ = ads_known_ = false;  // whoever is open did not read it
+    inode->unreadable = false;
+  }
 }
 
 // The process that opened alone goes by what it found.
@@ -216,6 +226,85 @@ void Life::check_consent(App& app, const Said& said) {
   consent_ = said.all;
   ads_ = said.ads;
   consent_known_ = ads_known_ = true;
+}
+
+// Under the processes that have them open.
+void Life::take_files_away(App& app) {
+  // What was moved away last time is of no use to anybody any more.
+  const auto remove = [this](const auto& which) {
+    for (auto* names : {&disk_.names, &disk_.durable_names}) {
+      for (auto name = names->begin(); name != names->end();) name = which(name->first) ? names->erase(name) : ++name;
+    }
+  };
+  remove([](const std::string& name) { return name.rfind("/q/", 0) != 0; });
+  const std::uint64_t how = throw_up_to(chance_, 3);
+  if (how < 2) {
+    // The directory goes, or another one takes its name.
+    if (how == 1) {
+      for (auto* names : {&disk_.names, &disk_.durable_names}) {
+        for (const auto& [name, inode] : std::map<std::string, std::shared_ptr<Inode>>(*names))
+          (*names)["/away" + name] = inode;
+      }
+    }
+    remove([](const std::string& name) { return name.rfind("/q/", 0) == 0; });
+    ++home_;
+    for (const auto& other : apps_) other->removed = other->process->alive();
+    tell("the directory is %s", how == 0 ? "removed" : "moved away");
+  } else {
+    std::string lane;
+    for (const auto& [name, inode] : disk_.names) {
+      const auto has = [&node = inode](const Handle* handle) { return handle->inode == node; };
+      const auto& handles = app.process->handles();
+      const bool is_its = has_ending(name, ".queue") && std::any_of(handles.begin(), handles.end(), has);
+      if (is_its) lane = name.substr(0, name.size() - std::strlen(".queue"));
+    }
+    if (lane.empty()) return;
+    const bool queue = chance(2);
+    const bool ring = !queue || chance(2);
+    const bool lock = chance(2);
+    remove([&](const std::string& name) {
+      return (queue && name.rfind(lane + ".queue", 0) == 0) || (ring && name == lane + ".ring") ||
+             (lock && name == lane + ".lock");
+    });
+    app.removed = true;
+    tell("%zu loses files of %s:%s%s%s", app.run, lane.c_str(), queue ? " queue" : "", ring ? " ring" : "",
+         lock ? " lock" : "");
+  }
+  for (const auto& one : apps_) {
+    if (one->removed) one->notices_by_ms = INT64_MAX;
+  }
+  for (auto& [name, tracked] : tracked_) {
+    // What no process of now has in its hands.
+    const bool is_held = std::any_of(apps_.begin(), apps_.end(), [&one = tracked](const auto& other) {
+      return other->run == one.run && other->process->alive();
+    });
+    if (!is_held) tracked.may_be_gone = true;
+  }
+  counters_gone_ = true;
+  ++outage_excuses_;
+  count("times files were taken away");
+}
+
+void Life::look_whether_it_is_back(App& app) {
+  if (!app.removed) return;
+  const auto& handles = app.process->handles();
+  bool queue = false;
+  bool ring = false;
+  bool lock = false;
+  for (const Handle* handle : handles) {
+    for (const auto& [name, inode] : disk_.names) {
+      if (inode != handle->inode || name.rfind("/q/", 0) != 0) continue;
+      queue = queue || has_ending(name, ".queue");
+      ring = ring || has_ending(name, ".ring");
+      lock = lock || has_ending(name, ".lock");
+    }
+  }
+  if (!queue || !ring || !lock) return;
+  app.removed = false;
+  app.home = home_;
+  app.notices_by_ms = INT64_MAX;
+  count("times files were made again");
+  tell("%zu is back", app.run);
 }
 
 }  // namespace yukha::simulation

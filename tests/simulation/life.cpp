@@ -79,7 +79,7 @@ void Life::violate(const std::string& what) {
 // Whether the lane's ledger can be foretold to the number.
 bool Life::precise() const {
   return !traits_.several && !traits_.faults && !traits_.erases && !traits_.consents && !traits_.purposes &&
-         !traits_.backups && !traits_.quarantine && !lost_power_;
+         !traits_.backups && !traits_.quarantine && !traits_.moved && !lost_power_;
 }
 
 // --- processes -------------------------------------------------------------------------------------------------------
@@ -156,6 +156,7 @@ std::unique_ptr<Life::App> Life::open(bool safe) {
   };
   if (traits_.several) app->process->meanwhile = [this, one = app.get()] { meanwhile(*one); };
   app->run = runs_++;
+  app->home = home_;
   app->epoch_seen = epoch_;
   app->next_work_ms = time_.now_ms;
   if (!safe && chance(8)) app->process->kill_after(1 + throw_up_to(chance_, 150));
@@ -225,6 +226,7 @@ void Life::work(App& app) {
   const std::int64_t wait = app.core->work(std::chrono::milliseconds(1)).count();
   app.busy = false;
   if (!app.process->alive()) return;
+  look_whether_it_is_back(app);
   // Whoever waited a second for the directory has not read it.
   if (time_.now_ms - since_ms < 1'000) app.epoch_seen = epoch_;
   app.next_work_ms = wait < 0 ? INT64_MAX : time_.now_ms + wait;
@@ -334,6 +336,11 @@ void Life::track(App& app) {
     app.in_memory = status == Code::kept_in_memory;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
     tracked.seq = app.next_seq++;
+    if (app.removed && !app.in_memory) {
+      if (time_.now_ms > app.notices_by_ms) violate("it goes on with files that nobody sees");
+      const std::int64_t slack_ms = traits_.several ? 5'000 : 50;
+      app.notices_by_ms = std::min(app.notices_by_ms, time_.now_ms + sync_ms + slack_ms);
+    }
     if (for_ads && ads_known_ && ads_ == Consent::denied && !traits_.several && !traits_.faults && !app.in_memory)
       violate("kept for advertising without consent");
     if (consent_known_ && consent_ == Consent::denied && !traits_.several && !traits_.faults && !app.in_memory)
@@ -539,6 +546,10 @@ void Life::bury_the_dead() {
     excuse_the_dead(app);
     app.transport->wait_until = nullptr;
     leave_scopes(app);
+    if (app.removed) {
+      // What it had went with the files that only it saw.
+      for (auto& [name, tracked] : tracked_) tracked.may_be_gone = tracked.may_be_gone || tracked.run == app.run;
+    }
     static_cast<void>(app.core->close(std::chrono::milliseconds(0)));
     app.core.reset();
     apps_.erase(apps_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -563,6 +574,9 @@ void Life::excuse_the_dead(const App& app) {
 void Life::lose_power() {
   power_goes_ = false;
   count("power losses");
+  // A ring without its database says itself how far that came, and nobody syncs it for that.
+  const bool some_removed = std::any_of(apps_.begin(), apps_.end(), [](const auto& app) { return app->removed; });
+  for (auto& [name, tracked] : tracked_) tracked.may_come_twice = tracked.may_come_twice || some_removed;
   for (const auto& app : apps_) app->process->kill();
   bury_the_dead();
   for (const auto& [name, inode] : disk_.names) {
@@ -589,7 +603,7 @@ void Life::change_weather() {
     const std::uint64_t seconds = static_cast<std::uint64_t>(time_.now_ms - outage_since_ms_) / 1000;
     const std::uint64_t most = (14 + seconds / 30) * (1 + outage_excuses_);
     const std::uint64_t asked = server_.requests - outage_requests_;
-    if (asked > most && !traits_.faults) {
+    if (asked > most && !traits_.faults && !traits_.moved) {
       violate(std::to_string(asked) + " requests in " + std::to_string(seconds) + " s without a network, with " +
               std::to_string(outage_excuses_) + " restarts and flushes");
     }
@@ -648,14 +662,21 @@ void Life::change_clock() {
 
 void Life::erased_by(App& app, const Status& status) {
   const std::set<std::string> on_its_way = server_.on_its_way();
-  const bool certain = status && app.process->alive() && !traits_.faults && !app.in_memory;
+  const bool certain = status && app.process->alive() && !traits_.faults && !app.in_memory && !app.removed;
+  const auto is_of_one_removed = [this](const Tracked& tracked) {
+    return std::any_of(apps_.begin(), apps_.end(),
+                       [&tracked](const auto& one) { return one->removed && one->run == tracked.run; });
+  };
   for (auto& [name, tracked] : tracked_) {
+    // What has come to lie where its files were is somebody else's.
+    if (app.home != home_ && tracked.run != app.run) continue;
     if (server_.stored.count(name) != 0) {
       // Perhaps nobody on the device knows that it arrived.
       tracked.may_be_gone = true;
       continue;
     }
-    if (!certain || on_its_way.count(name) != 0 || tracked.answer == Answer::in_memory || tracked.is_open) {
+    if (!certain || is_of_one_removed(tracked) || on_its_way.count(name) != 0 || tracked.answer == Answer::in_memory ||
+        tracked.is_open) {
       tracked.may_be_gone = true;
     } else {
       tracked.erased = true;
@@ -663,7 +684,7 @@ void Life::erased_by(App& app, const Status& status) {
   }
   for (const auto& [name, inode] : disk_.names) {
     // Nobody tracked since: a ring is new, and holds nothing.
-    if (!certain || traits_.several || name.find(".ring") == std::string::npos) continue;
+    if (!certain || traits_.several || name.rfind("/q/", 0) != 0 || name.find(".ring") == std::string::npos) continue;
     const std::string bytes(inode->bytes.begin(), inode->bytes.end());
     if (bytes.find("\"content\":{") != std::string::npos) violate("an erase left sentences in " + name);
   }
@@ -681,7 +702,8 @@ void Life::erase(App& app) {
   const Status status = app.core->erase();
   app.busy = false;
   tell("%zu erase: %s", app.run, status.message().c_str());
-  if (!status && app.process->alive() && !traits_.faults) violate("erase answered: " + status.message());
+  if (!status && app.process->alive() && !traits_.faults && !app.removed && !app.in_memory)
+    violate("erase answered: " + status.message());
   erased_by(app, status);
 }
 
@@ -863,6 +885,7 @@ void Life::something_happens(App& app) {
   if (traits_.backups && chance(200)) back_up_or_restore();
   if (traits_.amnesia && chance(15)) give_the_files_back();
   if (traits_.amnesia && chance(100)) forget_what_was_said();
+  if (traits_.moved && app.process->alive() && chance(60)) take_files_away(app);
 }
 
 void Life::look_at_limits() {
@@ -900,13 +923,21 @@ std::uint64_t Life::live() {
     traits_.consents = true;
     traits_.backups = false;  // an older file may be newer than what came back
   }
-  server_.expects_peace = !traits_.faults;  // where nobody can write down what an endpoint asked, others do not know
+  traits_.moved = !traits_.amnesia && one_in(hands, 6);
+  if (traits_.moved) {
+    traits_.several = traits_.several || one_in(hands, 2);
+    traits_.erases = traits_.erases || one_in(hands, 2);
+    // Each of them has what the model would not know of files that only one process sees.
+    traits_.faults = traits_.consents = traits_.purposes = traits_.backups = traits_.scopes = false;
+  }
+  server_.expects_peace = !traits_.faults && !traits_.moved &&
+                          !traits_.amnesia;  // where nobody can write down what an endpoint asked, others do not know
   tell(
       "several %d, clocks %d, faults %d, erases %d, consents %d, backups %d, short age %d, fat %d, quarantine %d, "
-      "rotation %d, scopes %d, purposes %d, amnesia %d",
+      "rotation %d, scopes %d, purposes %d, amnesia %d, moved %d",
       traits_.several, traits_.clocks, traits_.faults, traits_.erases, traits_.consents, traits_.backups,
       traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation, traits_.scopes, traits_.purposes,
-      traits_.amnesia);
+      traits_.amnesia, traits_.moved);
   if (chance(5)) time_.device_off_ms = static_cast<std::int64_t>(throw_up_to(chance_, 2 * hour_ms)) - hour_ms;
   const std::uint64_t turns = 200 + throw_up_to(chance_, 1200);
   std::int64_t pace_ms = 200;
@@ -979,6 +1010,10 @@ void Life::finish() {
 void Life::drain(bool clone) {
   for (const auto& app : apps_) end(*app, "close");
   bury_the_dead();
+  for (auto name = disk_.names.begin(); name != disk_.names.end();) {
+    const bool is_ours = name->first.rfind("/q/", 0) == 0;
+    name = is_ours ? std::next(name) : disk_.names.erase(name);
+  }
   std::size_t lanes = 0;
   for (const auto& [name, inode] : disk_.names) lanes += is_queue(name);
   // An erase that was cut off may have left a lane without files, whose counters wait for whoever begins it anew.

@@ -78,6 +78,7 @@ class Life {
     bool purposes = false;    // some sentences are for advertising, and the consent to that changes
     bool scopes = false;      // some sentences take time, and the app goes to the background
     bool amnesia = false;     // the files that say what was consented to are removed, damaged, unreadable or older
+    bool moved = false;       // files and directory go away, or are replaced, under a process
   };
 
   // What the files of the directory say of consent, as FORMAT.md has it.
@@ -103,6 +104,9 @@ class Life {
     std::uint64_t epoch_seen = 0;
     std::int64_t looked_ms = INT64_MIN / 2;  // when its worker last made a step
     bool in_memory = false;
+    bool removed = false;  // its files are no more where it made them
+    std::size_t home = 0;  // in which of the directories that had the name, one after the other
+    std::int64_t notices_by_ms = INT64_MAX;
     bool closed = false;
     bool busy = false;                                                   // inside of one of its calls
     std::vector<std::pair<std::string, std::unique_ptr<Scope>>> scopes;  // by the name of their sentence
@@ -156,6 +160,8 @@ class Life {
   void forget_what_was_said();
   void give_the_files_back();
   void check_consent(App& app, const Said& said);
+  void take_files_away(App& app);
+  void look_whether_it_is_back(App& app);
   void check_stats(App& app);
   void look_at_limits();
   void finish();
@@ -196,6 +202,7 @@ class Life {
   std::uint64_t outage_requests_ = 0;
   std::uint64_t outage_excuses_ = 0;  // restarts and flushes meanwhile
   std::map<std::string, std::vector<char>> old_files_;
+  std::size_t home_ = 0;
   bool counters_gone_ = false;  // with the file that they waited in
   Stats sum_;                   // of all lanes, at the end
   std::uint64_t violations_ = 0;

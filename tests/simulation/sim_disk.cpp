@@ -121,6 +121,7 @@ struct VfsFile {
   Handle* handle;
   int lock;
   char* path_to_delete;
+  const char* name;  // SQLite keeps it for as long as the file is open
 
   Process& process() const { return handle->process; }
   Inode& inode() const { return *handle->inode; }
@@ -225,8 +226,13 @@ int vfs_check_reserved(sqlite3_file* file, int* reserved) {
   return SQLITE_OK;
 }
 
-int vfs_file_control(sqlite3_file*, int, void*) {
-  return SQLITE_NOTFOUND;
+int vfs_file_control(sqlite3_file* file, int what, void* answer) {
+  if (what != SQLITE_FCNTL_HAS_MOVED) return SQLITE_NOTFOUND;
+  const VfsFile& self = of(file);
+  const bool is_there =
+      self.name == nullptr || !self.process().alive() || self.process().find(self.name) == self.handle->inode;
+  *static_cast<int*>(answer) = is_there ? 0 : 1;
+  return SQLITE_OK;
 }
 int vfs_sector_size(sqlite3_file*) {
   return static_cast<int>(sim_sector);
@@ -261,6 +267,7 @@ int vfs_open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int fl
   self.base.pMethods = nullptr;
   self.lock = 0;
   self.path_to_delete = nullptr;
+  self.name = name;
   const std::string path = name != nullptr ? name : "/tmp/" + std::to_string(process.chance()());
   if (process.fails(Fault::open_error)) return SQLITE_CANTOPEN;
   std::shared_ptr<Inode> inode = process.find(path);
