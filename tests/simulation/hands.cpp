@@ -285,6 +285,29 @@ void Life::take_files_away(App& app) {
   count("times files were taken away");
 }
 
+// As a host does that closes another descriptor of the file: the lanes' databases are open, and unlocked.
+void Life::drop_locks() {
+  for (const auto& [name, inode] : disk_.names) {
+    if (has_ending(name, ".queue")) inode->locks.clear();
+  }
+  tell("SQLite's locks are dropped");
+  count("times locks were dropped");
+}
+
+// Nobody shares a ring.
+void Life::look_at_owners() {
+  for (const auto& [name, inode] : disk_.names) {
+    if (!has_ending(name, ".ring")) continue;
+    std::size_t owners = 0;
+    for (const auto& app : apps_) {
+      const auto& handles = app->process->handles();
+      const auto has = [&node = inode](const Handle* handle) { return handle->inode == node; };
+      owners += app->process->alive() && std::any_of(handles.begin(), handles.end(), has);
+    }
+    if (owners > 1) violate(std::to_string(owners) + " processes have " + name);
+  }
+}
+
 void Life::look_whether_it_is_back(App& app) {
   if (!app.removed) return;
   const auto& handles = app.process->handles();

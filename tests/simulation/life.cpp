@@ -885,10 +885,12 @@ void Life::something_happens(App& app) {
   if (traits_.backups && chance(200)) back_up_or_restore();
   if (traits_.amnesia && chance(15)) give_the_files_back();
   if (traits_.amnesia && chance(100)) forget_what_was_said();
+  if (traits_.dropped && chance(60)) drop_locks();
   if (traits_.moved && app.process->alive() && chance(60)) take_files_away(app);
 }
 
 void Life::look_at_limits() {
+  look_at_owners();
   std::size_t lanes = 0;
   for (const auto& [name, inode] : disk_.names) lanes += is_queue(name);
   if (disk_.names.size() > 8 + 10 * lanes) violate(std::to_string(disk_.names.size()) + " files");
@@ -924,6 +926,8 @@ std::uint64_t Life::live() {
     traits_.backups = false;  // an older file may be newer than what came back
   }
   traits_.moved = !traits_.amnesia && one_in(hands, 6);
+  traits_.dropped = one_in(hands, 6);
+  traits_.several = traits_.several || traits_.dropped;
   if (traits_.moved) {
     traits_.several = traits_.several || one_in(hands, 2);
     traits_.erases = traits_.erases || one_in(hands, 2);
@@ -934,10 +938,10 @@ std::uint64_t Life::live() {
                           !traits_.amnesia;  // where nobody can write down what an endpoint asked, others do not know
   tell(
       "several %d, clocks %d, faults %d, erases %d, consents %d, backups %d, short age %d, fat %d, quarantine %d, "
-      "rotation %d, scopes %d, purposes %d, amnesia %d, moved %d",
+      "rotation %d, scopes %d, purposes %d, amnesia %d, moved %d, dropped %d",
       traits_.several, traits_.clocks, traits_.faults, traits_.erases, traits_.consents, traits_.backups,
       traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation, traits_.scopes, traits_.purposes,
-      traits_.amnesia, traits_.moved);
+      traits_.amnesia, traits_.moved, traits_.dropped);
   if (chance(5)) time_.device_off_ms = static_cast<std::int64_t>(throw_up_to(chance_, 2 * hour_ms)) - hour_ms;
   const std::uint64_t turns = 200 + throw_up_to(chance_, 1200);
   std::int64_t pace_ms = 200;
@@ -954,6 +958,7 @@ std::uint64_t Life::live() {
     something_happens(*apps_[throw_up_to(chance_, apps_.size() - 1)]);
     const auto most = static_cast<std::uint64_t>(pace_ms) * 2;
     pass(time_.now_ms + static_cast<std::int64_t>(pace_ms == 0 ? 0 : throw_up_to(chance_, most)));
+    if (traits_.dropped) look_at_owners();
     if (apps_.empty()) continue;
     App& app = *apps_[throw_up_to(chance_, apps_.size() - 1)];
     const std::uint64_t burst = chance(30) ? throw_up_to(chance_, 120) : 1;

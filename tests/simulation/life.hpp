@@ -78,6 +78,7 @@ class Life {
     bool purposes = false;    // some sentences are for advertising, and the consent to that changes
     bool scopes = false;      // some sentences take time, and the app goes to the background
     bool amnesia = false;     // the files that say what was consented to are removed, damaged, unreadable or older
+    bool dropped = false;     // SQLite's locks are lost, as when the app closes a descriptor of the file
     bool moved = false;       // files and directory go away, or are replaced, under a process
   };
 
@@ -161,6 +162,8 @@ class Life {
   void give_the_files_back();
   void check_consent(App& app, const Said& said);
   void take_files_away(App& app);
+  void drop_locks();
+  void look_at_owners();
   void look_whether_it_is_back(App& app);
   void check_stats(App& app);
   void look_at_limits();

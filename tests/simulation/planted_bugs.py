@@ -104,6 +104,8 @@ BUGS = [
       "  return false;")),
     ("an erase unlinks what took the place of its files", "hold/lane.cpp",
      ("Status Lane::unlink_files() {\n  if (is_gone()) {", "Status Lane::unlink_files() {\n  if (false) {")),
+    ("a lane is taken without its lock", "hold/lane.cpp",
+     ("    if (file->lock(0) == EWOULDBLOCK) break;", "    static_cast<void>(file->lock(0));")),
     ("another directory's erase is brought along", "hold/directory.cpp",
      ("own.install_id == state_.install_id ? own.epoch : said.epoch", "own.epoch")),
     ("what comes out of quarantine leaves without a sync", "hold/queue.cpp",
