@@ -231,6 +231,13 @@ void Core::open_lane(const Config& config) {
       return;
     }
   }
+  if (use_thread_ && !hold::sqlite_has_locks()) {
+    status_ =
+        Status(Code::bad_config,
+               "SQLite has no locks in this process (SQLITE_CONFIG_SINGLETHREAD, or it was compiled so): configure "
+               "SQLITE_CONFIG_MULTITHREAD before its first use, or turn use_thread off and use both on one thread");
+    return;
+  }
 
   // Facts first: a bad one is the app's mistake, and nothing was touched yet.
   std::string facts;

@@ -59,6 +59,19 @@ constexpr int value_bytes_max = 8 << 20;
 
 }  // namespace
 
+bool sqlite_has_locks() noexcept {
+  bool has = sqlite3_threadsafe() != 0;
+  // Asked of a connection: the functions of the mutexes themselves are missing where it was compiled without. One that
+  // was compiled not to start by itself does not.
+  sqlite3* probe = nullptr;
+  if (has && sqlite3_initialize() == SQLITE_OK &&
+      sqlite3_open_v2(":memory:", &probe, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr) == SQLITE_OK) {
+    has = sqlite3_db_mutex(probe) != nullptr;
+  }
+  sqlite3_close(probe);
+  return has;
+}
+
 // Pages that lead to each other make a table without an end.
 int Database::give_up(void* self) noexcept {
   return ++static_cast<Database*>(self)->looks_ > looks_max ? 1 : 0;

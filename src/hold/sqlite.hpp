@@ -21,6 +21,10 @@ static_assert(application_id == 2037738344, "the number in the PRAGMA above");
 // Whether a commit is on the disk when it returns, or only in the write-ahead log's pages.
 enum class Durable { no, yes };
 
+// Whether the process's SQLite has locks of its own. Without them only one thread may be in it, whatever it does there.
+// Threads: any. Blocks: never.
+bool sqlite_has_locks() noexcept;
+
 // A connection that remembers its first fault until clear(). After a fault every call does nothing and answers no, so
 // that a row of calls can be judged once, at its end.
 // Threads: one at a time.
