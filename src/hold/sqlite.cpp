@@ -124,8 +124,9 @@ void Database::clear() noexcept {
 bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   close();
   clear();
-  // NOMUTEX: a connection is used by one thread at a time, which our own locks see to.
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  // NOMUTEX: a connection is used by one thread at a time, which our own locks see to. PRIVATECACHE: an app that shares
+  // its caches does not share ours, whose locks know no patience.
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
   const int result = sqlite3_open_v2(path.c_str(), &handle_, flags, vfs);
   if (result != SQLITE_OK) {
     note(result);
@@ -146,6 +147,8 @@ bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   int keep = 1;
   sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep);
+  // Of a mapped file a bad block would end the process. Some apps map all they open, and some systems' SQLite does.
+  run("PRAGMA mmap_size=0");
   // Before anything that reads the file: a log opened under an exclusive lock needs no shared-memory file.
   if (exclusive) run("PRAGMA locking_mode=EXCLUSIVE");
   // The file grows in steps, and each has its blocks before a page of it is committed; see reserve_pages().
@@ -157,8 +160,7 @@ bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   run("PRAGMA synchronous=FULL");
   durable_ = true;
   // On Apple a plain fsync leaves the bytes in the drive's cache; elsewhere this changes nothing.
-  run("PRAGMA fullfsync=1");
-  run("PRAGMA checkpoint_fullfsync=1");
+  run("PRAGMA fullfsync=1;PRAGMA checkpoint_fullfsync=1");
   return fault_ == Fault::none;
 }
 

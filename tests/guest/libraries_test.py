@@ -57,9 +57,9 @@ def _(folder):
     return all_ok(folder, "vfs_before", "vfs_after")
 
 
-@promise("SQLite's other modes and a limit on its heap change nothing for us")
+@promise("SQLite's other modes, a limit on its heap, a shared cache and mapped files change nothing for us")
 def _(folder):
-    return all_ok(folder, "multithread", "serialized", "soft_limit")
+    return all_ok(folder, "multithread", "serialized", "soft_limit", "shared_cache", "mapped")
 
 
 @promise("while no tracker is open SQLite may be shut down, and libcurl be cleaned up once too often")
