@@ -120,6 +120,24 @@ Status Queue::status() {
   return status;
 }
 
+void Queue::close() noexcept {
+  database_.close();
+  lock_.reset();
+}
+
+void Queue::open_database() {
+  close();
+  if (path_ == ":memory:") {
+    database_.open(path_, nullptr, false);
+    return;
+  }
+  // Made here, because SQLite would let everybody read it; its log gets the same rights. And locked here: an SQLite
+  // that found our log without a lock would fold it in and remove it while we write on.
+  system::Error error = files_->open(path_, system::OpenMode::create_if_missing, lock_);
+  if (error == 0) error = lock_->lock_database();
+  database_.open(path_, error == 0 ? files_->sqlite_vfs_without_locks() : files_->sqlite_vfs(), true);
+}
+
 bool Queue::create(std::uint64_t epoch) {
   // One transaction without a log: a kill in the middle leaves an empty file, which is made again.
   database_.run("PRAGMA page_size=4096");
@@ -142,13 +160,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
   const bool in_memory = path == ":memory:";
   damaged_ = stale_ = false;
   std::fill_n(scoped_, purpose_count, false);
-  std::uint64_t there = 0;
-  if (!in_memory && files.size(path, there) != 0) {
-    // Made here, because SQLite would let everybody read it; its log gets the same rights.
-    std::unique_ptr<system::File> file;
-    static_cast<void>(files.open(path, system::OpenMode::create_if_missing, file));
-  }
-  database_.open(path, in_memory ? nullptr : files.sqlite_vfs(), !in_memory);
+  open_database();
   const std::int64_t version = database_.number("PRAGMA user_version");
   if (version > queue_version) {
     database_.close();
@@ -194,7 +206,9 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
 }
 
 Status Queue::open_damaged(system::Files& files, const std::string& path) {
-  database_.open(path, files.sqlite_vfs(), true);
+  files_ = &files;
+  path_ = path;
+  open_database();
   // The lock comes with the first look.
   static_cast<void>(database_.number("PRAGMA user_version"));
   return database_.fault() == Fault::busy ? Status(Code::lane_held, path) : Status();

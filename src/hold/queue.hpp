@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -115,7 +116,7 @@ class Queue {
   Status open(system::Files& files, const std::string& path, std::uint64_t epoch, const BatchLimits& limits);
   // The same for a file that open() found damaged, so that nobody else has it while it is read from.
   Status open_damaged(system::Files& files, const std::string& path);
-  void close() noexcept { database_.close(); }
+  void close() noexcept;
   bool is_open() const noexcept { return database_.is_open(); }
   bool damaged() const noexcept { return damaged_; }
   Status status();
@@ -261,6 +262,9 @@ class Queue {
   void recount_fill(Kind kind);
   std::size_t count_of_first_fill(Kind kind, bool& full) const noexcept;
 
+  void open_database();
+
+  std::unique_ptr<system::File> lock_;  // of the database's file
   Database database_;
   system::Files* files_ = nullptr;
   std::string path_;

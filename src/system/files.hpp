@@ -45,6 +45,9 @@ class File {
     static_cast<void>(patience_ms);
     return EOPNOTSUPP;
   }
+  // Takes the locks that an SQLite takes which has a database for itself, with lock()'s properties and answers: also
+  // for an SQLite of this process, whose own would be lost when anybody here closes a descriptor of the file.
+  virtual Error lock_database() noexcept { return EOPNOTSUPP; }
   // Whether this is what `path` names: not when it was removed or replaced.
   virtual bool is_at(const std::string& path) noexcept {
     static_cast<void>(path);
@@ -92,6 +95,8 @@ class Files {
   virtual Error identity(const std::string& path, std::uint64_t& identity) noexcept = 0;
   // The name of the SQLite VFS to open databases with; nullptr for SQLite's own.
   virtual const char* sqlite_vfs() const noexcept { return nullptr; }
+  // One that takes no locks, for a database that lock_database() has locked.
+  virtual const char* sqlite_vfs_without_locks() const noexcept { return sqlite_vfs(); }
 };
 
 Files& system_files() noexcept;

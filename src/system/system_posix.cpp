@@ -112,16 +112,7 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   Error lock(int patience_ms) noexcept override {
-    static const bool handlers = pthread_atfork([] { pthread_mutex_lock(&locked_mutex); },
-                                                [] { pthread_mutex_unlock(&locked_mutex); }, &forget_locks) == 0;
-    static_cast<void>(handlers);
-    if (!locks_) {
-      pthread_mutex_lock(&locked_mutex);
-      next_locked_ = first_locked;
-      first_locked = this;
-      locks_ = true;
-      pthread_mutex_unlock(&locked_mutex);
-    }
+    share_with_no_child();
     constexpr int pause_ms = 5;
     while (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       if (errno == EINTR) continue;
@@ -131,6 +122,20 @@ class PosixFile final : public File {
       patience_ms -= pause_ms;
     }
     return 0;
+  }
+
+  Error lock_database() noexcept override {
+#if defined(F_OFD_SETLK)
+    share_with_no_child();
+    struct flock bytes {};
+    bytes.l_type = F_WRLCK;
+    bytes.l_whence = SEEK_SET;
+    bytes.l_start = 0x40000000;  // of the file format: PENDING, RESERVED, and the 510 bytes of SHARED
+    bytes.l_len = 512;
+    return fcntl(descriptor_, F_OFD_SETLK, &bytes) == 0 ? 0 : errno;
+#else
+    return EOPNOTSUPP;
+#endif
   }
 
   bool is_at(const std::string& path) noexcept override {
@@ -242,6 +247,18 @@ class PosixFile final : public File {
   }
 
  private:
+  void share_with_no_child() noexcept {
+    static const bool handlers = pthread_atfork([] { pthread_mutex_lock(&locked_mutex); },
+                                                [] { pthread_mutex_unlock(&locked_mutex); }, &forget_locks) == 0;
+    static_cast<void>(handlers);
+    if (!locks_) {
+      pthread_mutex_lock(&locked_mutex);
+      next_locked_ = first_locked;
+      first_locked = this;
+      locks_ = true;
+      pthread_mutex_unlock(&locked_mutex);
+    }
+  }
   static void forget_locks() noexcept {
     for (PosixFile* file = first_locked; file != nullptr; file = file->next_locked_) {
       ::close(file->descriptor_);
@@ -380,6 +397,7 @@ class PosixFiles final : public Files {
 
   // By its name: the app may have made another one SQLite's default.
   const char* sqlite_vfs() const noexcept override { return "unix"; }
+  const char* sqlite_vfs_without_locks() const noexcept override { return "unix-none"; }
 };
 
 // The first line of a short file that begins like this, without its beginning.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import PATIENCE_S, Collector, expect, keep_promises, promise  # noqa: E402
+from support import PATIENCE_S, Collector, Missing, expect, keep_promises, promise  # noqa: E402
 
 OK, LANE_HELD, BAD_CONFIG = 0, -30, -20
 
@@ -65,6 +65,14 @@ def _(folder):
 @promise("while no tracker is open SQLite may be shut down, and libcurl be cleaned up once too often")
 def _(folder):
     return all_ok(folder, "shut_down")
+
+
+@promise("a second SQLite in the process that opens and closes our files costs no lane and no sentence")
+def _(folder):
+    other = pathlib.Path(options.program).parent / "yukha_guest_other_sqlite.so"
+    if not other.exists():
+        raise Missing("libsqlite3.a")
+    return all_ok(folder, "second_sqlite_reads", "second_sqlite_writes", file=other)
 
 
 @promise("a second copy of the library works beside the first, and can be unloaded")

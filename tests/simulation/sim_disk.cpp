@@ -45,6 +45,9 @@ void tear(Inode& inode, Chance& chance) {
   inode.dirty.clear();
 }
 
+// Beside SQLite's own: a database that its process locked by lock_database().
+constexpr int lock_of_a_file = SQLITE_LOCK_EXCLUSIVE + 1;
+
 class SimFile final : public system::File {
  public:
   SimFile(Process& process, std::shared_ptr<Inode> inode, bool reserves)
@@ -98,6 +101,11 @@ class SimFile final : public system::File {
       return EWOULDBLOCK;
     locks[&handle_] = SQLITE_LOCK_EXCLUSIVE;
     return 0;
+  }
+  system::Error lock_database() noexcept override {
+    const system::Error error = lock(0);
+    if (error == 0) handle_.inode->locks[&handle_] = lock_of_a_file;
+    return error;
   }
   bool is_at(const std::string& path) noexcept override {
     return !process_.alive() || process_.find(path) == handle_.inode;
@@ -190,11 +198,16 @@ int vfs_file_size(sqlite3_file* file, sqlite3_int64* size) {
   return SQLITE_OK;
 }
 
+// Whether the database was opened by the VFS without locks, because its process has locked it by this handle.
+bool is_without_locks(const VfsFile& self, const Handle* owner, int held) {
+  return held == lock_of_a_file && &owner->process == &self.process();
+}
+
 int vfs_lock(sqlite3_file* file, int level) {
   VfsFile& self = of(file);
   auto& locks = self.inode().locks;
   for (const auto& [owner, held] : locks) {
-    if (owner == self.handle) continue;
+    if (owner == self.handle || is_without_locks(self, owner, held)) continue;
     if (level == SQLITE_LOCK_SHARED && held >= SQLITE_LOCK_PENDING) return SQLITE_BUSY;
     if (level == SQLITE_LOCK_RESERVED && held >= SQLITE_LOCK_RESERVED) return SQLITE_BUSY;
     if (level >= SQLITE_LOCK_PENDING && held >= SQLITE_LOCK_SHARED) return SQLITE_BUSY;
@@ -220,8 +233,9 @@ int vfs_unlock(sqlite3_file* file, int level) {
 
 int vfs_check_reserved(sqlite3_file* file, int* reserved) {
   *reserved = 0;
-  for (const auto& [owner, held] : of(file).inode().locks) {
-    if (held >= SQLITE_LOCK_RESERVED) *reserved = 1;
+  VfsFile& self = of(file);
+  for (const auto& [owner, held] : self.inode().locks) {
+    if (held >= SQLITE_LOCK_RESERVED && !is_without_locks(self, owner, held)) *reserved = 1;
   }
   return SQLITE_OK;
 }

@@ -113,6 +113,8 @@ class FilesUnder : public system::Files {
   system::Error identity(const std::string& path, std::uint64_t& identity) noexcept override {
     return under_.identity(path, identity);
   }
+  const char* sqlite_vfs() const noexcept override { return under_.sqlite_vfs(); }
+  const char* sqlite_vfs_without_locks() const noexcept override { return under_.sqlite_vfs_without_locks(); }
 
  private:
   system::Files& under_ = system::system_files();
