@@ -157,7 +157,6 @@ class Ring {
   void recover(const RingMark& mark, bool believe_header, RingFound& found);
   // As the one who has it from now on.
   void sign(std::uint64_t owner) noexcept;
-  bool read_owner(std::uint64_t& owner) const noexcept;
   void begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark& mark);
   bool read_header(std::uint64_t epoch) noexcept;
   // Of `line.text` only the length is true: where it lies in the ring it may be in two pieces.
@@ -176,7 +175,7 @@ class Ring {
   char* memory_ = nullptr;         // header and data: the mapping, or image_
   std::size_t capacity_ = 0;
   std::uint64_t id_ = 0;
-  std::uint64_t owner_ = 0;  // what stands in the file since this opening; 0: nobody knows
+  std::uint64_t owner_ = 0;  // of this opening; 0: the file could not be told
   Mode mode_ = Mode::memory;
   std::atomic<std::uint64_t> head_{0};
   std::atomic<std::uint64_t> tail_{0};

@@ -364,24 +364,19 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
   return 0;
 }
 
+// A mark that a failing disk does not take, or takes in part, tells of no stranger.
 void Ring::sign(std::uint64_t owner) noexcept {
-  store_header_word(at_owner, owner);
-  // A full disk may have taken none or half of it: whatever stands there now changes when another process signs.
-  if (!read_owner(owner_)) owner_ = 0;
-}
-
-bool Ring::read_owner(std::uint64_t& owner) const noexcept {
-  char word[8];
-  std::size_t got = 0;
-  if (mode_ == Mode::written && (file_->read(at_owner, word, sizeof word, got) != 0 || got != sizeof word))
-    return false;
-  owner = load(mode_ == Mode::written ? word : memory_ + at_owner);
-  return true;
+  owner_ = owner;
+  store(memory_ + at_owner, owner);
+  if (mode_ == Mode::written && file_->write(at_owner, memory_ + at_owner, 8) != 0) owner_ = 0;
 }
 
 bool Ring::is_mine() const noexcept {
-  std::uint64_t owner = 0;
-  return mode_ == Mode::memory || owner_ == 0 || !read_owner(owner) || owner == owner_;
+  if (mode_ == Mode::memory || owner_ == 0) return true;
+  char word[8];
+  std::size_t got = 0;
+  if (mode_ == Mode::written && (file_->read(at_owner, word, sizeof word, got) != 0 || got != sizeof word)) return true;
+  return load(mode_ == Mode::written ? word : memory_ + at_owner) == owner_;
 }
 
 void Ring::close() noexcept {
