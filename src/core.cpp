@@ -1008,7 +1008,11 @@ Status Core::renew_lane(bool next_epoch) {
 
 Status Core::make_lane_again() {
   Lock intake(intake_);
-  return lane_->make_again(run_base_);
+  const std::uint64_t before = lane_->ring().accepted();
+  Status status = lane_->make_again(run_base_);
+  // What another process took of the ring counts in its lane; the run's numbers go on.
+  run_base_ -= before - lane_->ring().accepted();
+  return status;
 }
 
 std::string Core::ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) {

@@ -55,6 +55,7 @@ char* Core::own_line(std::size_t bound) noexcept {
 
 Status Core::not_appended(hold::Ring::Append result, std::int64_t& give_up_ms) {
   if (result == hold::Ring::Append::disk_error) {
+    if (transport_) transport_->wake();  // perhaps another process has the lane: the worker sees to it
     Lock intake(intake_);
     return suspended_ ? Status() : refuse(hold::Refusal::ring_full, Code::disk_error);
   }

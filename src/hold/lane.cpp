@@ -302,6 +302,7 @@ bool Lane::is_gone() {
 }
 
 bool Lane::queue_is_at_its_place() {
+  if (in_memory_) return true;
   std::uint64_t identity = queue_identity_;
   const system::Error error = files_.identity(path(".queue"), identity);
   return error != ENOENT && error != ENOTDIR && identity == queue_identity_;
@@ -337,7 +338,7 @@ Status Lane::make_again(std::uint64_t run_base) {
 
 Status Lane::open_again(std::uint64_t run_base) {
   // The files that were removed are there for as long as they are open.
-  Status status = take_ring_over(run_base);
+  Status status = ring_.is_mine() ? take_ring_over(run_base) : Status();
   if (!status) return status;
   if (queue_is_at_its_place()) {
     // It was never anybody else's: its lock is SQLite's, too.

@@ -62,6 +62,8 @@ class Lane {
 
   // The lane's files are not the ones that were opened: somebody removed them, or the directory.
   bool is_gone();
+  // Its database is the one that was opened.
+  bool queue_is_at_its_place();
   // Makes a gone lane's files again, with what waits. Where that fails it goes on with the files that only this process
   // still sees, as if in memory. Nothing may be tracked meanwhile.
   Status make_again(std::uint64_t run_base);
@@ -83,7 +85,6 @@ class Lane {
  private:
   std::string path(const char* ending) const { return settings_.directory + "/" + name_ + ending; }
   Status take_lock();
-  bool queue_is_at_its_place();
   Status open_held(const std::string& run);
   Status open_again(std::uint64_t run_base);
   Status take_ring_over(std::uint64_t run_base);

@@ -243,24 +243,25 @@ void Worker::sweep_if_due() {
 
 void Worker::take_over_if_due(const Orders& orders) {
   hold::Ring& ring = lane_.ring();
-  if (ring.used() == 0) {
-    ring_seen_ms_ = -1;
-    if (now_ >= look_ms_) look_ms_ = -1;
-    return;
-  }
-  // Of what came since the last drain nobody knows more than that.
-  if (ring_seen_ms_ < 0) ring_seen_ms_ = look_ms_ < 0 ? now_ : look_ms_ - settings_.sync_interval_ms;
-  const bool due = orders.close || deny_wanted_ || (flush_ != 0 && !flush_sealed_) ||
-                   now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
-  if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
-
-  if (!ring.is_mine()) {
+  const bool is_mine = ring.is_mine();
+  if (!is_mine && lane_.queue_is_at_its_place()) {
     // Another process has the lane: what is in the ring is its own to take over.
     host_.log(LogLevel::error, "the lane " + lane_.name() + " was taken by another process");
     cancel();
     lane_.queue().close();
     return;
   }
+  if (is_mine && ring.used() == 0) {
+    ring_seen_ms_ = -1;
+    if (now_ >= look_ms_) look_ms_ = -1;
+    return;
+  }
+  // Of what came since the last drain nobody knows more than that.
+  if (ring_seen_ms_ < 0) ring_seen_ms_ = look_ms_ < 0 ? now_ : look_ms_ - settings_.sync_interval_ms;
+  const bool due = !is_mine || orders.close || deny_wanted_ || (flush_ != 0 && !flush_sealed_) ||
+                   now_ - ring_seen_ms_ >= settings_.sync_interval_ms || ring.used() * 2 >= ring.capacity();
+  if (!due || (now_ < disk_retry_ms_ && !orders.close)) return;
+
   if (lane_.is_gone()) {
     cancel();
     let_go_of_adopted();

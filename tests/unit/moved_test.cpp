@@ -146,3 +146,22 @@ TEST_CASE("a kill while a removed database is made again leaves nothing that loo
     CHECK(device.disk.set_aside == 0);
   }
 }
+
+TEST_CASE("a tracker whose lane is taken while it holds nothing goes on in another one") {
+  Device device;
+  Device::Host first(device);
+  REQUIRE(first.track("before"));
+  first.work();
+  // Both locks are lost.
+  device.disk.names.erase("/q/lane-00.lock");
+  device.disk.names.at("/q/lane-00.queue")->locks.clear();
+  Device::Host second(device);
+  REQUIRE(second.track("beside"));
+  CHECK_FALSE(first.track("refused"));
+  first.work();
+  CHECK(first.track("after"));
+  first.work();
+  second.work();
+  CHECK(first.core->stats().waiting == 1);
+  CHECK(second.core->stats().waiting == 2);
+}
