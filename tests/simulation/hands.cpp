@@ -238,6 +238,7 @@ void Life::take_files_away(App& app) {
   };
   remove([](const std::string& name) { return name.rfind("/q/", 0) != 0; });
   const std::uint64_t how = throw_up_to(chance_, 3);
+  bool open_anew = false;
   if (how < 2) {
     // The directory goes, or another one takes its name.
     if (how == 1) {
@@ -250,6 +251,7 @@ void Life::take_files_away(App& app) {
     ++home_;
     for (const auto& other : apps_) other->removed = other->process->alive();
     tell("the directory is %s", how == 0 ? "removed" : "moved away");
+    if (traits_.at_once && apps_.size() <= 3 && chance(2)) open_anew = true;
   } else {
     std::string lane;
     for (const auto& [name, inode] : disk_.names) {
@@ -283,6 +285,7 @@ void Life::take_files_away(App& app) {
   counters_gone_ = true;
   ++outage_excuses_;
   count("times files were taken away");
+  if (open_anew) open_at_once(2 + throw_up_to(chance_, 2));
 }
 
 // As a host does that closes another descriptor of the file: the lanes' databases are open, and unlocked.
@@ -306,6 +309,13 @@ void Life::look_at_owners() {
     }
     if (owners > 1) violate(std::to_string(owners) + " processes have " + name);
   }
+}
+
+// Whoever lost its files may find that another process has the rest of them: it refuses until its worker looked.
+bool Life::is_taken_for_a_while(App& app) {
+  if (!app.removed) return false;
+  if (app.refuses_since_ms < 0) app.refuses_since_ms = time_.now_ms;
+  return time_.now_ms - app.refuses_since_ms <= 5'000;
 }
 
 void Life::look_whether_it_is_back(App& app) {

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "turns.hpp"
+
 namespace yukha::simulation {
 namespace {
 
@@ -15,6 +17,7 @@ constexpr std::int64_t minute_ms = 60'000;
 constexpr std::int64_t hour_ms = 60 * minute_ms;
 constexpr std::int64_t year_ms = 365 * 24 * hour_ms;
 constexpr std::size_t apps_max = 3;
+constexpr std::size_t at_once_max = 6;
 
 std::string time_text(std::int64_t unix_ms) {
   const std::time_t seconds = static_cast<std::time_t>(unix_ms / 1000);
@@ -146,7 +149,7 @@ bool Life::is_synced(const App& app, std::string key) const {
   });
 }
 
-std::unique_ptr<Life::App> Life::open(bool safe) {
+std::unique_ptr<Life::App> Life::make_process(bool safe) {
   auto app = std::make_unique<App>();
   app->process = std::make_unique<Process>(disk_, chance_, time_);
   app->seen_by_transport = app->process.get();
@@ -160,27 +163,75 @@ std::unique_ptr<Life::App> Life::open(bool safe) {
   app->epoch_seen = epoch_;
   app->next_work_ms = time_.now_ms;
   if (!safe && chance(8)) app->process->kill_after(1 + throw_up_to(chance_, 150));
+  return app;
+}
+
+void Life::open_core(App& app) {
   detail::Seams seams;
   seams.clock = &time_;
   seams.dice = &dice_;
-  seams.files = app->process.get();
+  seams.files = app.process.get();
+  app.busy = true;
+  app.core.reset(detail::Core::open(config_for(app), seams));
+  app.busy = false;
+}
+
+void Life::look_at_opening(App& app) {
+  count("openings");
+  if (!app.process->alive()) return;
+  const Status& status = app.core->status();
+  app.in_memory = status == Code::kept_in_memory;
+  if (app.in_memory) count("openings in memory");
+  const bool may_be_in_memory = traits_.faults || disk_.is_unreadable("/q/directory.db");
+  if (!status && !(may_be_in_memory && app.in_memory)) violate("open answered: " + status.message());
+  check_stats(app);
+}
+
+bool Life::foretells_consent() const {
   const bool is_alone =
       std::none_of(apps_.begin(), apps_.end(), [](const auto& other) { return other->process->alive(); });
-  const bool foretells = is_alone && !traits_.faults;
+  return is_alone && !traits_.faults;
+}
+
+std::unique_ptr<Life::App> Life::open(bool safe) {
+  auto app = make_process(safe);
+  const bool foretells = foretells_consent();
   const Said said = foretells ? what_is_said() : Said();
-  app->busy = true;
-  app->core.reset(detail::Core::open(config_for(*app), seams));
-  app->busy = false;
-  count("openings");
-  if (!app->process->alive()) return app;
-  const Status& status = app->core->status();
-  app->in_memory = status == Code::kept_in_memory;
-  if (app->in_memory) count("openings in memory");
-  const bool may_be_in_memory = traits_.faults || disk_.is_unreadable("/q/directory.db");
-  if (!status && !(may_be_in_memory && app->in_memory)) violate("open answered: " + status.message());
-  if (foretells) check_consent(*app, said);
-  check_stats(*app);
+  open_core(*app);
+  if (foretells && app->process->alive()) check_consent(*app, said);
+  look_at_opening(*app);
   return app;
+}
+
+// Each goes on within the others' operations, and waits for their locks as long as it would.
+void Life::open_at_once(std::size_t number) {
+  const bool foretells = foretells_consent();
+  const Said said = foretells ? what_is_said() : Said();
+  const std::uint64_t set_aside = disk_.directories_set_aside;
+  Turns turns(chance_, time_);
+  std::vector<std::unique_ptr<App>> all;
+  std::vector<std::function<void()>> calls;
+  for (std::size_t i = 0; i < number; ++i) {
+    all.push_back(make_process(false));
+    App& app = *all.back();
+    app.process->meanwhile = [&turns] { turns.operation(); };
+    app.process->wait = [&turns](std::int64_t wait_ms) { turns.wait(wait_ms); };
+    calls.push_back([this, &app] { open_core(app); });
+  }
+  tell("%zu open at once", number);
+  turns.run(calls);
+  for (auto& app : all) {
+    app->process->wait = nullptr;
+    app->process->meanwhile = [this, one = app.get()] { meanwhile(*one); };
+    if (foretells && app->process->alive()) check_consent(*app, said);
+    look_at_opening(*app);
+    apps_.push_back(std::move(app));
+  }
+  look_at_owners();
+  // Nor is what one of them makes taken for damaged by another.
+  if (disk_.directories_set_aside != set_aside && !traits_.faults && !traits_.amnesia && !lost_power_)
+    violate("nothing was damaged, and the directory was set aside for it");
+  count("openings at once", number);
 }
 
 // A kill takes no number away; what was not answered when it came may be in or not.
@@ -334,6 +385,7 @@ void Life::track(App& app) {
   if (!app.process->alive()) return;
   if (status || status == Code::kept_in_memory) {
     app.in_memory = status == Code::kept_in_memory;
+    app.refuses_since_ms = -1;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
     tracked.seq = app.next_seq++;
     if (app.removed && !app.in_memory) {
@@ -351,7 +403,7 @@ void Life::track(App& app) {
         for_ads && (!ads_known_ || ads_ == Consent::denied || traits_.several || traits_.faults || finishing_);
     const bool expected = status == Code::ring_full ||
                           (status == Code::consent_denied && (traits_.consents || ads_denied)) ||
-                          (status == Code::disk_error && traits_.faults);
+                          (status == Code::disk_error && (traits_.faults || is_taken_for_a_while(app)));
     if (!expected) violate("track answered: " + status.message());
     count(status == Code::ring_full ? "refused, ring full" : "refused otherwise");
   }
@@ -927,7 +979,8 @@ std::uint64_t Life::live() {
   }
   traits_.moved = !traits_.amnesia && one_in(hands, 6);
   traits_.dropped = one_in(hands, 6);
-  traits_.several = traits_.several || traits_.dropped;
+  traits_.at_once = one_in(hands, 4);
+  traits_.several = traits_.several || traits_.dropped || traits_.at_once;
   if (traits_.moved) {
     traits_.several = traits_.several || one_in(hands, 2);
     traits_.erases = traits_.erases || one_in(hands, 2);
@@ -938,15 +991,19 @@ std::uint64_t Life::live() {
                           !traits_.amnesia;  // where nobody can write down what an endpoint asked, others do not know
   tell(
       "several %d, clocks %d, faults %d, erases %d, consents %d, backups %d, short age %d, fat %d, quarantine %d, "
-      "rotation %d, scopes %d, purposes %d, amnesia %d, moved %d, dropped %d",
+      "rotation %d, scopes %d, purposes %d, amnesia %d, moved %d, dropped %d, at once %d",
       traits_.several, traits_.clocks, traits_.faults, traits_.erases, traits_.consents, traits_.backups,
       traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation, traits_.scopes, traits_.purposes,
-      traits_.amnesia, traits_.moved, traits_.dropped);
+      traits_.amnesia, traits_.moved, traits_.dropped, traits_.at_once);
   if (chance(5)) time_.device_off_ms = static_cast<std::int64_t>(throw_up_to(chance_, 2 * hour_ms)) - hour_ms;
   const std::uint64_t turns = 200 + throw_up_to(chance_, 1200);
   std::int64_t pace_ms = 200;
   for (std::uint64_t turn = 0; turn < turns; ++turn) {
     bury_the_dead();
+    if (apps_.empty() && traits_.at_once) {
+      open_at_once(2 + throw_up_to(chance_, at_once_max - 2));
+      continue;
+    }
     if (apps_.empty() || (traits_.several && apps_.size() < apps_max && chance(50))) {
       apps_.push_back(open(false));
       if (!apps_.back()->process->alive()) continue;
@@ -1022,7 +1079,7 @@ void Life::drain(bool clone) {
   std::size_t lanes = 0;
   for (const auto& [name, inode] : disk_.names) lanes += is_queue(name);
   // An erase that was cut off may have left a lane without files, whose counters wait for whoever begins it anew.
-  if (traits_.erases || traits_.consents) lanes += apps_max;
+  if (traits_.erases || traits_.consents) lanes += traits_.at_once ? at_once_max : apps_max;
   lanes = std::min<std::size_t>(std::max<std::size_t>(lanes, 1), hold::lanes_max);
   const auto open_lanes = [this, lanes] {
     while (apps_.size() < lanes) apps_.push_back(open(true));

@@ -78,6 +78,7 @@ class Life {
     bool purposes = false;    // some sentences are for advertising, and the consent to that changes
     bool scopes = false;      // some sentences take time, and the app goes to the background
     bool amnesia = false;     // the files that say what was consented to are removed, damaged, unreadable or older
+    bool at_once = false;     // processes open the directory at the same time
     bool dropped = false;     // SQLite's locks are lost, as when the app closes a descriptor of the file
     bool moved = false;       // files and directory go away, or are replaced, under a process
   };
@@ -108,6 +109,7 @@ class Life {
     bool removed = false;  // its files are no more where it made them
     std::size_t home = 0;  // in which of the directories that had the name, one after the other
     std::int64_t notices_by_ms = INT64_MAX;
+    std::int64_t refuses_since_ms = -1;
     bool closed = false;
     bool busy = false;                                                   // inside of one of its calls
     std::vector<std::pair<std::string, std::unique_ptr<Scope>>> scopes;  // by the name of their sentence
@@ -124,6 +126,11 @@ class Life {
 
   Config config_for(App& app);
   std::unique_ptr<App> open(bool safe);
+  void open_at_once(std::size_t count);
+  std::unique_ptr<App> make_process(bool safe);
+  void open_core(App& app);
+  void look_at_opening(App& app);
+  bool foretells_consent() const;
   std::string object_to(App& app, const HttpRequest& request, const std::string& key, const std::string& lines);
   bool is_synced(const App& app, std::string key) const;
   void work(App& app);
@@ -164,6 +171,7 @@ class Life {
   void take_files_away(App& app);
   void drop_locks();
   void look_at_owners();
+  bool is_taken_for_a_while(App& app);
   void look_whether_it_is_back(App& app);
   void check_stats(App& app);
   void look_at_limits();

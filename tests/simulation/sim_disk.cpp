@@ -94,12 +94,17 @@ class SimFile final : public system::File {
     if (inode.bytes.size() < bytes) inode.bytes.resize(static_cast<std::size_t>(bytes));
     return 0;
   }
-  system::Error lock(int) noexcept override {
+  system::Error lock(int patience_ms) noexcept override {
     process_.operation();
-    auto& locks = handle_.inode->locks;
-    if (std::any_of(locks.begin(), locks.end(), [this](const auto& one) { return one.first != &handle_; }))
-      return EWOULDBLOCK;
-    locks[&handle_] = SQLITE_LOCK_EXCLUSIVE;
+    const auto is_held = [this] {
+      const auto& locks = handle_.inode->locks;
+      return std::any_of(locks.begin(), locks.end(), [this](const auto& one) { return one.first != &handle_; });
+    };
+    constexpr int look_every_ms = 10;
+    for (; is_held() && patience_ms > 0 && process_.wait && process_.alive(); patience_ms -= look_every_ms)
+      process_.wait(look_every_ms);
+    if (is_held()) return EWOULDBLOCK;
+    handle_.inode->locks[&handle_] = SQLITE_LOCK_EXCLUSIVE;
     return 0;
   }
   system::Error lock_database() noexcept override {
@@ -321,7 +326,13 @@ int vfs_randomness(sqlite3_vfs* vfs, int size, char* out) {
 }
 
 int vfs_sleep(sqlite3_vfs* vfs, int microseconds) {
-  process_of(vfs).time().now_ms += microseconds / 1000 + 1;
+  Process& process = process_of(vfs);
+  const std::int64_t wait_ms = microseconds / 1000 + 1;
+  if (process.wait && process.alive()) {
+    process.wait(wait_ms);
+  } else {
+    process.time().now_ms += wait_ms;
+  }
   return microseconds;
 }
 
@@ -552,6 +563,7 @@ system::Error Process::rename(const std::string& from, const std::string& to) no
   disk_.names.erase(found);
   disk_.names[to] = inode;
   // The directory's own file is another matter: its content stands beside it as well.
+  disk_.directories_set_aside += to.find("directory.db.damaged") != std::string::npos;
   disk_.set_aside += to.find(".damaged") != std::string::npos && to.find("lane") != std::string::npos;
   return 0;
 }

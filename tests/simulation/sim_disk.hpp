@@ -64,7 +64,8 @@ class Disk {
   bool reserves = true;                  // whether mapped rings are possible
   std::uint64_t fault_one_in = 0;        // of the operations that could have the present fault; 0 for none
   Fault fault = Fault::write_error;
-  std::uint64_t set_aside = 0;      // files that somebody took for damaged
+  std::uint64_t set_aside = 0;  // files that somebody took for damaged
+  std::uint64_t directories_set_aside = 0;
   std::uint64_t* faults = nullptr;  // counted by kind, for the report
 };
 
@@ -85,6 +86,8 @@ class Process final : public system::Files {
   void operation();
   // Runs inside of operations, for what else goes on in the world meanwhile.
   std::function<void()> meanwhile;
+  // Lets others go on for that long; without it time passes, and nobody moves.
+  std::function<void(std::int64_t wait_ms)> wait;
   // Whether this operation has this fault.
   bool fails(Fault fault);
   // How many of the bytes a failing write leaves behind.

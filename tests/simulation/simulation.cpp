@@ -42,6 +42,7 @@ std::uint64_t what_was_missed(Totals& totals) {
   least("power losses", totals.events["power losses"], lives);
   least("outages", totals.events["outages"], lives);
   least("lost consents", totals.events["times what was said of consent was touched"], lives / 4);
+  least("openings at once", totals.events["openings at once"], lives);
   least("dropped locks", totals.events["times locks were dropped"], lives / 4);
   least("files taken away", totals.events["times files were taken away"], lives / 4);
   for (const auto& [row, times] : totals.rows) least("answers " + row, times, lives / 200);
