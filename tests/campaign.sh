@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# tests/campaign.sh [NAME] [--minutes N]: the long runs, in slices, for as long as it is let (60 minutes). The names are
-# simulation, bugs, kill, crash, disk and fuzz; without one they take turns.
+# tests/campaign.sh [NAME] [--minutes N] [--seed N]: the long runs, in slices, for as long as it is let (60 minutes). The
+# names are simulation, bugs, kill, crash, disk and fuzz; without one they take turns.
 #
-# It goes on where it stopped, also after a kill: build/campaign/NAME.next holds the next seed, and NAME.log a line for
-# each slice: when, commit, first seed, count, outcome, seconds. What a failed slice said is kept beside them.
+# It begins with a seed that nobody chose, or with the one it is given, and goes on where it stopped, also after a kill:
+# build/campaign/NAME.next holds the next seed, and NAME.log a line for each slice: when, commit, first seed, count, outcome, seconds. What a failed slice said is kept beside them.
 # Exit 1 when a slice of this run failed. Not part of tests/run.sh.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -11,6 +11,7 @@ cd "$YUKHA_CHECKOUT"
 
 names=(simulation bugs kill crash disk fuzz)
 minutes=60
+first_seed=
 while [ $# -gt 0 ]; do
   case $1 in
   simulation | bugs | kill | crash | disk | fuzz) names=("$1") ;;
@@ -18,7 +19,11 @@ while [ $# -gt 0 ]; do
     minutes=${2:?--minutes wants a number}
     shift
     ;;
-  *) fail "usage: tests/campaign.sh [simulation | bugs | kill | crash | disk | fuzz] [--minutes N]" ;;
+  --seed)
+    first_seed=${2:?--seed wants a number}
+    shift
+    ;;
+  *) fail "usage: tests/campaign.sh [simulation | bugs | kill | crash | disk | fuzz] [--minutes N] [--seed N]" ;;
   esac
   shift
 done
@@ -65,11 +70,18 @@ mkdir -p "$folder"
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 git diff --quiet HEAD 2>/dev/null || commit=$commit+changes
 
+for name in "${names[@]}"; do
+  if [ -n "$first_seed" ] || [ ! -s "$folder/$name.next" ]; then
+    echo "${first_seed:-$(new_seed)}" >"$folder/$name.next"
+  fi
+  say "$name begins with --seed $(cat "$folder/$name.next")"
+done
+
 failures=0
 until=$((SECONDS + minutes * 60))
 while [ "$SECONDS" -lt "$until" ]; do
   for name in "${names[@]}"; do
-    seed=$(cat "$folder/$name.next" 2>/dev/null || echo 1)
+    seed=$(cat "$folder/$name.next")
     began=$SECONDS outcome=passed
     said=$folder/$name-$seed.txt
     if slice "$name" "$seed" >"$said" 2>&1; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/run.sh                     the short run: the core's tests, a few minutes on two cores
 # tests/run.sh ci                  what a change is likely to break, with sanitizers and lint; what CI runs
-# tests/run.sh all                 ci, and the long tests
+# tests/run.sh all [--seed N]      ci, and the long tests, with seeds that nobody ran before; they are told
 # tests/run.sh [--short] LABEL…    every test with one of these labels, in build/release; --short: without the long ones
 #
 # On a fresh Debian 12 it installs what it needs. tests/README.md lists the labels, and what each leg of ci and all took.
@@ -214,14 +214,18 @@ ci() {
 }
 
 all() {
+  local seed=${1:-$(new_seed)}
+  say "The long tests take their seeds from $seed; repeat them with tests/run.sh all --seed $seed"
   ci
+  export YUKHA_SEED=$seed
   install_readers || fail "the readers could not be installed"
   run_of_legs=all
   leg "release, long" "in this checkout: \`long\`; the quickstart again" long_release
   leg "sanitizers, long" "the \`long\` tests of the sanitizers' labels" sanitize_addresses -L '^long$' -LE '^readers$'
   leg "bindings under sanitizers" "\`bindings/jni/test.sh\` twice, the Objective-C binding with the thread sanitizer" \
     sanitize_bindings
-  leg "fuzzers" "\`tests/fuzz/run.sh 60 --seed 1\`: 12 targets, two at a time" tests/fuzz/run.sh 60 --seed 1
+  leg "fuzzers" "\`tests/fuzz/run.sh 60 --seed N\`: 12 targets, two at a time" tests/fuzz/run.sh 60 --seed "$seed"
+  say "To repeat: tests/run.sh all --seed $seed"
 }
 
 # ci and all end here.
@@ -234,7 +238,7 @@ summary() {
   [ $failed_legs -eq 0 ] || fail "$failed_legs of $(wc -l <build/legs.tsv) legs failed"
 }
 
-usage="usage: tests/run.sh [ci | all | [--short] LABEL…]"
+usage="usage: tests/run.sh [ci | all [--seed N] | [--short] LABEL…]"
 case ${1-short run} in
 "short run")
   install_packages "${packages_to_build[@]}"
@@ -242,9 +246,10 @@ case ${1-short run} in
   run_tests release -L "$(one_of unit life contract simulation crash disk)" -LE "$(one_of long ci)"
   ;;
 ci | all)
-  [ $# -eq 1 ] || fail "$usage"
+  [ $# -eq 1 ] || [[ "$*" =~ ^all\ --seed\ [0-9]+$ ]] || fail "$usage"
   export YUKHA_STRICT=1
-  "$1"
+  unset YUKHA_SEED # ci has the same seeds each time
+  "$1" "${3-}"
   summary
   ;;
 *)

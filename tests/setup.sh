@@ -25,6 +25,9 @@ fail() {
   exit 1
 }
 
+# One that nobody chose, and that a test can be given again.
+new_seed() { echo $((1 + $(od -An -N4 -tu4 /dev/urandom) % 2000000000)); }
+
 # install_packages NAME…: apt-get, and only for what is missing.
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import queue
+import random
 import re
 import selectors
 import shutil
@@ -26,6 +27,13 @@ PATIENCE_S = 180
 SECRET = "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="
 KEY = re.compile(rb'Idempotency-Key: "([^"]+)"')
 PROMISES = []
+
+
+def seed(text):
+    """For argparse: a number, or `new` for $YUKHA_SEED, or where that is not set for one that nobody chose."""
+    if text == "new":
+        return int(os.environ.get("YUKHA_SEED") or random.SystemRandom().randrange(1, 1 << 31))
+    return int(text)
 
 
 class Missing(Exception):

@@ -21,7 +21,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Account, LastingCollector, Tracker, expect, expect_balanced, records, wait_until  # noqa: E402
+from support import Account, LastingCollector, Tracker, expect, expect_balanced, records, seed, wait_until  # noqa: E402
 
 FAULTS = ["", "status=503,rate=0.2\ncut=after,rate=0.2\ncut=before,rate=0.1",
           "crash=before,rate=0.1\ncrash=between,rate=0.1\ncrash=after,rate=0.1\ncut=after,rate=0.1"]
@@ -93,9 +93,10 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--tracker", required=True)
 parser.add_argument("--collector", required=True)
 parser.add_argument("--kills", type=int, default=20)
-parser.add_argument("--seed", type=int, default=1)
+parser.add_argument("--seed", type=seed, default=1, help="a number, or `new`")
 parser.add_argument("--keep", action="store_true", help="leave the folder of a failed run")
 options = parser.parse_args()
+print(f"repeat it with --kills {options.kills} --seed {options.seed}", flush=True)
 begin = time.monotonic()
 work = pathlib.Path(tempfile.mkdtemp(prefix="yukha-kill-"))
 try:

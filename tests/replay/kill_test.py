@@ -27,8 +27,10 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(HERE, ".."))
 sys.path.insert(0, os.path.join(HERE, "..", "lake"))
 import check_lake  # noqa: E402
+import support  # noqa: E402
 
 KILLS = 5
 KEY = "kill-test:" + base64.b64encode(b"a secret of thirty-two bytes ok!").decode()
@@ -222,7 +224,7 @@ def main():
     parser.add_argument("--data", required=True, help="the folder of the inputs, such as build/release/inputs")
     parser.add_argument("--input", default="deskdrop", choices=["deskdrop", "waves", "usagov"])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--first-seed", type=support.seed, default=1, help="a number, or `new`")
     parser.add_argument("--rate", type=int, help="rows a second; otherwise such that all are read in four seconds")
     parser.add_argument("--cut-rate", type=float, default=0.1, help="raise it for an input of few batches")
     parser.add_argument("--kill-collector", action="store_true")
@@ -231,6 +233,7 @@ def main():
     parser.add_argument("--schema", action="store_true", help="validate every line of the lake, which takes its time")
     parser.add_argument("--keep", action="store_true", help="leave the folders of failed seeds")
     options = parser.parse_args()
+    print(f"repeat it with --seeds {options.seeds} --first-seed {options.first_seed}", flush=True)
 
     reader, name = check_lake.INPUTS[options.input]
     options.file = os.path.join(options.data, name)

@@ -1,12 +1,13 @@
 // yukha_simulation: lives of a device in virtual time, one a seed, on the production code of compose, hold and send.
 //   --lives N      how many (100)
-//   --seed S       the first seed (1); life k has seed S + k
+//   --seed S       the first seed (1); life k has seed S + k. `new`: $YUKHA_SEED, else one that nobody chose
 //   --story        tells what happens
 //   --first        ends with the first life that breaks a promise
 // Exit 1 on any violation of a promise, and when 500 lives or more did not exercise what they are there for.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 
 #include "life.hpp"
 
@@ -15,6 +16,12 @@ namespace {
 
 unsigned long long number(std::uint64_t value) {
   return value;
+}
+
+std::uint64_t seed_of(const char* text) {
+  if (std::strcmp(text, "new") != 0) return std::strtoull(text, nullptr, 10);
+  const char* told = std::getenv("YUKHA_SEED");
+  return told != nullptr && *told != '\0' ? std::strtoull(told, nullptr, 10) : std::random_device()() & 0x7FFFFFFF;
 }
 
 void print(const char* title, const std::map<std::string, std::uint64_t>& counts) {
@@ -69,12 +76,14 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--lives") == 0 && i + 1 < argc) {
       lives = std::strtoull(argv[++i], nullptr, 10);
     } else if (std::strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-      seed = std::strtoull(argv[++i], nullptr, 10);
+      seed = seed_of(argv[++i]);
     } else {
       std::fprintf(stderr, "usage: yukha_simulation [--lives N] [--seed S] [--story] [--first]\n");
       return 64;
     }
   }
+  std::printf("repeat it with --lives %llu --seed %llu\n", number(lives), number(seed));
+  std::fflush(stdout);
   Totals totals;
   for (std::uint64_t i = 0; i < lives; ++i) {
     if (Life(seed + i, story, totals).live() != 0 && first) break;
