@@ -67,7 +67,7 @@ sanitized() {
 sanitize_addresses() {
   cmake_options=(-DYUKHA_OBJC=ON)
   build asan
-  sanitized asan -L "$(one_of unit life contract simulation hosts)" "$@"
+  sanitized asan -L "$(one_of unit life contract simulation hosts guest)" "$@"
 }
 
 # Only what has threads.
@@ -206,7 +206,7 @@ ci() {
   leg "release, the rest" "in that clone: \`hosts\`, \`package\`, \`readers\`, \`guest\` and \`ci\` without \`long\`; valgrind over the unit tests" \
     release_beside_the_short_run
   leg "address and undefined behaviour sanitizers" \
-    "everything compiled by clang with \`-Wthread-safety\`; \`unit\`, \`life\`, \`contract\`, \`simulation\` (40 lives), \`hosts\` without \`long\`" \
+    "everything compiled by clang with \`-Wthread-safety\`; \`unit\`, \`life\`, \`contract\`, \`simulation\` (40 lives), \`hosts\`, \`guest\` without \`long\`" \
     sanitize_addresses -LE "$(one_of long ci readers)"
   leg "thread sanitizer" "\`threads\`" sanitize_threads
   leg "clang-format" "every C and C++ file" check_format
@@ -221,7 +221,8 @@ all() {
   install_readers || fail "the readers could not be installed"
   run_of_legs=all
   leg "release, long" "in this checkout: \`long\`; the quickstart again" long_release
-  leg "sanitizers, long" "the \`long\` tests of the sanitizers' labels" sanitize_addresses -L '^long$' -LE '^readers$'
+  leg "sanitizers, long" "the \`long\` tests of the sanitizers' labels but \`guest\`" \
+    sanitize_addresses -L '^long$' -LE "$(one_of readers guest)"
   leg "bindings under sanitizers" "\`bindings/jni/test.sh\` twice, the Objective-C binding with the thread sanitizer" \
     sanitize_bindings
   leg "fuzzers" "\`tests/fuzz/run.sh 60 --seed N\`: 12 targets, two at a time" tests/fuzz/run.sh 60 --seed "$seed"
