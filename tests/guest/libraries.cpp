@@ -216,7 +216,7 @@ struct Plugin {
 
 // FOLDER/queue for the app, the same or another directory for the plugin, both at once.
 bool second_yukha(const char* file, const std::string& plugins_queue, bool unload) {
-  Plugin plugin{load(file)};
+  static Plugin plugin{load(file)};
   if (find<decltype(yukha_open)>(plugin.library, "yukha_open") == &yukha_open) return false;
   for (int round = 0; round < 3; ++round) {
     const std::string in_round = std::to_string(round);
