@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string shape;
+const char* shape = "";  // exit() on one thread would destroy a string that another one reads
 std::string folder;
 int kept = 0;
 

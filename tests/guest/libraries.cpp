@@ -214,6 +214,13 @@ struct Plugin {
   void free() const { find<decltype(yukha_free)>(library, "yukha_free")(tracker); }
 };
 
+// The thread sanitizer keeps a library's exit handler when the library goes, and calls it at the end of the process.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool can_unload = false;
+#else
+constexpr bool can_unload = true;
+#endif
+
 // FOLDER/queue for the app, the same or another directory for the plugin, both at once.
 bool second_yukha(const char* file, const std::string& plugins_queue, bool unload) {
   static Plugin plugin{load(file)};
@@ -351,7 +358,7 @@ bool run(const std::string& shape, const char* file) {
   if (is("second_sqlite_writes")) return second_sqlite(file, SQLITE_OPEN_READWRITE);
   if (is("second_yukha")) return second_yukha(file, folder + "/queue", false);
   if (is("second_yukha_elsewhere")) return second_yukha(file, folder + "/queue-of-the-plugin", false);
-  if (is("second_yukha_unloaded")) return second_yukha(file, folder + "/queue", true);
+  if (is("second_yukha_unloaded")) return second_yukha(file, folder + "/queue", can_unload);
   return false;
 }
 
