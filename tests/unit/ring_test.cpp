@@ -522,6 +522,23 @@ TEST_CASE("a line whose write failed is not found again, however much of it was 
   CHECK(again.found.accepted == 1);
 }
 
+TEST_CASE("a ring whose owner could not be written is not taken for a stranger's") {
+  test::UnreservedFiles files;
+  const TempDirectory directory;
+  RingMark mark;
+  {
+    const Opened opened = open(files, directory / "a.ring", small, {});
+    mark = mark_of(*opened.ring);
+  }
+  files.refuses_writes_at = 128;
+  const Opened again = open(files, directory / "a.ring", small, mark, 1, 78);
+  REQUIRE(again.error == 0);
+  CHECK(again.ring->is_mine());
+  files.refuses_writes_at = UINT64_MAX;
+  const Opened stranger = open(files, directory / "a.ring", small, mark, 1, 78);
+  CHECK(stranger.ring->is_mine());
+}
+
 #if defined(RUSAGE_THREAD) && defined(MADV_POPULATE_WRITE)
 TEST_CASE("pages made ready beforehand cost the thread that appends no fault") {
   void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

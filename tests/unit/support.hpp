@@ -151,11 +151,12 @@ class DyingFiles final : public FilesUnder {
 };
 
 // The system's files without reserved blocks, so that a ring is written and not mapped; reading may be made to fail,
-// and the next write to be answered with an error once it is done.
+// a write at one place to be refused, and the next write to be answered with an error once it is done.
 class UnreservedFiles final : public FilesUnder {
  public:
   bool reading_fails = false;
   bool next_write_fails_late = false;
+  std::uint64_t refuses_writes_at = UINT64_MAX;
   system::Error open(const std::string& path, system::OpenMode mode,
                      std::unique_ptr<system::File>& file) noexcept override {
     std::unique_ptr<system::File> inner;
@@ -173,6 +174,7 @@ class UnreservedFiles final : public FilesUnder {
       return files_.reading_fails ? EIO : under_->read(offset, into, size, got);
     }
     system::Error write(std::uint64_t offset, const void* from, std::size_t size) noexcept override {
+      if (offset == files_.refuses_writes_at) return EIO;
       const system::Error error = under_->write(offset, from, size);
       return std::exchange(files_.next_write_fails_late, false) ? ENOSPC : error;
     }
