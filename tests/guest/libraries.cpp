@@ -323,13 +323,18 @@ bool run(const std::string& shape, const char* file) {
       threads[i] = std::thread([i, &wrong] {
         const std::string name(1, static_cast<char>('a' + i));
         for (int round = 0; round < 3; ++round) wrong += !live(name + std::to_string(round));
-        // All of them write in one file, and wait for each other.
-        yukha::Tracker tracker = yukha::Tracker::open(config_in(folder + "/queue"));
-        for (int again = 0; again < 50; ++again) wrong += tracker.consent(yukha::Consent::granted) != yukha::Code::ok;
       });
     }
     for (std::thread& thread : threads) thread.join();
     if (wrong != 0) return false;
+    // In a shared cache nobody reads what somebody is writing; files know more patience.
+    sqlite3* apps = nullptr;
+    if (sqlite3_open((folder + "/queue/directory.db").c_str(), &apps) != SQLITE_OK) return false;
+    sqlite3_exec(apps, "BEGIN IMMEDIATE; UPDATE directory SET failures = failures", nullptr, nullptr, nullptr);
+    const yukha::Code opened = yukha::Tracker::open(config_in(folder + "/queue")).status().code();
+    sqlite3_exec(apps, "ROLLBACK", nullptr, nullptr, nullptr);
+    sqlite3_close(apps);
+    if (opened != yukha::Code::ok) return false;
     // What lies in a mapping ends the process by SIGBUS when the disk cannot be read.
     yukha::Tracker tracker = yukha::Tracker::open(config_in(folder + "/queue"));
     static_cast<void>(tracker.flush(1s));
