@@ -207,8 +207,11 @@ void Life::forget_what_was_said() {
 
 void Life::give_the_files_back() {
   for (const auto& [name, inode] : disk_.names) {
-    if (inode->unreadable) consent_known_ = ads_known_ = false;  // whoever is open did not read it
+    if (!inode->unreadable) continue;
     inode->unreadable = false;
+    // Whoever is open did not read it, and hears of it from whoever opens next.
+    consent_known_ = ads_known_ = false;
+    for (const auto& app : apps_) app->opened_with.reset();
   }
 }
 
