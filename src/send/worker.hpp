@@ -257,18 +257,18 @@ class Worker {
   std::size_t bytes_cap_ = 0;         // of a batch's lines, after 413
   std::size_t bytes_cap_before_ = 0;  // what it was before the present row of refusals
   int acceptances_ = 0;               // in a row since the cap was set
+  int cuts_ = 0;  // bodies that left without an answer, since one as large was accepted or the cap was set
   // Of requests that were not accepted, since one was.
   static constexpr std::int64_t vain_bytes_usual = 4 << 20;
   static constexpr std::int64_t vain_bytes_metered = 1 << 20;
   std::int64_t vain_bytes_ = 0;
-  int cuts_ = 0;               // bodies that left without an answer, since one as large was accepted or the cap was set
-  std::size_t cut_bytes_ = 0;  // the lines of the smallest of them
-  bool passed_ = false;        // a smaller one was accepted since the first of them
-  bool metered_ = false;
+  std::size_t cut_bytes_ = 0;  // the lines of the smallest of the bodies that were cut
   std::string in_vain_kept_;
   std::int64_t lone_refusals_ = 0;  // of sentences that stood alone, since an acceptance
   TrueTime true_time_;              // for ages
   bool directory_read_ = true;      // in this step
+  bool passed_ = false;             // a smaller body than those that were cut was accepted since the first of them
+  bool metered_ = false;
   bool others_swept_ = false;
   bool deny_wanted_ = true;  // an earlier process may have died before it was done
   bool repair_wanted_ = false;

@@ -214,8 +214,10 @@ class Life {
   std::uint64_t outage_excuses_ = 0;  // restarts and flushes meanwhile
   std::map<std::string, std::vector<char>> old_files_;
   std::size_t home_ = 0;
-  bool counters_gone_ = false;  // with the file that they waited in
-  Stats sum_;                   // of all lanes, at the end
+  std::int64_t taken_away_ms_ = INT64_MIN / 2;
+  std::set<std::string> unlocked_;  // lanes whose lock file somebody removed
+  bool counters_gone_ = false;      // with the file that they waited in
+  Stats sum_;                       // of all lanes, at the end
   std::uint64_t violations_ = 0;
 };
 
