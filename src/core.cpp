@@ -125,7 +125,7 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   using std::chrono::milliseconds;
   using std::chrono::minutes;
   if (!compose::is_app_id(config.app_id)) return out_of_range("app_id", "[a-z0-9][a-z0-9.-]{0,127}");
-  if (config.queue_dir.empty() || config.queue_dir.size() > 2048 || config.queue_dir.find('\0') != std::string::npos) {
+  if (config.queue_dir.empty() || config.queue_dir.find('\0') != std::string::npos) {
     return out_of_range("queue_dir", "a path");
   }
   if (!config.lane.empty() && !is_lane_name(config.lane)) return out_of_range("lane", "[a-z0-9][a-z0-9_-]{0,31}");
@@ -357,7 +357,8 @@ Status Core::live_in_memory(const Status& reason, const std::string& run) {
   Status status(Code::kept_in_memory, reason.message());
   log(LogLevel::error, status.message());
   lane_->close();
-  directory_.open_in_memory(files_, settings_.lanes.directory, entropy_, initial_consent_);
+  // It may be the lane alone that cannot be had: what is said of consent, or erased, is for all lanes.
+  if (!directory_.is_open()) directory_.open_in_memory(files_, settings_.lanes.directory, entropy_, initial_consent_);
   Status memory = lane_->open_in_memory(run);
   return memory ? status : memory;
 }
@@ -589,16 +590,21 @@ Status Core::set_consent(Consent consent, const Purpose* purpose) {
   }
   if (purpose != nullptr && compose::purpose_name(*purpose) == nullptr) return {Code::bad_argument, "purpose"};
   Status status = at_work([this, consent, purpose](send::Worker& worker) YUKHA_REQUIRES(work_) {
-    if (!directory_.set_consent(purpose, consent)) return directory_.status_of_fault("writing");
+    Status written;
+    if (!directory_.set_consent(purpose, consent)) written = directory_.status_of_fault("writing");
+    if (written && !directory_.is_open()) written = Code::kept_in_memory;
     consents_changed(directory_.state().consents);
     worker.deny();
     note_progress();
-    return Status();
+    return written;
   });
-  if (!status) return status;
-  if (consent == Consent::denied) return purpose == nullptr ? erase() : finish_denial();
-  if (use_thread_) transport_->wake();
-  return {};
+  if (status && consent == Consent::denied) {
+    if (purpose == nullptr) return erase();
+    if (Status done = finish_denial(); !done) return done;
+  } else if (use_thread_) {
+    transport_->wake();
+  }
+  return status;
 }
 
 // What waits of the purpose is gone when this is ok.

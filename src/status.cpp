@@ -80,7 +80,7 @@ std::string Status::message() const {
   std::string message = detail_;
   // What is in the way brings its own way out.
   if (code_ == Code::kept_in_memory) {
-    message += "; until that is mended, sentences are kept in memory and are lost when the process ends";
+    message += "; sentences are kept in memory, and are lost when the process ends; mend it and open again";
   } else if (!words.detail_says_it) {
     message.append(": ").append(words.text);
   }

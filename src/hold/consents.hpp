@@ -48,7 +48,7 @@ struct Consents {
   constexpr void say(const Purpose* purpose, Consent consent) noexcept {
     said(purpose) = consent;
     asked = asked || purpose != nullptr;
-    ++times;
+    if (times < UINT32_MAX) ++times;
   }
 
   // One number, two bits each, from the least bits on: all, analytics, advertising, personalization, of which the last

@@ -101,6 +101,7 @@ Status Directory::open_once(const DirectoryState& own) {
     static_cast<void>(files_->open(path_, system::OpenMode::create_if_missing, file));
   }
   database_.open(path_, files_->sqlite_vfs(), false);
+  if (files_->identity(path_, identity_) != 0) identity_ = 0;
   // FULL, for every commit: an epoch or a consent that was answered must not come back old after a power loss, and a
   // journal whose end is not synced may be played in part over a later commit.
   database_.run("PRAGMA synchronous=FULL");
@@ -169,7 +170,13 @@ Status Directory::open_once(const DirectoryState& own) {
   said.hear(epoch, &state_.consents);
   // An epoch of another directory, which had this one's name, would erase what others track here; what this process
   // was told of consent it knows all the same.
-  if (own.epoch != 0) said.hear(own.install_id == state_.install_id ? own.epoch : said.epoch, &own.consents);
+  if (own.epoch != 0) {
+    const bool same = own.install_id == state_.install_id;
+    Consents its = own.consents;
+    // How often it was said in another directory tells nothing of which was later: the stricter one counts.
+    if (!same) its.times = said.consents.times;
+    said.hear(same ? own.epoch : said.epoch, &its);
+  }
   if (database_.fault() == Fault::none && (said.epoch != epoch || said.consents != state_.consents)) {
     // It is older than what lies beside it: a file of a backup, or what was said while it could not be written.
     if (!changes_) return wants_change();
@@ -234,7 +241,7 @@ bool Directory::hear_all(system::Files& files, const std::string& directory, Sta
       std::uint64_t epoch = 0;
       std::optional<Consents> consents;
       if (Ring::look_into(files, path, epoch, consents)) all.hear(epoch, consents ? &*consents : nullptr);
-    } else if (ending != ".queue" && ending != ".damaged" && ending != ".salvage") {
+    } else if (ending.rfind(".queue", 0) != 0 && ending.rfind(".damaged", 0) != 0 && ending.rfind(".salvage", 0) != 0) {
       continue;
     }
     is_ours = true;
@@ -284,9 +291,14 @@ const DirectoryState& Directory::refresh() {
   {
     Statement statement(database_, "SELECT install_id, epoch, consent, failures, rest_until, rest_key FROM directory");
     if (statement.row()) {
+      const Consents read = Consents::unpacked(statement.number(2));
+      Statements said;
+      // A file that somebody put in its place may be older than what is known.
+      if (state_.install_id == statement.text(0)) said.hear(state_.epoch, &state_.consents);
       state_.install_id = statement.text(0);
       state_.epoch = static_cast<std::uint64_t>(statement.number(1));
-      state_.consents = Consents::unpacked(statement.number(2));
+      said.hear(state_.epoch, &read);
+      state_.consents = said.some ? said.consents : read;
       state_.rest.failures = statement.number(3);
       state_.rest.until_unix_ms = statement.number(4);
       state_.rest.key = static_cast<std::uint64_t>(statement.number(5));
@@ -295,18 +307,46 @@ const DirectoryState& Directory::refresh() {
   return state_;
 }
 
+void Directory::come_back(bool alone) {
+  if (!database_.is_open() || identity_ == 0) return;
+  std::uint64_t there = identity_;
+  const system::Error error = files_->identity(path_, there);
+  const bool is_missing = error == ENOENT || error == ENOTDIR;
+  if (!is_missing && there == identity_ && database_.fault() != Fault::corrupt) return;
+  std::uint64_t beside = 0;
+  if (is_missing && !alone && files_->identity(directory_ + "/directory.lock", beside) != 0) return;
+  database_.close();
+  database_.clear();
+  if (files_->make_directory(directory_) == 0)
+    static_cast<void>(open(*files_, std::string(directory_), *dice_, std::string(platform_id_), initial_));
+}
+
+// SQLite's own locks are the process's: two SQLites of one process do not keep each other out, and whoever closes a
+// descriptor of the file drops them. Without a turn they have to do.
+std::unique_ptr<system::File> Directory::take_turn() const {
+  constexpr int patience_ms = 1000;
+  std::unique_ptr<system::File> lock;
+  if (files_->open(directory_ + "/directory.lock", system::OpenMode::create_if_missing, lock) != 0) return nullptr;
+  if (lock->lock(patience_ms) == EWOULDBLOCK) return nullptr;
+  return lock;
+}
+
 bool Directory::set_consent(const Purpose* purpose, Consent consent) {
+  come_back(true);
   if (!database_.is_open()) {
     state_.consents.say(purpose, consent);
     return true;
   }
+  const auto turn = take_turn();
   Transaction transaction(database_, Durable::yes);
   // What another process said of another purpose stays.
   Consents consents = refresh().consents;
   consents.say(purpose, consent);
   Statement(database_, "UPDATE directory SET consent = ?").bind(consents.packed()).run();
-  if (!transaction.commit()) return false;
-  state_.consents = consents;
+  const bool saved = transaction.commit();
+  // A no that the disk does not take holds in this process.
+  if (saved || consent != Consent::granted) state_.consents = consents;
+  if (!saved) return false;
   write_copy();
   return true;
 }
@@ -348,6 +388,7 @@ void Directory::read_copy(system::Files& files, const std::string& path, Stateme
 
 bool Directory::set_rest(const Rest& rest) {
   if (database_.is_open()) {
+    const auto turn = take_turn();
     Transaction transaction(database_, Durable::yes);
     Statement(database_, "UPDATE directory SET failures = ?, rest_until = ?, rest_key = ?")
         .bind(rest.failures)
@@ -363,7 +404,9 @@ bool Directory::set_rest(const Rest& rest) {
 bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
   const std::string install_id = system::random_uuid(*dice_);
   if (install_id.empty()) database_.distrust("the system gives no randomness");
+  come_back(true);
   if (database_.is_open()) {
+    const auto turn = take_turn();
     Transaction transaction(database_, Durable::yes);
     const std::uint64_t before = refresh().epoch;
     if (before >= epoch_max) database_.distrust("no epoch is left");
@@ -379,8 +422,13 @@ bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
     std::vector<std::string> names;
     static_cast<void>(files_->list(directory_, names));
     for (const std::string& name : names) {
-      const std::string ending = name.substr(std::min(name.rfind('.'), name.size()));
-      if (ending == ".damaged" || ending == ".damaged-wal") static_cast<void>(files_->remove(directory_ + "/" + name));
+      const std::size_t dot = std::min(name.rfind('.'), name.size());
+      const std::string ending = name.substr(dot);
+      // An app's own file of such a name has no lock of ours beside it.
+      const bool is_ours =
+          name == "directory.db.damaged" || std::count(names.begin(), names.end(), name.substr(0, dot) + ".lock") != 0;
+      if (is_ours && (ending == ".damaged" || ending == ".damaged-wal"))
+        static_cast<void>(files_->remove(directory_ + "/" + name));
     }
     return true;
   }
@@ -415,6 +463,7 @@ std::string Directory::note(const std::string& name) {
 
 bool Directory::set_note(const std::string& name, const std::string& value) {
   if (!database_.is_open()) return true;
+  const auto turn = take_turn();
   Transaction transaction(database_, Durable::yes);
   Statement(database_, "INSERT OR REPLACE INTO note VALUES(?, ?)").bind(name).bind(value).run();
   return transaction.commit();
@@ -422,6 +471,7 @@ bool Directory::set_note(const std::string& name, const std::string& value) {
 
 bool Directory::carry(const std::string& lane, const Ledger& ledger) {
   if (!database_.is_open()) return true;
+  const auto turn = take_turn();
   Transaction transaction(database_, Durable::yes);
   put_carried(lane, ledger, state_.epoch);
   return transaction.commit();
@@ -445,11 +495,12 @@ bool Directory::carried(const std::string& lane, Ledger& ledger, std::uint64_t& 
   for (std::size_t i = 0; i < refused.size() && i < static_cast<std::size_t>(refusal_count); ++i) {
     ledger.refused[i] = refused[i].whole().value_or(0);
   }
-  return true;
+  return adds_up(ledger);
 }
 
 bool Directory::drop_carried(const std::string& lane) {
   if (!database_.is_open()) return true;
+  const auto turn = take_turn();
   Transaction transaction(database_, Durable::yes);
   Statement(database_, "DELETE FROM carried WHERE lane = ?").bind(lane).run();
   return transaction.commit();

@@ -49,6 +49,11 @@ class Directory {
                       Consent initial = Consent::granted);
   void close() noexcept { database_.close(); }
 
+  bool is_open() const noexcept { return database_.is_open(); }
+  // Where somebody removed or replaced it, or it is damaged by now, the one that is there is opened, or another one
+  // made, with what this process knows. Where all of the directory is gone only if it is wanted `alone`.
+  void come_back(bool alone);
+
   // As it is on the disk now; unchanged when it cannot be read.
   const DirectoryState& refresh();
   const DirectoryState& state() const noexcept { return state_; }
@@ -81,6 +86,7 @@ class Directory {
  private:
   Status open_once(const DirectoryState& own);
   Status wants_change();
+  std::unique_ptr<system::File> take_turn() const;
   std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);
   Status fault_of_opening();
@@ -108,6 +114,7 @@ class Directory {
   std::string directory_;
   std::string path_;
   std::string platform_id_;
+  std::uint64_t identity_ = 0;  // of the file that was opened; 0: nobody knows
   std::string notice_;
   Consent initial_ = Consent::granted;
   // Of the present look while opening.

@@ -330,7 +330,7 @@ Status Lane::make_again(std::uint64_t run_base) {
   Status status = open_again(run_base);
   in_memory_ = !status && queue_.is_open();
   notice_ = gone + " was removed or replaced; " +
-            (status       ? "what waited is in " + path(".queue")
+            (status       ? "what waits is in " + (path(".queue") == gone ? "one made again" : path(".queue"))
              : in_memory_ ? "what waits is kept in memory: " + status.message()
                           : status.message());
   return status;

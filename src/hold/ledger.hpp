@@ -20,4 +20,7 @@ struct Ledger {
   std::uint64_t waiting() const noexcept { return accepted - delivered - quarantined - evicted - erased - lost; }
 };
 
+// Counters that do not would be carried on for ever.
+bool adds_up(const Ledger& ledger) noexcept;
+
 }  // namespace yukha::hold

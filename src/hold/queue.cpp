@@ -49,18 +49,6 @@ bool is_sane(const Batch& batch) noexcept {
          batch.bisect <= Bisect::rest && batch.root_size <= batch.path.size();
 }
 
-// Counters that do not add up would be carried on for ever.
-bool adds_up(const Ledger& ledger) noexcept {
-  constexpr std::uint64_t count_max = 1ULL << 62;
-  if (ledger.accepted > count_max) return false;
-  std::uint64_t left = ledger.accepted;
-  for (const std::uint64_t part : {ledger.delivered, ledger.quarantined, ledger.evicted, ledger.erased, ledger.lost}) {
-    if (part > left) return false;
-    left -= part;
-  }
-  return true;
-}
-
 // The lines of a damaged chunk that are still whole: half a sentence would be refused, and counted as one.
 std::string whole_lines(std::string_view text, std::size_t& lines) {
   std::string whole;
@@ -80,6 +68,17 @@ Kind kind_of(std::int64_t value) noexcept {
 }
 
 }  // namespace
+
+bool adds_up(const Ledger& ledger) noexcept {
+  constexpr std::uint64_t count_max = 1ULL << 62;
+  if (ledger.accepted > count_max) return false;
+  std::uint64_t left = ledger.accepted;
+  for (const std::uint64_t part : {ledger.delivered, ledger.quarantined, ledger.evicted, ledger.erased, ledger.lost}) {
+    if (part > left) return false;
+    left -= part;
+  }
+  return true;
+}
 
 std::vector<KeptScope> without_ended(std::vector<KeptScope> scopes, const std::vector<RingLine>& lines) {
   constexpr std::size_t id_end = 7 + 36;  // {"id":"…

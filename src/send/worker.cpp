@@ -181,6 +181,10 @@ void Worker::cancel() {
 
 void Worker::look_at_directory() {
   const hold::DirectoryState& state = directory_.refresh();
+  if (now_ >= reopen_directory_ms_) {
+    reopen_directory_ms_ = now_ + disk_retry_after_ms;
+    directory_.come_back(false);
+  }
   const Status read = directory_.status_of_fault("reading");
   directory_read_ = static_cast<bool>(read);
   if (!directory_read_) {
@@ -1195,8 +1199,10 @@ void Worker::restore_in_vain() {
   long long since_s = 0;
   const std::string kept = directory_.note(in_vain_note);
   const std::int64_t now_s = clock_.unix_ms() / 1000;
-  if (std::sscanf(kept.c_str(), "%lld %lld %lld %lld %lld", &since_s, &vain, &cuts, &cut, &cap) != 5 || vain < 0 ||
-      vain > INT32_MAX || cuts < 0 || cuts > INT32_MAX || cut < 0 || cap < 1 || since_s > now_s ||
+  const std::size_t blank = kept.find(' ');
+  if (blank == std::string::npos ||
+      std::sscanf(kept.c_str(), "%lld %lld %lld %lld %lld", &since_s, &vain, &cuts, &cut, &cap) != 5 || vain < 0 ||
+      vain > INT32_MAX || cuts < 0 || cuts > 1'000'000 || cut < 0 || cap < 1 || since_s > now_s ||
       since_s < now_s - in_vain_kept_s_max) {
     return;
   }
@@ -1204,7 +1210,7 @@ void Worker::restore_in_vain() {
   cuts_ = static_cast<int>(cuts);
   cut_bytes_ = static_cast<std::size_t>(cut);
   bytes_cap_ = bytes_cap_before_ = std::min(static_cast<std::size_t>(cap), bytes_cap_);
-  in_vain_kept_ = kept.substr(kept.find(' '));
+  in_vain_kept_ = kept.substr(blank);
 }
 
 void Worker::keep_in_vain() {
@@ -1568,7 +1574,7 @@ void Worker::leave_adopted() {
 }
 
 Status Worker::sweep_others() {
-  if (lane_.in_memory() || lane_.is_gone()) return {};
+  if (!directory_.is_open() || lane_.is_gone()) return {};
   Status status;
   for (const std::string& name : hold::Lane::list(files_, settings_.lanes.directory)) {
     if (name == lane_.name()) continue;
@@ -1605,7 +1611,8 @@ Status Worker::erase() {
     if (Status others = sweep_others(); !others && status) status = others;
   }
   note_progress();
-  return status;
+  // What lies on the disk nobody reached.
+  return status && lane_.in_memory() ? Status(Code::kept_in_memory) : status;
 }
 
 }  // namespace yukha::send

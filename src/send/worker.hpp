@@ -266,8 +266,9 @@ class Worker {
   std::string in_vain_kept_;
   std::int64_t lone_refusals_ = 0;  // of sentences that stood alone, since an acceptance
   TrueTime true_time_;              // for ages
-  bool directory_read_ = true;      // in this step
-  bool passed_ = false;             // a smaller body than those that were cut was accepted since the first of them
+  std::int64_t reopen_directory_ms_ = INT64_MIN / 2;
+  bool directory_read_ = true;  // in this step
+  bool passed_ = false;         // a smaller body than those that were cut was accepted since the first of them
   bool metered_ = false;
   bool others_swept_ = false;
   bool deny_wanted_ = true;  // an earlier process may have died before it was done

@@ -141,8 +141,10 @@ class PosixFile final : public File {
   bool is_at(const std::string& path) noexcept override {
     struct stat mine {};
     struct stat there {};
-    return fstat(descriptor_, &mine) == 0 && lstat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino &&
-           mine.st_dev == there.st_dev;
+    if (fstat(descriptor_, &mine) != 0) return false;
+    // A directory that may not be looked into still has it.
+    if (lstat(path.c_str(), &there) != 0) return errno != ENOENT && errno != ENOTDIR;
+    return mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
   }
 
   Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {

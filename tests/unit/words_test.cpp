@@ -170,5 +170,5 @@ TEST_CASE("a message is one cause and one way out") {
   CHECK(tracker.status().message() ==
         "queue directory " + config.queue_dir +
             " (ENOTDIR, a part of the path is a file; choose another queue_dir); "
-            "until that is mended, sentences are kept in memory and are lost when the process ends");
+            "sentences are kept in memory, and are lost when the process ends; mend it and open again");
 }
