@@ -729,6 +729,9 @@ void Life::erased_by(App& app, const Status& status) {
       tracked.may_be_gone = true;
       continue;
     }
+    // A dead process's scope is accepted once the next opening of its lane tells of it, and until then counts nowhere.
+    const bool untold = tracked.is_scope && tracked.time.empty();
+    if (untold && tracked.answer == Answer::kept) tracked.answer = Answer::unknown;
     if (!certain || is_of_one_removed(tracked) || on_its_way.count(name) != 0 || tracked.answer == Answer::in_memory ||
         tracked.is_open) {
       tracked.may_be_gone = true;
