@@ -1012,10 +1012,10 @@ Status Core::renew_lane(bool next_epoch) {
   return status;
 }
 
-Status Core::make_lane_again() {
+Status Core::make_lane_again(std::int64_t held_ms) {
   Lock intake(intake_);
   const std::uint64_t before = lane_->ring().accepted();
-  Status status = lane_->make_again(run_base_);
+  Status status = lane_->make_again(run_base_, held_ms);
   // What another process took of the ring counts in its lane; the run's numbers go on.
   run_base_ -= before - lane_->ring().accepted();
   return status;

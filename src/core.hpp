@@ -169,7 +169,7 @@ class Core final : private send::WorkerHost {
 
   // WorkerHost
   Status renew_lane(bool next_epoch) override;
-  Status make_lane_again() override;
+  Status make_lane_again(std::int64_t held_ms) override;
   std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) override;
   std::uint64_t run_base() override;
   void clock_offset(std::optional<std::int64_t> offset_ms, std::int64_t unix_ms, std::int64_t monotonic_ms) override;

@@ -309,7 +309,7 @@ bool Lane::queue_is_at_its_place() {
 }
 
 // Everything that was tracked is in the database.
-Status Lane::take_ring_over(std::uint64_t run_base) {
+Status Lane::take_ring_over(std::uint64_t run_base, std::int64_t held_ms) {
   std::string text;
   while (ring_.used() != 0) {
     std::vector<RingLine> lines;
@@ -318,16 +318,17 @@ Status Lane::take_ring_over(std::uint64_t run_base) {
       ring_.release(ring_.head());
       break;
     }
-    const Drained drained = Drained::of(ring_, std::move(lines), queue_.ledger().accepted);
+    Drained drained = Drained::of(ring_, std::move(lines), queue_.ledger().accepted);
+    drained.held_ms = held_ms;
     if (!queue_.take_over(drained, drained.mark.accepted - run_base, 0)) return queue_.status();
     ring_.release(drained.mark.position);
   }
   return {};
 }
 
-Status Lane::make_again(std::uint64_t run_base) {
+Status Lane::make_again(std::uint64_t run_base, std::int64_t held_ms) {
   const std::string gone = path(".queue");
-  Status status = open_again(run_base);
+  Status status = open_again(run_base, held_ms);
   in_memory_ = !status && queue_.is_open();
   notice_ = gone + " was removed or replaced; " +
             (status       ? "what waits is in " + (path(".queue") == gone ? "one made again" : path(".queue"))
@@ -336,9 +337,9 @@ Status Lane::make_again(std::uint64_t run_base) {
   return status;
 }
 
-Status Lane::open_again(std::uint64_t run_base) {
+Status Lane::open_again(std::uint64_t run_base, std::int64_t held_ms) {
   // The files that were removed are there for as long as they are open.
-  Status status = ring_.is_mine() ? take_ring_over(run_base) : Status();
+  Status status = ring_.is_mine() ? take_ring_over(run_base, held_ms) : Status();
   if (!status) return status;
   if (queue_is_at_its_place()) {
     // It was never anybody else's: its lock is SQLite's, too.

@@ -65,8 +65,8 @@ class Lane {
   // Its database is the one that was opened.
   bool queue_is_at_its_place();
   // Makes a gone lane's files again, with what waits. Where that fails it goes on with the files that only this process
-  // still sees, as if in memory. Nothing may be tracked meanwhile.
-  Status make_again(std::uint64_t run_base);
+  // still sees, as if in memory. Nothing may be tracked meanwhile. What the ring has is as old as `held_ms` says.
+  Status make_again(std::uint64_t run_base, std::int64_t held_ms);
 
   // Nobody else has a hand in our files of the directory; `notice` tells when somebody could have read them.
   static Status make_private(system::Files& files, const std::string& directory, std::string& notice);
@@ -86,8 +86,8 @@ class Lane {
   std::string path(const char* ending) const { return settings_.directory + "/" + name_ + ending; }
   Status take_lock();
   Status open_held(const std::string& run);
-  Status open_again(std::uint64_t run_base);
-  Status take_ring_over(std::uint64_t run_base);
+  Status open_again(std::uint64_t run_base, std::int64_t held_ms);
+  Status take_ring_over(std::uint64_t run_base, std::int64_t held_ms);
   Status open_queue();
   Status open_ring(const std::string& run);
   Status settle_in();

@@ -269,7 +269,7 @@ void Worker::take_over_if_due(const Orders& orders) {
   if (lane_.is_gone()) {
     cancel();
     let_go_of_adopted();
-    if (Status status = host_.make_lane_again(); !status) progress_.trouble = status.message();
+    if (Status status = host_.make_lane_again(now_ - opened_ms_); !status) progress_.trouble = status.message();
     begin_anew_with_lane();
     return;
   }

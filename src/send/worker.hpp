@@ -35,7 +35,7 @@ class WorkerHost {
   // for as long as that takes.
   virtual Status renew_lane(bool next_epoch) = 0;
   // See Lane::make_again(), likewise.
-  virtual Status make_lane_again() = 0;
+  virtual Status make_lane_again(std::int64_t held_ms) = 0;
   // The library's own sentence about the ledger, as a line; empty when it could not be made.
   virtual std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) = 0;
   // The ordinal before the run's first sentence: what is left of an ordinal after subtracting it is its seq.

@@ -2,12 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "core.hpp"
 #include "simulation/sim_disk.hpp"
 #include "simulation/virtual_time.hpp"
+#include "support.hpp"
 
 using namespace yukha;
 using namespace std::chrono_literals;
@@ -164,4 +166,42 @@ TEST_CASE("a tracker whose lane is taken while it holds nothing goes on in anoth
   second.work();
   CHECK(first.core->stats().waiting == 1);
   CHECK(second.core->stats().waiting == 2);
+}
+
+TEST_CASE("what a ring held whose files were removed is as young as it is, however long its process lives") {
+  test::TempDirectory directory;
+  test::StillClock clock;
+  const auto endpoint = std::make_shared<test::FakeEndpoint>(&clock);
+  bool well = true;
+  endpoint->answer = [&](const test::FakeEndpoint::Request& request) {
+    HttpAnswer answer = test::all_accepted(request.lines.size());
+    if (!well) answer.status = 503;
+    return test::dated(answer, clock.unix_ms());
+  };
+  Config config = test::sending_config(directory, endpoint);
+  config.age_max = 1h;
+  detail::Seams seams;
+  seams.clock = &clock;
+  const std::unique_ptr<detail::Core> core(detail::Core::open(config, seams));
+  REQUIRE(core->status());
+  const auto pass = [&](std::chrono::seconds time) {
+    for (auto i = 0s; i < time; ++i) {
+      clock.monotonic += 1'000;
+      static_cast<void>(core->work(0ms));
+    }
+  };
+  // Answers agree on the time for longer than an hour.
+  for (int i = 0; i < 8; ++i) {
+    REQUIRE(core->event().action("READ").track());
+    REQUIRE(core->flush(1s));
+    pass(605s);
+  }
+  well = false;
+  for (const char* gone : {"lane-00.ring", "lane-00.queue"}) {
+    REQUIRE(std::filesystem::remove(directory / gone));
+    REQUIRE(core->event().action("READ").track());
+    pass(60s);
+    CHECK(core->stats().evicted == 0);
+  }
+  CHECK(core->stats().waiting == 2);
 }
