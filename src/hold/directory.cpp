@@ -47,6 +47,16 @@ Status status_of(const Database& database, const std::string& path) {
   return {Code::disk_error, detail};
 }
 
+bool lies_at(system::Files& files, const std::string& path, std::uint64_t identity) noexcept {
+  std::uint64_t now = identity;
+  const system::Error error = files.identity(path, now);
+  return error != ENOENT && error != ENOTDIR && now == identity;
+}
+
+bool Directory::is_at_its_place() const noexcept {
+  return lies_at(*files_, path_, identity_);
+}
+
 Status Directory::status_of_fault(const std::string& doing) {
   Status status = status_of(database_, path_ + " (" + doing + ")");
   // Not a lane: another process was in it for too long.
@@ -151,6 +161,7 @@ Status Directory::open_once(const DirectoryState& own) {
   // Before a lane is made: without it what a lane holds would be somebody's whose consent nobody knows.
   static_cast<void>(files_->sync_directory(directory_));
 
+  static_cast<void>(files_->identity(path_, identity_));
   const std::uint64_t epoch = refresh().epoch;
   bool in_clear = false;
   const bool other_device = [this, &in_clear] {

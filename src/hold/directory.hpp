@@ -48,6 +48,8 @@ class Directory {
   void open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice,
                       Consent initial = Consent::granted);
   void close() noexcept { database_.close(); }
+  // Its database is the one that was opened.
+  bool is_at_its_place() const noexcept;
 
   bool is_open() const noexcept { return database_.is_open(); }
   // Where somebody removed or replaced it, or it is damaged by now, the one that is there is opened, or another one
@@ -122,6 +124,9 @@ class Directory {
   bool wants_change_ = false;
   bool changes_ = false;  // it may, under directory.lock
 };
+
+// The file of that identity lies there, or nobody can tell.
+bool lies_at(system::Files& files, const std::string& path, std::uint64_t identity) noexcept;
 
 // The status for a fault of a database: which file, what happened, what to do.
 Status status_of(const Database& database, const std::string& path);

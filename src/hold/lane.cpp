@@ -152,7 +152,7 @@ Status Lane::open_queue() {
   return status;
 }
 
-Status Lane::salvage(bool is_gone) {
+Status Lane::salvage(bool is_gone, bool elsewhere) {
   // What can be read goes into a new file beside the damaged one. Only a whole new file takes its name: until then a
   // kill or a fault leaves the damaged one where it is, and the next open() begins again. Its lock is held until then,
   // the new one's from then on: another process that took the name in between would share the ring.
@@ -169,7 +169,7 @@ Status Lane::salvage(bool is_gone) {
   if (Status status = fresh.open(files_, fresh_path, directory_.state().epoch, settings_.batches); !status)
     return status;
   std::uint64_t rows = 0;
-  if (!fresh.salvage_from(queue_, rows) || !fresh.fold_log()) return fresh.status();
+  if (!fresh.salvage_from(queue_, elsewhere, rows) || !fresh.fold_log()) return fresh.status();
   if (!is_gone) finish_salvage();
   queue_.close();
   notice_ =
@@ -303,9 +303,7 @@ bool Lane::is_gone() {
 
 bool Lane::queue_is_at_its_place() {
   if (in_memory_) return true;
-  std::uint64_t identity = queue_identity_;
-  const system::Error error = files_.identity(path(".queue"), identity);
-  return error != ENOENT && error != ENOTDIR && identity == queue_identity_;
+  return lies_at(files_, path(".queue"), queue_identity_);
 }
 
 // Everything that was tracked is in the database.
@@ -349,6 +347,8 @@ Status Lane::open_again(std::uint64_t run_base, std::int64_t held_ms) {
   }
   const std::string& directory = settings_.directory;
   if (const system::Error error = files_.make_directory(directory)) return status_of(error, directory);
+  // What was erased in another directory never lay here.
+  const bool elsewhere = queue_.epoch() == directory_.state().epoch && !directory_.is_at_its_place();
   directory_.close();
   status = directory_.open(files_, directory, dice_, system::platform_id());
   if (!status) return status;
@@ -362,7 +362,7 @@ Status Lane::open_again(std::uint64_t run_base, std::int64_t held_ms) {
     if (files_.size(path(".queue"), size) != ENOENT || (has_ring && (i >= 0 || !ring_.is_at(path(".ring"))))) continue;
     status = i < 0 && lock_->is_at(path(".lock")) ? Status() : take_lock();
   }
-  if (status) status = salvage(true);
+  if (status) status = salvage(true, elsewhere);
   if (!status) {
     name_ = before;
     return status;

@@ -91,7 +91,7 @@ class Lane {
   Status open_queue();
   Status open_ring(const std::string& run);
   Status settle_in();
-  Status salvage(bool is_gone = false);
+  Status salvage(bool is_gone = false, bool elsewhere = false);
   void finish_salvage();
   Status unlink_files();
 

@@ -1063,7 +1063,7 @@ bool Queue::scrub() {
   return true;
 }
 
-bool Queue::salvage_from(Queue& damaged, std::uint64_t& sentences) {
+bool Queue::salvage_from(Queue& damaged, bool elsewhere, std::uint64_t& sentences) {
   Database& old = damaged.database_;
   old.clear();
   // Each row is read for itself: what cannot be read of one must not end the others. The ids are asked for from both
@@ -1109,7 +1109,7 @@ bool Queue::salvage_from(Queue& damaged, std::uint64_t& sentences) {
   // Rows of an unknown epoch may be from before an erase: then they are not brought back.
   const bool trusted = epoch != 0 || epoch_ == 1;
   // A later one is another directory's, where this lane lay before.
-  if (epoch == 0 || epoch > epoch_) epoch = epoch_;
+  if (epoch == 0 || epoch > epoch_ || elsewhere) epoch = epoch_;
   std::uint64_t waiting = 0;
   std::uint64_t quarantined = 0;
   Transaction transaction(database_, Durable::yes);

@@ -206,8 +206,9 @@ class Queue {
   bool evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight);
 
   // Takes over every row that can still be read from a damaged database; `sentences` says how many came. What the
-  // damaged file counted goes on; what it could not give is counted lost. Synced when it returns true.
-  bool salvage_from(Queue& damaged, std::uint64_t& sentences);
+  // damaged file counted goes on; what it could not give is counted lost. Synced when it returns true. Rows that come
+  // from `elsewhere` are of this database's epoch.
+  bool salvage_from(Queue& damaged, bool elsewhere, std::uint64_t& sentences);
   // Folds the log into the file, which is then whole by itself.
   bool fold_log();
   // Every commit so far is on the disk, also one that an earlier process could not sync. Blocks: for one sync.

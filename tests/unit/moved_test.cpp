@@ -85,6 +85,27 @@ TEST_CASE("who comes from a removed directory brings its erases into no other on
   CHECK(second.core->stats().erased == 0);
 }
 
+TEST_CASE("an erase in one directory takes nothing that was tracked in another") {
+  Device device;
+  Device::Host first(device);
+  REQUIRE(first.core->erase());
+  device.remove_all();
+  Device::Host second(device);
+  REQUIRE(second.track("before"));
+  second.work();
+  device.remove_all();
+  REQUIRE(first.track("beside"));
+  first.work();
+  REQUIRE(second.track("after"));
+  second.work();
+  CHECK(second.core->stats().erased == 0);
+  CHECK(second.core->stats().waiting == 2);
+  // What it brought along it has here, as all others.
+  REQUIRE(first.core->erase());
+  second.work();
+  CHECK(second.core->stats().erased == 2);
+}
+
 TEST_CASE("what a process was told of consent it tells the directory that took its own's place") {
   Device device;
   Device::Host first(device);
