@@ -657,7 +657,7 @@ void Life::change_weather() {
     const std::uint64_t seconds = static_cast<std::uint64_t>(time_.now_ms - outage_since_ms_) / 1000;
     const std::uint64_t most = (14 + seconds / 30) * (1 + outage_excuses_);
     const std::uint64_t asked = server_.requests - outage_requests_;
-    if (asked > most && !traits_.faults && !traits_.moved) {
+    if (asked > most && server_.expects_peace) {
       violate(std::to_string(asked) + " requests in " + std::to_string(seconds) + " s without a network, with " +
               std::to_string(outage_excuses_) + " restarts and flushes");
     }
