@@ -161,7 +161,6 @@ Status Directory::open_once(const DirectoryState& own) {
   // Before a lane is made: without it what a lane holds would be somebody's whose consent nobody knows.
   static_cast<void>(files_->sync_directory(directory_));
 
-  static_cast<void>(files_->identity(path_, identity_));
   const std::uint64_t epoch = refresh().epoch;
   bool in_clear = false;
   const bool other_device = [this, &in_clear] {

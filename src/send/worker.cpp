@@ -183,7 +183,8 @@ void Worker::look_at_directory() {
   const hold::DirectoryState& state = directory_.refresh();
   if (now_ >= reopen_directory_ms_) {
     reopen_directory_ms_ = now_ + disk_retry_after_ms;
-    directory_.come_back(false);
+    // Where the lane is gone, too, it is made again with it.
+    if (!lane_.is_gone()) directory_.come_back(false);
   }
   const Status read = directory_.status_of_fault("reading");
   directory_read_ = static_cast<bool>(read);
