@@ -107,13 +107,16 @@ Status Queue::status() {
   if (stale_ && database_.is_open() && database_.fault() == Fault::none) stale_ = !load(nullptr);
   Status status = status_of(database_, path_);
   if (database_.fault() == Fault::corrupt) damaged_ = true;
-  if (database_.fault() == Fault::full && !reserve_spent_) {
-    // The pages of the reserve become free pages of the file, which need no space of the disk.
+  if (database_.fault() == Fault::full) {
     database_.clear();
-    reserve_spent_ = true;
-    Transaction transaction(database_, Durable::no);
-    database_.run("DELETE FROM reserve");
-    transaction.commit();
+    // The log begins anew, so that all of its blocks are there for what comes next.
+    database_.run("PRAGMA wal_checkpoint");
+    if (!reserve_spent_) {
+      // The pages of the reserve become free pages of the file, which need no space of the disk.
+      Transaction transaction(database_, Durable::no);
+      database_.run("DELETE FROM reserve");
+      reserve_spent_ = transaction.commit();
+    }
   }
   database_.clear();
   return status;

@@ -246,8 +246,14 @@ int vfs_check_reserved(sqlite3_file* file, int* reserved) {
 }
 
 int vfs_file_control(sqlite3_file* file, int what, void* answer) {
+  VfsFile& self = of(file);
+  if (what == SQLITE_FCNTL_SIZE_HINT && self.process().gives_blocks_ahead()) {
+    const auto size = static_cast<std::uint64_t>(*static_cast<sqlite3_int64*>(answer));
+    if (!self.process().fits(self.inode(), size)) return SQLITE_IOERR_WRITE;
+    if (self.inode().bytes.size() < size) self.inode().bytes.resize(static_cast<std::size_t>(size));
+    return SQLITE_OK;
+  }
   if (what != SQLITE_FCNTL_HAS_MOVED) return SQLITE_NOTFOUND;
-  const VfsFile& self = of(file);
   const bool is_there =
       self.name == nullptr || !self.process().alive() || self.process().find(self.name) == self.handle->inode;
   *static_cast<int*>(answer) = is_there ? 0 : 1;
@@ -367,6 +373,7 @@ Disk Disk::copy() const {
   Disk other;
   other.next_number = next_number;
   other.reserves = reserves;
+  other.gives_blocks_ahead = gives_blocks_ahead;
   other.faults = faults;
   for (const auto& [name, inode] : names) {
     auto one = std::make_shared<Inode>();

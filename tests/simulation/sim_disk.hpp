@@ -62,6 +62,7 @@ class Disk {
   std::uint64_t next_number = 1;
   std::uint64_t bytes_max = UINT64_MAX;  // a full disk
   bool reserves = true;                  // whether mapped rings are possible
+  bool gives_blocks_ahead = false;       // for what SQLite says that a file is going to have
   std::uint64_t fault_one_in = 0;        // of the operations that could have the present fault; 0 for none
   Fault fault = Fault::write_error;
   std::uint64_t set_aside = 0;  // files that somebody took for damaged
@@ -107,6 +108,7 @@ class Process final : public system::Files {
   std::shared_ptr<Inode> find(const std::string& path) const;
   std::shared_ptr<Inode> create(const std::string& path);
   bool fits(const Inode& inode, std::uint64_t end);
+  bool gives_blocks_ahead() const noexcept { return disk_.gives_blocks_ahead; }
   static void write_to(Inode& inode, std::uint64_t offset, const void* from, std::size_t size);
   void sync(Inode& inode);
   Chance& chance() noexcept { return chance_; }

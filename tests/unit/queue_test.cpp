@@ -871,3 +871,78 @@ TEST_CASE("a denial of much keeps the log within the blocks that a full disk lef
   REQUIRE(queue.scrub());
   CHECK_FALSE(queue.owes_scrub());
 }
+
+TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and denies, wherever its log has come to") {
+  for (const BatchLimits& limits : {BatchLimits()}) {
+    constexpr std::size_t step_bytes = 1 << 20;
+    simulation::Chance chance(1);
+    simulation::VirtualTime time;
+    simulation::Disk full;
+    full.gives_blocks_ahead = true;
+    constexpr std::size_t line_bytes = 1'000;
+    const std::size_t drain_lines = step_bytes / 2 / line_bytes;
+    {
+      simulation::Process process(full, chance, time);
+      static_cast<void>(process.make_directory("/q"));
+      Queue queue;
+      REQUIRE(queue.open(process, "/q/lane.queue", 1, limits));
+      REQUIRE(queue.begin_opening("run"));
+      Intake intake(line_bytes);
+      for (int i = 0; i < 4; ++i) REQUIRE(intake.drain(queue, drain_lines));
+      for (const char* name : {"first", "second"}) REQUIRE(seal_next(queue, Priority::normal, false, name));
+      const Kind ads(Priority::normal, Purpose::advertising);
+      for (int i = 0; i < 3; ++i) REQUIRE(intake.drain(queue, drain_lines, ads));
+    }
+    const auto take_over = [](Queue& queue, std::size_t lines) {
+      const std::string text(line_bytes, 'x');
+      Drained drained;
+      for (std::size_t i = 0; i < lines; ++i) drained.lines.push_back({0, 0, Priority::normal, text});
+      drained.mark = queue.ring_mark();
+      drained.mark.accepted += lines;
+      return queue.take_over(drained, 1, 1);
+    };
+    using Step = std::function<bool(Queue&)>;
+    const std::pair<const char*, Step> steps[] = {
+        {"seal", [](Queue& queue) { return seal_next(queue, Priority::normal, false, "third"); }},
+        {"settle",
+         [](Queue& queue) {
+           const Batch& batch = batch_at(queue, 0);
+           const Rejected rejected{key_of("line"), "because", std::string(line_bytes, 'x'), false};
+           return queue.settle(batch.id, std::vector<Rejected>(batch.lines, rejected));
+         }},
+        {"split",
+         [](Queue& queue) {
+           const Batch& batch = batch_at(queue, 0);
+           std::vector<NewBatch> parts{part_of(batch, "0", 1), part_of(batch, "1", batch.lines - 1)};
+           for (NewBatch& part : parts) part.body.assign(batch.body_bytes / 2, 'x');
+           return queue.replace({batch.id}, parts, {});
+         }},
+        {"drain", [&](Queue& queue) { return take_over(queue, drain_lines); }},
+        {"evict", [](Queue& queue) { return queue.evict_bytes(step_bytes * 5 / 4, 0); }},
+        {"deny", [](Queue& queue) {
+           bool erased = false;
+           return queue.erase_denied(Consents(), {}, {}, false, erased);
+         }}};
+    const auto commits_max = static_cast<int>(step_bytes / 4096);
+    for (int commits = 0; commits <= commits_max; commits += 1 + commits_max / 16) {
+      CAPTURE(commits);
+      for (const auto& [name, step] : steps) {
+        CAPTURE(std::string(name));
+        simulation::Disk disk = full.copy();
+        simulation::Process process(disk, chance, time);
+        Queue queue;
+        REQUIRE(queue.open(process, "/q/lane.queue", 1, limits));
+        disk.bytes_max = disk.used();
+        CHECK_FALSE(take_over(queue, 8 * drain_lines));
+        static_cast<void>(queue.status());  // the reserve is given back
+        for (int i = 1; i <= commits; ++i) REQUIRE(queue.end_run(static_cast<std::uint64_t>(i)));
+        // As the worker does: what failed is tried again, once somebody has looked at the fault.
+        int tries = 1;
+        for (; tries < 4 && !step(queue); ++tries) static_cast<void>(queue.status());
+        CHECK(tries < 4);
+        const Ledger& ledger = queue.ledger();
+        CHECK(ledger.accepted == (std::string(name) == "drain" ? 8 : 7) * drain_lines);
+      }
+    }
+  }
+}
