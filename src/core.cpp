@@ -180,7 +180,14 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   settings.sync_interval_ms = config.sync_interval.count();
   settings.queue_bytes_max = config.queue_bytes_max;
   settings.age_max_ms = std::chrono::duration_cast<milliseconds>(config.age_max).count();
-  settings.batches = {config.batch_lines_max, config.batch_bytes_max};
+  // What a full disk must have room for: a batch with what stands beside it, or a full ring and the share of the queue
+  // that an eviction takes. 1 MiB by default, 128 KiB with the least of each.
+  constexpr std::size_t step_max = 1 << 20;
+  constexpr std::size_t beside_a_batch = step_max - 1'000'000;
+  const std::uint64_t step = std::max<std::uint64_t>(
+      {config.batch_bytes_max + beside_a_batch, 2 * config.ring_bytes, config.queue_bytes_max / 64});
+  settings.batches = {config.batch_lines_max, config.batch_bytes_max,
+                      static_cast<std::size_t>(std::min<std::uint64_t>(step, step_max))};
   settings.lanes.directory = config.queue_dir;
   settings.lanes.ring_bytes = (config.ring_bytes + page - 1) / page * page;
   settings.lanes.batches = settings.batches;

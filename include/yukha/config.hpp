@@ -151,6 +151,10 @@ struct Config {
   // What track() may wait for when the ring is full, before it answers ring_full. 0 (games) to 1 min.
   std::chrono::milliseconds ring_full_wait{0};
 
+  // A lane that is empty takes its ring and three steps: one of free pages in the database and two of log, so that a
+  // full disk does not keep what waits from leaving. A step is the largest of batch_bytes_max + 47 KiB, 2 ring_bytes
+  // and queue_bytes_max / 64, but never more than 1 MiB. All in all that is 3.6 MiB by default and 0.5 MiB with the
+  // least of the three. The free pages are as many as when the lane was made.
   std::size_t ring_bytes = 512 * 1024;                  // 64 KiB to 64 MiB, rounded up to whole pages
   std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;  // 8 MiB to 64 GiB, all lanes; at least 2 rings and 4 MiB
   // 1 h to 30 days since the sentence was held, by a time that three answers of the endpoint agreed on, ten minutes
@@ -160,7 +164,7 @@ struct Config {
   // since an acceptance (1 MiB while Tracker::network says metered), the smallest batch goes first, halved until its
   // body has at most 16 KiB (4 KiB), about every 48 minutes: 30 days of that are below 20 MiB (5 MiB).
   std::size_t batch_lines_max = 500;        // 1 to 500
-  std::size_t batch_bytes_max = 1'000'000;  // 33 KiB to 1,000,000, before compression
+  std::size_t batch_bytes_max = 1'000'000;  // 33 KiB to 1,000,000, before compression; see ring_bytes
 
   // false: no thread is started, and the host calls Tracker::work() where it suits.
   bool use_thread = true;

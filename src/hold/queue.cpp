@@ -15,9 +15,6 @@ namespace {
 
 constexpr std::int64_t queue_version = 1;
 
-// Set aside when the database is made, given back when the disk is full: deliveries must still be settled then.
-constexpr std::int64_t reserve_bytes = 1 << 20;
-
 constexpr const char* queue_tables[] = {
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), epoch INTEGER NOT NULL,"
     " ring_id INTEGER NOT NULL, ring_position INTEGER NOT NULL,"
@@ -145,7 +142,10 @@ bool Queue::create(std::uint64_t epoch) {
   database_.run("PRAGMA page_size=4096");
   Transaction transaction(database_, Durable::yes);
   for (int i = 0; i < tables_at_first; ++i) database_.run(queue_tables[i]);
-  Statement(database_, "INSERT INTO reserve VALUES(zeroblob(?))").bind(reserve_bytes).run();
+  // Given back when the disk is full: deliveries must still be settled then.
+  Statement(database_, "INSERT INTO reserve VALUES(zeroblob(?))")
+      .bind(static_cast<std::int64_t>(limits_.step_bytes))
+      .run();
   Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0, '', 0)")
       .bind(static_cast<std::int64_t>(epoch))
       .run();
@@ -185,8 +185,8 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
     // stay removed: back after a power loss it would undo what came later.
     static_cast<void>(files.sync_directory(path.substr(0, path.rfind('/'))));
   }
-  // A checkpoint a mebibyte: long enough to be rare, short enough to keep the log inside its reserved blocks.
-  database_.run("PRAGMA wal_autocheckpoint=256");
+  // Long enough to be rare, short enough to keep the log inside its reserved blocks.
+  database_.checkpoint_every(limits_.step_bytes);
   // A log that a large transaction made longer is cut back.
   database_.run("PRAGMA journal_size_limit=2097152");
   // What is deleted is overwritten with zeros. Some systems' SQLite does so of itself.
@@ -222,7 +222,8 @@ void Queue::reserve_log() {
   if (files_->open(path_ + "-wal", system::OpenMode::existing, log) != 0) return;
   std::uint64_t size = 0;
   // Blocks behind the log's end are read as zeros, which end it. Where they cannot be had, it works without.
-  if (log->size(size) == 0 && size < log_bytes_kept) static_cast<void>(log->reserve(log_bytes_kept));
+  const std::uint64_t wanted = 2 * limits_.step_bytes;
+  if (log->size(size) == 0 && size < wanted) static_cast<void>(log->reserve(wanted));
 }
 
 // After a commit: what is here and what is there must be told apart until they are the same again.
@@ -1003,7 +1004,8 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
 bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
                          const std::vector<KeptScope>& scopes, bool also_gone, bool& erased) {
   // A page that is freed is written once more: so many that the log stays within the blocks it was given.
-  constexpr std::size_t step_bytes = 512 << 10;
+  const std::size_t step_bytes = limits_.step_bytes / 2;
+  constexpr std::size_t refused_bytes = 8 << 10;  // about, of one row
   struct Row {
     const char* table;
     std::int64_t id;
@@ -1022,7 +1024,7 @@ bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_
     if (is_denied(batch.kind.purpose))
       rows.push_back({"batch", batch.id, batch.lines - batch.own_lines, batch.body_bytes});
   }
-  for (const std::int64_t id : refused) rows.push_back({"quarantine", id, 1, step_bytes / 64});
+  for (const std::int64_t id : refused) rows.push_back({"quarantine", id, 1, refused_bytes});
   bool scoped = false;
   for (int i = 0; i < purpose_count; ++i) scoped = scoped || (scoped_[i] && is_denied(static_cast<Purpose>(i)));
   if (rows.empty() && !scoped && !also_gone) return true;
@@ -1193,7 +1195,7 @@ bool Queue::fold_log() {
 }
 
 bool Queue::give_back() {
-  constexpr std::int64_t free_pages_min = (4 << 20) / 4096;
+  const auto free_pages_min = static_cast<std::int64_t>(4 * limits_.step_bytes / 4096);
   const std::int64_t free_pages = database_.number("PRAGMA freelist_count");
   if (path_ == ":memory:" || free_pages < free_pages_min || free_pages < database_.number("PRAGMA page_count") * 3 / 4)
     return database_.fault() == Fault::none;

@@ -24,6 +24,8 @@ namespace yukha::hold {
 struct BatchLimits {
   std::size_t lines_max = 500;
   std::size_t bytes_max = 1'000'000;  // of lines and their line ends, before compression
+  // What one transaction may write on a full disk: the reserve has as much, and the log twice that.
+  std::size_t step_bytes = 1 << 20;
 };
 
 // What a batch has to do with a search for the sentence that makes the endpoint refuse it.
@@ -218,7 +220,7 @@ class Queue {
   bool give_back();
   // Bytes that sentences take, without what every lane takes even when it is empty.
   bool bytes_used(std::uint64_t& used);
-  // How much an empty lane's database and log are given.
+  // How much an empty lane's database and log are given at most.
   static constexpr std::uint64_t database_bytes_empty = 1'200'000;
   static constexpr std::uint64_t log_bytes_kept = 2 << 20;
 

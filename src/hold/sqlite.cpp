@@ -220,6 +220,10 @@ bool Database::commit() {
   return true;
 }
 
+void Database::checkpoint_every(std::size_t bytes) noexcept {
+  if (handle_ != nullptr) sqlite3_wal_autocheckpoint(handle_, static_cast<int>(bytes / 4096));
+}
+
 bool Database::vacuum() {
   bytes_reserved_ = 0;
   // What it moves goes through a temporary database, which would lie elsewhere on the disk.

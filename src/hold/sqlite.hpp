@@ -52,6 +52,8 @@ class Database {
   void rollback() noexcept;
   // The next commit makes the database: it has a journal as soon as it has a length, so that a kill leaves nothing.
   void grows_by_itself() noexcept { bytes_reserved_ = INT64_MAX; }
+  // The log is folded into the file by the commit after which it has so many bytes of pages.
+  void checkpoint_every(std::size_t bytes) noexcept;
   // Makes the file as long as its content.
   bool vacuum();
 

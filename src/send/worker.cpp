@@ -13,7 +13,6 @@
 namespace yukha::send {
 namespace {
 
-constexpr std::size_t take_over_bytes_max = 512 * 1024;  // of lines in memory at a time
 // Twice the limit: a queue that an earlier configuration filled may hold larger ones, not without end.
 constexpr std::size_t body_bytes_max = 2'000'000;
 constexpr int seals_a_step = 8;               // so that an answer never waits long for its settling
@@ -287,7 +286,7 @@ void Worker::take_over_if_due(const Orders& orders) {
   std::string text;
   while (ring.tail() < head) {
     std::vector<hold::RingLine> lines;
-    ring.read(ring.tail(), head, take_over_bytes_max, text, lines);
+    ring.read(ring.tail(), head, settings_.batches.step_bytes / 2, text, lines);
     if (lines.empty()) {
       // Nothing but a hole that a power loss left.
       ring.release(head);

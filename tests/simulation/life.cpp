@@ -101,7 +101,8 @@ Config Life::config_for(App& app) {
   config.transport = app.transport;
   config.suspend_in_background = traits_.scopes;
   if (traits_.short_age) config.age_max = std::chrono::hours(1);
-  if (traits_.fat) config.queue_bytes_max = 8 << 20;
+  if (traits_.fat || traits_.small) config.queue_bytes_max = 8 << 20;
+  if (traits_.small) config.batch_bytes_max = 33 << 10;
   if (story_) {
     config.log = [this, run = app.run](LogLevel, std::string_view text) {
       tell("%zu log: %.*s", run, static_cast<int>(text.size()), text.data());
@@ -992,14 +993,15 @@ std::uint64_t Life::live() {
     // Each of them has what the model would not know of files that only one process sees.
     traits_.faults = traits_.consents = traits_.purposes = traits_.backups = traits_.scopes = false;
   }
+  traits_.small = disk_.gives_blocks_ahead = one_in(hands, 8);
   server_.expects_peace = !traits_.faults && !traits_.moved &&
                           !traits_.amnesia;  // where nobody can write down what an endpoint asked, others do not know
   tell(
       "several %d, clocks %d, faults %d, erases %d, consents %d, backups %d, short age %d, fat %d, quarantine %d, "
-      "rotation %d, scopes %d, purposes %d, amnesia %d, moved %d, dropped %d, at once %d",
+      "rotation %d, scopes %d, purposes %d, amnesia %d, moved %d, dropped %d, at once %d, small %d",
       traits_.several, traits_.clocks, traits_.faults, traits_.erases, traits_.consents, traits_.backups,
       traits_.short_age, traits_.fat, traits_.quarantine, traits_.rotation, traits_.scopes, traits_.purposes,
-      traits_.amnesia, traits_.moved, traits_.dropped, traits_.at_once);
+      traits_.amnesia, traits_.moved, traits_.dropped, traits_.at_once, traits_.small);
   if (chance(5)) time_.device_off_ms = static_cast<std::int64_t>(throw_up_to(chance_, 2 * hour_ms)) - hour_ms;
   const std::uint64_t turns = 200 + throw_up_to(chance_, 1200);
   std::int64_t pace_ms = 200;

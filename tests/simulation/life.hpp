@@ -79,6 +79,7 @@ class Life {
     bool scopes = false;      // some sentences take time, and the app goes to the background
     bool amnesia = false;     // the files that say what was consented to are removed, damaged, unreadable or older
     bool at_once = false;     // processes open the directory at the same time
+    bool small = false;       // lanes that take the least of the disk
     bool dropped = false;     // SQLite's locks are lost, as when the app closes a descriptor of the file
     bool moved = false;       // files and directory go away, or are replaced, under a process
   };

@@ -29,6 +29,9 @@ Status open(Queue& queue, const std::string& path, const BatchLimits& limits = {
   return queue.open(files(), path, 1, limits);
 }
 
+// The least that a Config may ask for.
+const BatchLimits smallest{500, 33 << 10, 128 << 10};
+
 // Hands lines to a queue as the drain of a ring would.
 class Intake {
  public:
@@ -841,57 +844,69 @@ TEST_CASE("a database that is no database is set aside once, and the ring's sent
 }
 
 TEST_CASE("a denial of much keeps the log within the blocks that a full disk left it, and counts each sentence") {
-  const test::TempDirectory directory;
-  const std::string path = directory / "a.queue";
-  {
-    Queue queue;
-    REQUIRE(open(queue, path));
-    Intake intake(2'000);
-    const Kind ads(Priority::normal, Purpose::advertising);
-    for (int i = 0; i < 40; ++i) {
-      REQUIRE(intake.drain(queue, 200, ads));
-      REQUIRE(intake.drain(queue, 5));
+  for (const BatchLimits& limits : {BatchLimits(), smallest}) {
+    CAPTURE(limits.step_bytes);
+    const test::TempDirectory directory;
+    const std::string path = directory / "a.queue";
+    {
+      Queue queue;
+      REQUIRE(open(queue, path, limits));
+      Intake intake(2'000);
+      const std::size_t many = limits.step_bytes / 5'000;
+      const Kind ads(Priority::normal, Purpose::advertising);
+      for (int i = 0; i < 40; ++i) {
+        REQUIRE(intake.drain(queue, many, ads));
+        REQUIRE(intake.drain(queue, 5));
+      }
+      std::uint64_t log_before = 0;
+      REQUIRE(files().size(path + "-wal", log_before) == 0);
+      bool erased = false;
+      REQUIRE(queue.erase_denied(Consents(), {}, {}, false, erased));
+      CHECK(erased);
+      std::uint64_t log = 0;
+      REQUIRE(files().size(path + "-wal", log) == 0);
+      CHECK(log <= std::max<std::uint64_t>(log_before, 2 * limits.step_bytes + (100 << 10)));
+      CHECK(queue.ledger().erased == 40 * many);
+      CHECK(queue.ledger().waiting() == 200);
+      CHECK(queue.owes_scrub());
     }
-    std::uint64_t log_before = 0;
-    REQUIRE(files().size(path + "-wal", log_before) == 0);
-    bool erased = false;
-    REQUIRE(queue.erase_denied(Consents(), {}, {}, false, erased));
-    CHECK(erased);
-    std::uint64_t log = 0;
-    REQUIRE(files().size(path + "-wal", log) == 0);
-    CHECK(log <= std::max(log_before, Queue::log_bytes_kept + (100 << 10)));
-    CHECK(queue.ledger().erased == 8'000);
-    CHECK(queue.ledger().waiting() == 200);
+    check_balance(path);
+    Queue queue;
+    REQUIRE(open(queue, path, limits));
     CHECK(queue.owes_scrub());
+    REQUIRE(queue.scrub());
+    CHECK_FALSE(queue.owes_scrub());
   }
-  check_balance(path);
-  Queue queue;
-  REQUIRE(open(queue, path));
-  CHECK(queue.owes_scrub());
-  REQUIRE(queue.scrub());
-  CHECK_FALSE(queue.owes_scrub());
 }
 
 TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and denies, wherever its log has come to") {
-  for (const BatchLimits& limits : {BatchLimits()}) {
-    constexpr std::size_t step_bytes = 1 << 20;
+  // A queue outlives the configuration that made it.
+  const std::pair<BatchLimits, BatchLimits> made_and_opened[] = {
+      {{}, {}}, {smallest, smallest}, {{}, smallest}, {smallest, {}}};
+  for (const auto& both : made_and_opened) {
+    const BatchLimits& made = both.first;
+    const BatchLimits& limits = both.second;
+    CAPTURE(made.step_bytes);
+    CAPTURE(limits.step_bytes);
     simulation::Chance chance(1);
     simulation::VirtualTime time;
     simulation::Disk full;
     full.gives_blocks_ahead = true;
     constexpr std::size_t line_bytes = 1'000;
-    const std::size_t drain_lines = step_bytes / 2 / line_bytes;
+    const std::size_t made_lines = made.step_bytes / 2 / line_bytes;
+    const std::size_t drain_lines = std::min(made.step_bytes, limits.step_bytes) / 2 / line_bytes;
     {
       simulation::Process process(full, chance, time);
       static_cast<void>(process.make_directory("/q"));
       Queue queue;
-      REQUIRE(queue.open(process, "/q/lane.queue", 1, limits));
+      REQUIRE(queue.open(process, "/q/lane.queue", 1, made));
+      CHECK(full.used() <= 3 * made.step_bytes + (100 << 10));
       REQUIRE(queue.begin_opening("run"));
       Intake intake(line_bytes);
-      for (int i = 0; i < 4; ++i) REQUIRE(intake.drain(queue, drain_lines));
+      for (int i = 0; i < 4; ++i) REQUIRE(intake.drain(queue, made_lines));
       for (const char* name : {"first", "second"}) REQUIRE(seal_next(queue, Priority::normal, false, name));
       const Kind ads(Priority::normal, Purpose::advertising);
-      for (int i = 0; i < 3; ++i) REQUIRE(intake.drain(queue, drain_lines, ads));
+      for (int i = 0; i < 3; ++i) REQUIRE(intake.drain(queue, made_lines, ads));
     }
     const auto take_over = [](Queue& queue, std::size_t lines) {
       const std::string text(line_bytes, 'x');
@@ -903,7 +918,7 @@ TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and deni
     };
     using Step = std::function<bool(Queue&)>;
     const std::pair<const char*, Step> steps[] = {
-        {"seal", [](Queue& queue) { return seal_next(queue, Priority::normal, false, "third"); }},
+        {"seal", [](Queue& queue) { return seal_next(queue, Priority::normal, true, "third"); }},
         {"settle",
          [](Queue& queue) {
            const Batch& batch = batch_at(queue, 0);
@@ -918,30 +933,31 @@ TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and deni
            return queue.replace({batch.id}, parts, {});
          }},
         {"drain", [&](Queue& queue) { return take_over(queue, drain_lines); }},
-        {"evict", [](Queue& queue) { return queue.evict_bytes(step_bytes * 5 / 4, 0); }},
+        {"evict", [&](Queue& queue) { return queue.evict_bytes(limits.step_bytes * 5 / 4, 0); }},
         {"deny", [](Queue& queue) {
            bool erased = false;
            return queue.erase_denied(Consents(), {}, {}, false, erased);
          }}};
-    const auto commits_max = static_cast<int>(step_bytes / 4096);
+    const auto commits_max = static_cast<int>(limits.step_bytes / 4096);
     for (int commits = 0; commits <= commits_max; commits += 1 + commits_max / 16) {
       CAPTURE(commits);
-      for (const auto& [name, step] : steps) {
-        CAPTURE(std::string(name));
+      for (const auto& step : steps) {
+        const std::string name = step.first;
+        CAPTURE(name);
         simulation::Disk disk = full.copy();
         simulation::Process process(disk, chance, time);
         Queue queue;
         REQUIRE(queue.open(process, "/q/lane.queue", 1, limits));
         disk.bytes_max = disk.used();
-        CHECK_FALSE(take_over(queue, 8 * drain_lines));
+        CHECK_FALSE(take_over(queue, 8 * limits.step_bytes / line_bytes));
         static_cast<void>(queue.status());  // the reserve is given back
         for (int i = 1; i <= commits; ++i) REQUIRE(queue.end_run(static_cast<std::uint64_t>(i)));
         // As the worker does: what failed is tried again, once somebody has looked at the fault.
         int tries = 1;
-        for (; tries < 4 && !step(queue); ++tries) static_cast<void>(queue.status());
+        for (; tries < 4 && !step.second(queue); ++tries) static_cast<void>(queue.status());
         CHECK(tries < 4);
         const Ledger& ledger = queue.ledger();
-        CHECK(ledger.accepted == (std::string(name) == "drain" ? 8 : 7) * drain_lines);
+        CHECK(ledger.accepted == 7 * made_lines + (name == "drain" ? drain_lines : 0));
       }
     }
   }
