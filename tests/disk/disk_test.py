@@ -13,6 +13,7 @@ each system call of a short life fails in its turn.
 import argparse
 import collections
 import contextlib
+import functools
 import os
 import pathlib
 import random
@@ -101,12 +102,11 @@ def _(folder):
             f"{during['delivered'] - before['delivered']} of them while the disk was full")
 
 
-@promise("a full disk and no endpoint: the ring fills, the rest is refused, a kill and an opening cost nothing kept")
-def _(folder):
+def fill_disk_and_ring(folder, **settings):
     account = Account()
     with small_disk(folder, "8m") as disk, Collector(options.collector, folder) as collector:
         tracker = Tracker(options.tracker, account)
-        tracker.open(disk, NOWHERE, sync_interval_ms=10)
+        tracker.open(disk, NOWHERE, sync_interval_ms=10, **settings)
         tracker.run("before", 4, 1000, 500)
         tracker.finish_run()
         fill(disk)
@@ -116,20 +116,26 @@ def _(folder):
         tracker.kill()
         # Opened while there is no room for anything.
         with Tracker(options.tracker, account) as second:
-            message = second.open(disk, collector.url, GOOD)
+            message = second.open(disk, collector.url, GOOD, **settings)
             second.run("still", 2, 1000, 100)
             second.finish_run()
             second.flush()
             first = second.stats()
             second.close(["0 ok", "3 cut_short"])
         free(disk)
-        stats, _ = drain(disk, collector.url, account)
+        stats, _ = drain(disk, collector.url, account, **settings)
         expect(stats["lost"] == stats["evicted"] == stats["waiting"] == 0, stats)
         collector.expect_sane()
         arrived = account.expect_in(collector.lines())
         # Deliveries make room, so that all of it goes while the disk is still full.
         expect(first["waiting"] == 0, first)
     return f"{kept} kept and {refused} refused while full, {arrived} arrived once; it opened as: {message}"
+
+
+RING_FILLS = "a full disk and no endpoint: the ring fills, the rest is refused, a kill and an opening cost nothing kept"
+promise(RING_FILLS)(fill_disk_and_ring)
+promise(RING_FILLS + ", with the least limits")(functools.partial(
+    fill_disk_and_ring, ring_bytes=64 << 10, queue_bytes_max=8 << 20, batch_bytes_max=33 << 10))
 
 
 @promise("a disk of 512 KiB is too small to keep on: memory keeps what is delivered, and with more room the disk does")
