@@ -364,8 +364,9 @@ Status Core::live_in_memory(const Status& reason, const std::string& run) {
   Status status(Code::kept_in_memory, reason.message());
   log(LogLevel::error, status.message());
   lane_->close();
-  // It may be the lane alone that cannot be had: what is said of consent, or erased, is for all lanes.
-  if (!directory_.is_open()) directory_.open_in_memory(files_, settings_.lanes.directory, entropy_, initial_consent_);
+  // Where nothing but a free lane is missing, what is said of consent, or erased, is for all of them.
+  if (reason != Code::no_free_lane || !directory_.is_open())
+    directory_.open_in_memory(files_, settings_.lanes.directory, entropy_, initial_consent_);
   Status memory = lane_->open_in_memory(run);
   return memory ? status : memory;
 }
