@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "hold/sqlite.hpp"
 #include "life/support.hpp"
 
 namespace fs = std::filesystem;
@@ -114,4 +115,61 @@ TEST_CASE("a new install begins with what the app says; what is there already do
     life.config.initial_consent = Consent::granted;
     CHECK(life.open().consent() == initial);
   }
+}
+
+TEST_CASE("a directory.db that was removed or replaced while it was open is found again") {
+  Life life;
+  detail::Core& core = life.open();
+  REQUIRE(core.set_consent(Consent::granted));
+  life.act("A");
+  fs::remove(life.directory / "directory.db");
+  Life other;
+  other.config.queue_dir = life.directory.path();
+  SUBCASE("by nobody else: the next word makes it again") {
+    REQUIRE(core.set_consent(Consent::denied) == Code::ok);
+    CHECK(other.open().consent() == Consent::denied);
+  }
+  SUBCASE("by another process, whose word is heard") {
+    REQUIRE(other.open().set_consent(Consent::denied) == Code::ok);
+    life.clock.monotonic += 2000;
+    core.work(0ms);
+    CHECK(core.consent() == Consent::denied);
+    CHECK(core.stats().waiting == 0);
+  }
+}
+
+TEST_CASE("a no that cannot be written holds in the process, and one in memory says that it reaches no further") {
+  Life life;
+  detail::Core& core = life.open();
+  life.act("A");
+  fs::permissions(life.directory.path(), fs::perms::none);
+  fs::remove_all(life.directory.path() + "-moved");
+  fs::rename(life.directory.path(), life.directory.path() + "-moved");
+  test::write_file(life.directory.path(), "a file in its place");
+  CHECK_FALSE(core.set_consent(Consent::pending) == Code::ok);
+  CHECK(core.consent() == Consent::pending);
+  fs::remove(life.directory.path());
+  fs::rename(life.directory.path() + "-moved", life.directory.path());
+  fs::permissions(life.directory.path(), fs::perms::owner_all);
+
+  Life memory;
+  test::write_file(memory.directory / "file", "");
+  memory.config.queue_dir = memory.directory / "file/queue";
+  CHECK(memory.open().set_consent(Consent::denied) == Code::kept_in_memory);
+  CHECK(memory.core->erase() == Code::kept_in_memory);
+}
+
+TEST_CASE("statistics that a browser of databases made are no damage") {
+  Life life;
+  life.open();
+  life.act("A");
+  life.core.reset();
+  for (const char* name : {"directory.db", "lane-00.queue"}) {
+    hold::Database database;
+    REQUIRE(database.open(life.directory / name, nullptr, false));
+    REQUIRE(database.run("ANALYZE"));
+  }
+  life.open();
+  CHECK(life.core->stats().waiting + life.core->stats().delivered == 1);
+  CHECK_FALSE(fs::exists(life.directory / "lane-00.damaged"));
 }
