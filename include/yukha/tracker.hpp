@@ -81,8 +81,9 @@ class Tracker {
   // Threads: any. Blocks: as Event::track().
   Status track_json(std::string_view json) noexcept;
 
-  // To everything, whatever its purpose. Below 0 a denial may hold all the same; what it has to erase is then tried
-  // again. Threads: any. Blocks: for a disk write; denied as erase().
+  // To everything, whatever its purpose. Below 0 pending and denied hold in this process all the same; what a denial has
+  // to erase is then tried again. kept_in_memory: the directory cannot be used, and it holds for this process alone.
+  // Threads: any. Blocks: for a disk write; denied as erase().
   [[nodiscard]] Status consent(Consent consent) noexcept;
   [[nodiscard]] Consent consent() const noexcept;
   // To one purpose. Of this and the consent to everything the stricter counts. Analytics begins granted, the others
@@ -103,7 +104,8 @@ class Tracker {
   // Removes every sentence of the queue directory, and begins anew with a new install id and run. A lane that another
   // process holds is emptied by that process, before it moves or sends anything more. The files are unlinked, not
   // emptied. The ledger goes on and counts what was removed. Below 0 with a disk's fault it may have begun: what is
-  // tracked then lives in memory, and the next open() finishes it.
+  // tracked then lives in memory, and the next open() finishes it. kept_in_memory: this tracker lives in memory, and
+  // reached nothing of its own that lies on the disk.
   // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
   [[nodiscard]] Status erase() noexcept;
 
