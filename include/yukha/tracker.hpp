@@ -81,9 +81,9 @@ class Tracker {
   // Threads: any. Blocks: as Event::track().
   Status track_json(std::string_view json) noexcept;
 
-  // To everything, whatever its purpose. Below 0 pending and denied hold in this process all the same; what a denial has
-  // to erase is then tried again. kept_in_memory: the directory cannot be used, and it holds for this process alone.
-  // Threads: any. Blocks: for a disk write; denied as erase().
+  // To everything, whatever its purpose. Below 0 pending and denied hold in this process all the same; what a denial
+  // has to erase is then tried again. kept_in_memory: the directory cannot be used, and it holds for this process
+  // alone. Threads: any. Blocks: for a disk write; denied as erase().
   [[nodiscard]] Status consent(Consent consent) noexcept;
   [[nodiscard]] Consent consent() const noexcept;
   // To one purpose. Of this and the consent to everything the stricter counts. Analytics begins granted, the others
