@@ -88,6 +88,7 @@ class Directory {
  private:
   Status open_once(const DirectoryState& own);
   Status wants_change();
+  // Among the writers of all processes; given up with what is returned.
   std::unique_ptr<system::File> take_turn() const;
   std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);
