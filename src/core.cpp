@@ -703,7 +703,7 @@ Status Core::flush(std::chrono::milliseconds deadline) {
     if (closed_) return Code::closed;
   }
   // Without an endpoint waiting changes nothing.
-  if (!settings_.sends) return stats().waiting == 0 ? Status() : Status(Code::still_waiting);
+  if (!settings_.sends) return stats().waiting == 0 ? Status() : Status(Code::still_waiting, "there is no endpoint");
   const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
   std::uint64_t mine = 0;
   {

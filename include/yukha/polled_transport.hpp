@@ -42,8 +42,9 @@ class PolledTransport final : public HttpTransport {
   std::shared_ptr<PolledRequest> take(std::chrono::milliseconds wait);
   // Whether somebody still waits for its answer. Blocks: never.
   bool wanted(const PolledRequest& request) noexcept;
-  // The answer whole: headers as "Name: value". Status 0 means that none came, or not all of it; the body then says
-  // why. False when nobody waits for it any more. Blocks: never.
+  // The answer whole: headers as "Name: value". Status 0 means that none came, or not all of it, and -1 that there was
+  // no connection, so that nothing of the request left the device; the body then says why. Being offline under status 0
+  // makes batches smaller and back-off longer. False when nobody waits for it any more. Blocks: never.
   bool answer(const PolledRequest& request, int status, const std::vector<std::string_view>& headers,
               std::string_view body);
   // No request comes any more; whoever waits in take() is let go. Blocks: never.

@@ -299,8 +299,9 @@ int64_t yukha_request_timeout_ms(const yukha_request* request);
 const char* yukha_request_signature_base(const yukha_request* request);
 /* 1 while somebody waits for the answer, 0 when it may be dropped. */
 int32_t yukha_request_wanted(const yukha_request* request);
-/* The answer whole: status, headers as "Name: value", body. Status 0 means that none came, or not all of it; the body
- * then says why. YUKHA_CLOSED: nobody waits for it any more. */
+/* The answer whole: status, headers as "Name: value", body. Status 0 means that none came, or not all of it, and -1
+ * that there was no connection, so that nothing of the request left the device; the body then says why. Being offline
+ * under status 0 makes batches smaller and back-off longer. YUKHA_CLOSED: nobody waits for it any more. */
 yukha_result yukha_request_answer(yukha_request* request, int32_t status, const char* const* headers, size_t count,
                                   const void* body, size_t size);
 void yukha_request_free(yukha_request* request);

@@ -73,20 +73,19 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   platform_id_ = platform_id;
   directory_ = directory;
   path_ = directory + "/directory.db";
-  // A sound one is only read. Whatever has to be made, changed or set aside is so under a lock, and looked at again:
-  // what another process is making looks like damage.
-  changes_ = false;
-  const DirectoryState own = state_;
-  Status status = open_once(own);
-  if (!damaged_ && !wants_change_) return status;
-  constexpr int patience_ms = 10'000;
+  // Whatever has to be made, changed or removed is so under the lock: what another process is making looks like damage.
+  // Without it a sound one can still be read.
+  constexpr int patience_ms = 3'000;
   std::unique_ptr<system::File> lock;
   const std::string lock_path = directory + "/directory.lock";
-  if (const system::Error error = files.open(lock_path, system::OpenMode::create_if_missing, lock))
-    return {Code::disk_error, lock_path + " (" + system::error_text(error) + ")"};
-  if (lock->lock(patience_ms) == EWOULDBLOCK) return {Code::disk_error, path_ + " is busy"};
-  changes_ = true;
-  status = open_once(own);
+  const system::Error lock_error = files.open(lock_path, system::OpenMode::create_if_missing, lock);
+  changes_ = lock_error == 0 && lock->lock(patience_ms) != EWOULDBLOCK;
+  const DirectoryState own = state_;
+  const Status status = open_once(own);
+  if (!changes_ && (damaged_ || wants_change_)) {
+    return {Code::disk_error,
+            lock_error == 0 ? path_ + " is busy" : lock_path + " (" + system::error_text(lock_error) + ")"};
+  }
   if (status || !damaged_) return status;
   // Nothing in it is worth more than working on: the directory gets a new install id, and nobody looks after one that
   // is set aside. Its journal must not be played into the new one.
@@ -161,7 +160,7 @@ Status Directory::open_once(const DirectoryState& own) {
   // Before a lane is made: without it what a lane holds would be somebody's whose consent nobody knows.
   static_cast<void>(files_->sync_directory(directory_));
 
-  const std::uint64_t epoch = refresh().epoch;
+  const std::uint64_t epoch = read().epoch;
   bool in_clear = false;
   const bool other_device = [this, &in_clear] {
     Statement statement(database_, "SELECT platform FROM directory");
@@ -175,7 +174,7 @@ Status Directory::open_once(const DirectoryState& own) {
     Transaction transaction(database_, Durable::yes);
     put_install_id(other_device ? fresh_id : state_.install_id);
     transaction.commit();
-    refresh();
+    read();
   }
   said.hear(epoch, &state_.consents);
   // An epoch of another directory, which had this one's name, would erase what others track here; what this process
@@ -199,7 +198,7 @@ Status Directory::open_once(const DirectoryState& own) {
         .run();
     if (erased_since) put_install_id(fresh_id);
     transaction.commit();
-    refresh();
+    read();
     write_copy();
   }
   return database_.fault() == Fault::none ? Status() : fault_of_opening();
@@ -298,6 +297,11 @@ void Directory::open_in_memory(system::Files& files, const std::string& director
 
 const DirectoryState& Directory::refresh() {
   if (!database_.is_open()) return state_;
+  const auto turn = take_turn();
+  return read();
+}
+
+const DirectoryState& Directory::read() {
   {
     Statement statement(database_, "SELECT install_id, epoch, consent, failures, rest_until, rest_key FROM directory");
     if (statement.row()) {
@@ -332,7 +336,8 @@ void Directory::come_back(bool alone) {
 }
 
 // SQLite's own locks are the process's: two SQLites of one process do not keep each other out, and whoever closes a
-// descriptor of the file drops them. Without a turn they have to do.
+// descriptor of the file drops them; whoever reads then would roll a writer's journal back. Without a turn they have to
+// do.
 std::unique_ptr<system::File> Directory::take_turn() const {
   constexpr int patience_ms = 1000;
   std::unique_ptr<system::File> lock;
@@ -350,7 +355,7 @@ bool Directory::set_consent(const Purpose* purpose, Consent consent) {
   const auto turn = take_turn();
   Transaction transaction(database_, Durable::yes);
   // What another process said of another purpose stays.
-  Consents consents = refresh().consents;
+  Consents consents = read().consents;
   consents.say(purpose, consent);
   Statement(database_, "UPDATE directory SET consent = ?").bind(consents.packed()).run();
   const bool saved = transaction.commit();
@@ -418,7 +423,7 @@ bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
   if (database_.is_open()) {
     const auto turn = take_turn();
     Transaction transaction(database_, Durable::yes);
-    const std::uint64_t before = refresh().epoch;
+    const std::uint64_t before = read().epoch;
     if (before >= epoch_max) database_.distrust("no epoch is left");
     database_.run("UPDATE directory SET epoch = epoch + 1");
     put_install_id(install_id);
@@ -467,6 +472,7 @@ void Directory::put_carried(const std::string& lane, const Ledger& ledger, std::
 
 std::string Directory::note(const std::string& name) {
   if (!database_.is_open()) return {};
+  const auto turn = take_turn();
   Statement statement(database_, "SELECT value FROM note WHERE name = ?");
   return statement.bind(name).row() ? std::string(statement.text(0)) : std::string();
 }
@@ -489,6 +495,7 @@ bool Directory::carry(const std::string& lane, const Ledger& ledger) {
 
 bool Directory::carried(const std::string& lane, Ledger& ledger, std::uint64_t& epoch) {
   if (!database_.is_open()) return false;
+  const auto turn = take_turn();
   Statement statement(database_, "SELECT ledger FROM carried WHERE lane = ?");
   if (!statement.bind(lane).row()) return false;
   const system::Json text = system::read_json(statement.text(0));

@@ -41,7 +41,7 @@ class Directory {
  public:
   // Opens or makes it. One that came from another device gets a new install id. A new install begins with `initial`;
   // where there was one, and nothing of it can be read, the consent is pending.
-  // Blocks: for the disk, up to a second for another process.
+  // Blocks: for the disk, up to three seconds for another process.
   Status open(system::Files& files, const std::string& directory, system::Dice& dice, const std::string& platform_id,
               Consent initial = Consent::granted);
   // Where the directory cannot be written. What it says about consent counts all the same.
@@ -88,7 +88,8 @@ class Directory {
  private:
   Status open_once(const DirectoryState& own);
   Status wants_change();
-  // Among the writers of all processes; given up with what is returned.
+  const DirectoryState& read();  // in a turn that the caller has
+  // Among all trackers of all processes; given up with what is returned.
   std::unique_ptr<system::File> take_turn() const;
   std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);

@@ -93,7 +93,8 @@ char* Ring::room(std::size_t most) noexcept {
 
 Ring::Append Ring::append(std::string_view text, Kind kind) noexcept {
   // Somebody else has opened the file since: what is written now nobody would bring to a database.
-  if (memory_ == nullptr || (mode_ == Mode::mapped && load(memory_ + at_owner) != owner_)) return Append::disk_error;
+  const bool is_ours = mode_ == Mode::mapped ? load(memory_ + at_owner) == owner_ : is_mine();
+  if (memory_ == nullptr || !is_ours) return Append::disk_error;
   Slot slot;
   if (!reserve(text.size(), slot)) return Append::full;
   fill(slot, text, kind);

@@ -58,6 +58,7 @@ bool PolledTransport::poll(milliseconds timeout, HttpAnswer& answer) {
       state.answer = {};
       state.answer.error =
           state.taken ? "the host brought no answer in time" : "the host did not take the request in time";
+      if (!state.taken) state.answer.body_bytes_sent = 0;
       state.answered = true;
     }
     if (state.running && state.answered) {
@@ -113,9 +114,10 @@ bool PolledTransport::answer(const PolledRequest& request, int status, const std
   HttpAnswer answer;
   std::size_t bytes = body.size();
   for (const std::string_view line : headers) bytes += line.size();
-  if (bytes > request.answer_bytes_max || headers.size() > headers_max || status < 0 || status > 999) {
+  if (bytes > request.answer_bytes_max || headers.size() > headers_max || status < -1 || status > 999) {
     answer.error = "the answer is too large, or none of HTTP";
-  } else if (status == 0) {
+  } else if (status <= 0) {
+    if (status < 0) answer.body_bytes_sent = 0;
     answer.error = body.substr(0, why_bytes_max);
   } else {
     answer.status = status;

@@ -436,6 +436,28 @@ TEST_CASE("a second key is not tried while another process was asked to leave th
   CHECK(polled->answer(*next, 500, {}, ""));
 }
 
+TEST_CASE("a host says that nothing left the device, and what it did not take has not left") {
+  PolledTransport polled;
+  HttpRequest asked;
+  asked.total_timeout = 0ms;
+  HttpAnswer answer;
+  polled.start(asked);
+  REQUIRE(polled.poll(0ms, answer));
+  CHECK(answer.body_bytes_sent == 0);
+  asked.total_timeout = 60'000ms;
+  for (const int status : {0, -1, -2}) {
+    CAPTURE(status);
+    polled.start(asked);
+    const auto request = polled.take(0ms);
+    REQUIRE(request != nullptr);
+    REQUIRE(polled.answer(*request, status, {}, "no route"));
+    REQUIRE(polled.poll(0ms, answer));
+    CHECK(answer.status == 0);
+    CHECK((answer.error == "no route") == (status != -2));
+    CHECK(answer.body_bytes_sent == (status == -1 ? 0 : -1));
+  }
+}
+
 TEST_CASE("what the endpoint asked for holds also while the directory cannot be told of it" *
           doctest::test_suite("exhaustive")) {
   Stage stage;

@@ -522,6 +522,19 @@ TEST_CASE("a line whose write failed is not found again, however much of it was 
   CHECK(again.found.accepted == 1);
 }
 
+TEST_CASE("what nobody would bring to a database is refused once somebody else has opened the ring") {
+  in_both_modes([](system::Files& files) {
+    const TempDirectory directory;
+    const Opened first = open(files, directory / "a.ring", small, {});
+    REQUIRE(first.ring->append(line_of(1, 100), Priority::normal) == Ring::Append::done);
+    const Opened second = open(files, directory / "a.ring", small, mark_of(*first.ring), 1, 78);
+    CHECK_FALSE(first.ring->is_mine());
+    CHECK(first.ring->append(line_of(2, 100), Priority::normal) == Ring::Append::disk_error);
+    CHECK(first.ring->accepted() == 1);
+    CHECK(second.ring->append(line_of(2, 100), Priority::normal) == Ring::Append::done);
+  });
+}
+
 TEST_CASE("a ring whose owner could not be written is not taken for a stranger's") {
   test::UnreservedFiles files;
   const TempDirectory directory;

@@ -38,8 +38,8 @@ static int send_text(int to, const char* text) {
   return send_all(to, text, strlen(text));
 }
 
-/* Everything the endpoint says until it closes the connection, or NULL. */
-static char* exchange(uint16_t port, const yukha_request* request) {
+/* Everything the endpoint says until it closes the connection, or NULL; connected says whether there was one. */
+static char* exchange(uint16_t port, const yukha_request* request, int* connected) {
   const int to = socket(AF_INET, SOCK_STREAM, 0);
   const struct timeval patience = {5, 0};
   struct sockaddr_in address;
@@ -54,7 +54,8 @@ static char* exchange(uint16_t port, const yukha_request* request) {
   char head[200];
   snprintf(head, sizeof head, "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Length: %zu\r\n",
            (unsigned)port, body_size);
-  int good = connect(to, (const struct sockaddr*)&address, sizeof address) == 0 && send_text(to, head);
+  *connected = connect(to, (const struct sockaddr*)&address, sizeof address) == 0;
+  int good = *connected && send_text(to, head);
   const char* header = NULL;
   for (size_t i = 0; (header = yukha_request_header(request, i)) != NULL; ++i) {
     good = good && send_text(to, header) && send_text(to, "\r\n");
@@ -75,12 +76,12 @@ static char* exchange(uint16_t port, const yukha_request* request) {
 }
 
 /* Takes the answer apart in place and hands it over. */
-static void hand_over(yukha_request* request, char* answer) {
+static void hand_over(yukha_request* request, char* answer, int connected) {
   int status = 0;
   char* body = answer == NULL ? NULL : strstr(answer, "\r\n\r\n");
   if (body == NULL || sscanf(answer, "HTTP/1.1 %d", &status) != 1) {
     static const char why[] = "no answer, or only a part of one";
-    yukha_request_answer(request, 0, NULL, 0, why, sizeof why - 1);
+    yukha_request_answer(request, connected ? 0 : -1, NULL, 0, why, sizeof why - 1);
     return;
   }
   *body = '\0';
@@ -102,8 +103,9 @@ static void* carry_requests(void* given) {
   while (!atomic_load(&network->ends)) {
     yukha_request* request = yukha_request_take(network->tracker, 100);
     if (request == NULL) continue;
-    char* answer = exchange(network->port, request);
-    hand_over(request, answer);
+    int connected = 0;
+    char* answer = exchange(network->port, request, &connected);
+    hand_over(request, answer, connected);
     free(answer);
     yukha_request_free(request);
   }
