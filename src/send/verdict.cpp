@@ -13,7 +13,6 @@ using system::Json;
 
 constexpr std::int64_t retry_after_ms_max = 3'600'000;  // wire contract: capped at an hour
 constexpr std::int64_t clock_tolerance_s = 240;         // wire contract: further off than this, our clock is wrong
-constexpr std::uint64_t batch_lines_max = 500;          // wire contract
 constexpr std::size_t reason_bytes_max = 1024;
 constexpr std::size_t words_bytes_max = 300;
 
@@ -35,7 +34,7 @@ constexpr std::array<Row, 17> table = {{
     {401, 401, Verdict::not_allowed},    // or wrong_clock or unknown_key, if the body or Date says so
     {403, 403, Verdict::not_allowed},    // a firewall may dislike one body
     {408, 408, Verdict::outage},         // the endpoint did not hear us out
-    {409, 409, Verdict::later},          // in progress elsewhere; or split, if the body says so
+    {409, 409, Verdict::later},          // in progress elsewhere; or split or conflict, as the body says
     {413, 413, Verdict::too_large},      //
     {422, 422, Verdict::misconfigured},  // or names_lines, if the body does
     {425, 425, Verdict::later},          // too early
@@ -122,6 +121,8 @@ const char* verdict_name(Verdict verdict) noexcept {
       return "later";
     case Verdict::split:
       return "split";
+    case Verdict::conflict:
+      return "conflict";
     case Verdict::moved:
       return "moved";
     case Verdict::outage:
@@ -207,13 +208,7 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
       if (!kept) {
         judgement.verdict = Verdict::outage;
         judgement.rejected.clear();
-        if (accepted && rejected.is(Json::Kind::array) && *accepted <= batch_lines_max) {
-          const std::uint64_t lines = *accepted + rejected.inside.size();
-          judgement.for_other_lines = lines >= 1 && lines <= batch_lines_max && lines != lines_sent;
-        }
-        judgement.words = judgement.for_other_lines
-                              ? "HTTP 200 for another number of sentences than was sent"
-                              : "HTTP 200 without the endpoint's answer in it: a portal or a proxy speaks";
+        judgement.words = "HTTP 200 without the endpoint's answer for what was sent in it: a portal or a proxy speaks";
       }
       break;
     }
@@ -243,9 +238,12 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
       }
       break;
     }
-    case 409:
-      if (error_in_body() == "split") judgement.verdict = Verdict::split;
+    case 409: {
+      const std::string error = error_in_body();
+      if (error == "split") judgement.verdict = Verdict::split;
+      if (error == "conflict") judgement.verdict = Verdict::conflict;
       break;
+    }
     default:
       break;
   }

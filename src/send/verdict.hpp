@@ -22,11 +22,12 @@ enum class Verdict {
   not_allowed,    // signature or firewall: nothing this client can mend
   later,          // this batch alone waits
   split,          // the endpoint has parts of it already
+  conflict,       // the key brought other lines already
   moved,          // same request, other path
   outage,         // nobody's fault: keep and back off
   misconfigured,  // somebody must change something: keep and back off long
 };
-constexpr int verdict_count = 12;
+constexpr int verdict_count = 13;
 const char* verdict_name(Verdict verdict) noexcept;
 
 struct RejectedLine {
@@ -43,7 +44,6 @@ struct Judgement {
   std::string location;                        // moved: where to
   std::string words;                           // for a person
   bool cut_off = false;                        // no answer, though its body may have left
-  bool for_other_lines = false;                // the contract's 200, but not for as many lines as were sent
 };
 
 // The table alone: what a status means before headers and body were looked at. Every number has a verdict.

@@ -22,8 +22,6 @@ constexpr int acceptances_raise_cap = 20;     // wire contract
 constexpr std::size_t ring_page_bytes = 4096;
 constexpr std::int64_t stored_rest_ms_max = 3'600'000;  // a deadline further off than this means "now"
 constexpr std::int64_t hurry_every_ms = 10'000;         // design: a flush ends a back-off at most this often
-constexpr int answers_in_doubt = 3;
-constexpr std::size_t doubted_max = 100;
 constexpr std::int64_t disk_retry_after_ms = 1'000;
 constexpr std::int64_t adopt_look_every_ms = 60'000;
 constexpr std::int64_t repair_again_after_ms = 60'000;
@@ -1018,11 +1016,11 @@ void Worker::obey(const Judgement& judgement) {
       // The endpoint has parts of it that this queue knows nothing of: a copy of the queue sent them.
       if (flight.batch.lines > 1 && flight.batch.path.size() < path_letters_max) {
         if (!split(*flight.lane, flight.batch, flight.body, false)) rest(usual_backoff, judgement.retry_after_ms);
-      } else {
-        doubt_remainder();
-        queue.to_the_back(flight.batch.id);
-        rest(long_backoff, judgement.retry_after_ms);
+        break;
       }
+      [[fallthrough]];
+    case Verdict::conflict:
+      renew_key();
       break;
     case Verdict::moved: {
       Endpoint to;
@@ -1037,7 +1035,6 @@ void Worker::obey(const Judgement& judgement) {
       break;
     }
     case Verdict::outage:
-      if (judgement.for_other_lines) doubt_remainder();
       queue.to_the_back(flight.batch.id);
       rest(usual_backoff, judgement.retry_after_ms);
       if (judgement.cut_off) cut_off();
@@ -1072,7 +1069,6 @@ bool Worker::deliver(const Judgement& judgement) {
     if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone)) {
       // It names lines that are not in the batch: not the contract's answer, so not this endpoint's.
       progress_.trouble = "HTTP 200 that rejects lines which were not sent";
-      doubt_remainder();
       lane.queue().to_the_back(batch.id);
       rest(usual_backoff, {});
       return false;
@@ -1084,7 +1080,6 @@ bool Worker::deliver(const Judgement& judgement) {
     return true;
   }
   if (!held_back_until_.empty()) held_back_until_.erase(idempotency_key(batch));
-  if (!doubted_.empty()) doubted_.erase(idempotency_key(batch));
   forget_rest();
   passed(batch.bytes);
   later_in_row_ = 0;
@@ -1125,29 +1120,36 @@ void Worker::quarantine_named(const Judgement& judgement) {
   if (!lane.queue().replace({batch.id}, parts, rejected)) send_trouble(lane, "setting sentences aside");
 }
 
-// Which lines a remainder has depends on what was answered before. In a queue that came back from a backup it may be
-// another remainder than the one this key already brought, and would never be taken. Under a key of its own it is: at
-// worst the endpoint gets some sentences twice, which the lake's view shows once; so it must have said so repeatedly.
-void Worker::doubt_remainder() {
-  const hold::Batch& batch = flight_->batch;
-  if (batch.path.find('r') == std::string::npos) return;
-  const std::string key = idempotency_key(batch);
-  if (doubted_.size() >= doubted_max && doubted_.count(key) == 0) return;
+// Other lines came under this key: somebody learned it, or copies of one queue were answered differently. Under a key
+// of its own the batch is taken: at worst the lake holds lines of it twice, and its view shows them once. The first
+// such key is the same for all copies; where that one brought other lines, too, none can be foretold.
+void Worker::renew_key() {
+  const hold::Batch batch = flight_->batch;
+  hold::Queue& queue = flight_->lane->queue();
+  std::vector<hold::NewBatch> renewed(1);
+  hold::Batch& facts = renewed[0].facts;
+  facts = batch;
   std::string text;
-  if (++doubted_[key] < answers_in_doubt || !gunzip(flight_->body, body_bytes_max, text)) return;
-  doubted_.erase(key);
-  std::vector<hold::NewBatch> anew(1);
-  anew[0].facts = batch;
-  anew[0].facts.path.clear();
-  anew[0].facts.bisect = hold::Bisect::none;
-  anew[0].facts.root_size = 0;
-  anew[0].facts.key = key_of(text);
-  anew[0].body = flight_->body;
-  if (!flight_->lane->queue().replace({batch.id}, anew, {})) {
-    send_trouble(*flight_->lane, "sealing a remainder anew");
+  const bool is_first =
+      gunzip(flight_->body, body_bytes_max, text) && (!batch.path.empty() || batch.key == key_of(text));
+  facts.key = is_first ? key_of(idempotency_key(batch) + "\n" + text) : system::random_uuid(entropy_);
+  facts.path.clear();
+  facts.bisect = hold::Bisect::none;
+  facts.root_size = 0;
+  renewed[0].body = flight_->body;
+  // At once, unless it is no news.
+  const bool waits = ++later_in_row_ >= 2 || !is_first;
+  if (waits) rest(usual_backoff, {});
+  if (facts.key.empty()) {
+    queue.to_the_back(batch.id);
     return;
   }
-  if (flush_keys_.count(batch.key) != 0) flush_keys_.insert(anew[0].facts.key);
+  if (!queue.replace({batch.id}, renewed, {})) {
+    send_trouble(*flight_->lane, "giving a batch another key");
+    return;
+  }
+  if (waits) queue.to_the_back(facts.id);
+  if (flush_keys_.count(batch.key) != 0) flush_keys_.insert(facts.key);
   if (batch.bisect == hold::Bisect::suspect) join_rest(*flight_->lane, batch);
 }
 
@@ -1603,7 +1605,6 @@ Status Worker::erase() {
   } else {
     erase_owed_at_ms_ = -1;
     held_back_until_.clear();
-    doubted_.clear();
     flush_head_ = 0;
     deny_head_ = 0;
     flush_keys_.clear();

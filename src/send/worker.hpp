@@ -188,7 +188,7 @@ class Worker {
   // The deeds.
   bool deliver(const Judgement& judgement);
   void quarantine_named(const Judgement& judgement);
-  void doubt_remainder();
+  void renew_key();
   void cut_off();
   void passed(std::size_t bytes);
   void lower_cap(std::size_t bytes);
@@ -230,9 +230,8 @@ class Worker {
   std::optional<HttpAnswer> answer_;
   // By idempotency key, which no other batch ever has: after 409 and 425, and for one that is refused alone.
   std::map<std::string, std::int64_t> held_back_until_;
-  std::map<std::string, std::int64_t> doubted_;  // remainders, likewise: how often their answer was for other lines
-  std::set<std::string> flush_keys_;             // of the batches a flush waits for
-  std::uint64_t flush_ = 0;                      // the one under way
+  std::set<std::string> flush_keys_;  // of the batches a flush waits for
+  std::uint64_t flush_ = 0;           // the one under way
   bool flush_sealed_ = false;
   std::uint64_t flush_head_ = 0;  // the ring's head when it was ordered
   std::uint64_t deny_head_ = 0;   // the same of a denial

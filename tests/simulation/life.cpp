@@ -994,6 +994,7 @@ std::uint64_t Life::live() {
     traits_.faults = traits_.consents = traits_.purposes = traits_.backups = traits_.scopes = false;
   }
   traits_.small = disk_.gives_blocks_ahead = one_in(hands, 8);
+  server_.keys_are_learned = one_in(hands, 6);
   server_.expects_peace = !traits_.faults && !traits_.moved &&
                           !traits_.amnesia;  // where nobody can write down what an endpoint asked, others do not know
   tell(

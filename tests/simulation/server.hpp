@@ -58,6 +58,7 @@ class Server {
   std::set<std::string> keyids = {"k1"};  // the others are unknown
   bool clones = false;                    // copies of one backup speak now, one after the other
   bool backup_is_back = false;            // a remainder's lines depend on answers, which may be others this time
+  bool keys_are_learned = false;          // somebody brings other lines under some keys, before their owner
   bool expects_peace = true;
   bool wrong_dates = true;  // now and then
   std::int64_t peace_asked_ms = 0;
@@ -69,6 +70,8 @@ class Server {
     std::string clones_key;  // without the path: a clone that finds a batch split halves it in its own way
   };
   std::map<std::string, Stored> stored;           // content id -> what arrived
+  std::map<std::string, std::string> learned;     // content id -> the key that somebody else had used
+  std::set<std::string> renewed;                  // content ids that may be stored under another key, too
   std::set<std::string> rejected;                 // sentence ids refused by name, or alone after an acceptance
   std::map<std::string, std::string> content_of;  // sentence id -> content id, of all that ever came
   std::uint64_t ledger_lines = 0;
@@ -86,8 +89,8 @@ class Server {
     bool done = false;
     std::int64_t busy_until_ms = 0;
     std::string answer;
-    std::map<std::string, std::string> rejected;  // sentence id -> reason
-    std::string body;                             // as it came first
+    std::set<std::string> rejected;  // sentence ids
+    std::string body;                // the lines, as they came first
   };
   struct Mail {
     std::int64_t arrives_ms;
@@ -99,7 +102,7 @@ class Server {
   HttpAnswer nothing(const char* row);
   HttpAnswer accept(const char* row, const std::string& body);
   HttpAnswer handle(const Mail& mail);
-  HttpAnswer any_row();
+  HttpAnswer any_row(const Mail& mail);
   HttpAnswer judge(const std::string& key, const std::string& body, const std::vector<std::string>& lines);
   HttpAnswer honest(const Mail& mail);
   bool busy(const std::string& key) const;

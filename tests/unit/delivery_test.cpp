@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -434,6 +435,48 @@ TEST_CASE("a second key is not tried while another process was asked to leave th
   CHECK(stage.clock.monotonic >= peace_until);
   // On this clock close() has all the time to wait for an answer.
   CHECK(polled->answer(*next, 500, {}, ""));
+}
+
+TEST_CASE("a batch whose key brought other lines gets another key, and copies of it get the same one") {
+  Stage stage;
+  std::unique_ptr<detail::Core> core = stage.open();
+  track(*core);
+  REQUIRE(core->flush(1h) == Code::ok);
+  stage.endpoint->requests.clear();
+  const std::vector<FakeEndpoint::Request>& requests = stage.endpoint->requests;
+  int status = 409;
+  stage.endpoint->answer = [&status](const FakeEndpoint::Request& request) {
+    return status == 200 ? test::all_accepted(request.lines.size()) : answered(status, R"({"error":"conflict"})");
+  };
+  track(*core);
+  stage.pass(*core, 15'000);
+  REQUIRE(requests.size() >= 2);
+  CHECK(requests[1].body == requests[0].body);
+  const std::string first = requests[0].header("Idempotency-Key");
+  const std::string second = requests[1].header("Idempotency-Key");
+  CHECK(second == "\"" + test::renewed_key(first, requests[0].lines) + "\"");
+  // What is refused again leaves at back-off pace, under a key that nobody can foretell.
+  stage.pass(*core, 3'600'000);
+  REQUIRE(requests.size() > 5);
+  CHECK(requests.size() < 60);
+  std::set<std::string> keys;
+  for (const FakeEndpoint::Request& request : requests) keys.insert(request.header("Idempotency-Key"));
+  CHECK(keys.size() == requests.size());
+  CHECK(requests[2].header("Idempotency-Key")[15] == '4');
+  // The key is on the disk before it leaves.
+  status = 503;
+  stage.pass(*core, 600'000);
+  const std::string last = requests.back().header("Idempotency-Key");
+  CHECK(keys.count(last) == 0);
+  core.reset();
+  stage.endpoint->requests.clear();
+  status = 200;
+  core = stage.open();
+  stage.pass(*core, 600'000);
+  REQUIRE_FALSE(requests.empty());
+  CHECK(requests[0].header("Idempotency-Key") == last);
+  CHECK(core->stats().delivered == 2);
+  CHECK(core->stats().waiting == 0);
 }
 
 TEST_CASE("a host says that nothing left the device, and what it did not take has not left") {

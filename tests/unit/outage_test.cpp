@@ -140,6 +140,7 @@ TEST_CASE("an hour of any bad answer costs few requests and no sentence" * docte
          return plain(409, {{"retry-after", "5"}});
        }},
       {"409 split", [](Device&) { return plain(409, {}, R"({"error":"split"})"); }},
+      {"409 conflict", [](Device&) { return plain(409, {}, R"({"error":"conflict"})"); }},
       {"425", [](Device&) { return plain(425); }},
       {"429 with Retry-After",
        [](Device&) {

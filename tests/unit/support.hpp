@@ -21,6 +21,7 @@
 
 #include "send/gzip.hpp"
 #include "system/clock.hpp"
+#include "system/crypto.hpp"
 #include "system/dice.hpp"
 #include "system/files.hpp"
 #include "system/uuid.hpp"
@@ -204,6 +205,15 @@ inline std::vector<std::string> split_lines(std::string_view text) {
 
 inline bool is_ledger_line(std::string_view line) {
   return line.find("\"seq\":\"0000000000\"") != std::string_view::npos;
+}
+
+// The key of a batch whose key, quoted as it was sent, brought other lines.
+inline std::string renewed_key(const std::string& quoted, const std::vector<std::string>& lines) {
+  std::string text = quoted.substr(1, quoted.size() - 2) + "\n";
+  for (const std::string& line : lines) text += line + "\n";
+  std::string key(system::uuid_text_size, '\0');
+  system::write_uuid(system::sha256(text).data(), 8, key.data());
+  return key;
 }
 
 inline HttpAnswer all_accepted(std::size_t lines) {

@@ -147,6 +147,7 @@ TEST_CASE("every answer of the vectors gets its verdict") {
       {"signature", send::Verdict::not_allowed},
       {"busy", send::Verdict::later},
       {"split", send::Verdict::split},
+      {"conflict", send::Verdict::conflict},
       {"redirect", send::Verdict::moved},
       {"wrong_configuration", send::Verdict::misconfigured},
   };
@@ -216,6 +217,12 @@ TEST_CASE("every answer of the vectors has the client do what the contract says"
         for (const int line : life.lines_of(i)) lines.push_back(line);
       }
       CHECK(lines == std::vector<int>{1, 2, 3});
+      CHECK(life.stats().delivered == warm_up + 3);
+    } else if (verdict == "conflict") {
+      // At once, under a key that follows from the old one and the lines.
+      REQUIRE(life.requests() == 2);
+      CHECK(life.request(1).body == life.request(0).body);
+      CHECK(life.key_of(1) == "\"" + test::renewed_key(life.key_of(0), life.request(0).lines) + "\"");
       CHECK(life.stats().delivered == warm_up + 3);
     } else if (verdict == "refused_unnamed" || verdict == "split") {
       // The larger half first, in order.
