@@ -212,6 +212,7 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   config.suspend_in_background = given.suspend_in_background != 0;
   config.initial_consent = static_cast<yukha::Consent>(given.initial_consent);
   if (given.sample_rate != 0) config.sample_rate = given.sample_rate;
+  config.obey_policy = given.obey_policy != 0;
   return {};
 }
 
@@ -503,6 +504,8 @@ yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_
   full.refused_invalid = from.refused_invalid;
   full.refused_closed = from.refused_closed;
   full.refused_sampled = from.refused_sampled;
+  full.refused_policy = from.refused_policy;
+  full.policy_ms = from.policy_ms;
   full.requests = from.requests;
   full.next_attempt_ms = from.next_attempt_ms;
   std::memset(stats, 0, bytes);

@@ -80,6 +80,15 @@ Status check_network(const Config& config) {
   return {};
 }
 
+// Evenly spread over users, and the same for a user on every device and in every language that can hash: the first 64
+// bits of SHA-256 over the member as it stands in the line, "id":"u_1842".
+double place_of_user(std::string_view user_id_text) noexcept {
+  const system::Sha256 digest = system::sha256(user_id_text);
+  std::uint64_t first = 0;
+  for (std::size_t i = 0; i < 8; ++i) first = first << 8 | digest[i];
+  return std::ldexp(static_cast<double>(first), -64);
+}
+
 std::string rate_text(double rate) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", rate);
@@ -109,6 +118,7 @@ std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previo
   number("refused_consent", ledger.refused[1]);
   number("refused_invalid", ledger.refused[2]);
   if (ledger.refused[3] != 0) number("refused_sampled", ledger.refused[3]);
+  if (ledger.refused[4] != 0) number("refused_policy", ledger.refused[4]);
   if (!previous.run.empty()) {
     add(Part::content, "previous_run", previous.run);
     number("previous_last_seq", previous.last_seq);
@@ -172,6 +182,7 @@ Status check_config(const Config& config, send::WorkerSettings& settings) {
   settings.stall_timeout = config.stall_timeout;
   settings.total_timeout = config.total_timeout;
   settings.sends = !config.endpoint.empty();
+  settings.obeys_policy = config.obey_policy;
   if (settings.sends) {
     if (Status status = send::parse_endpoint(config.endpoint, config.allow_plain_http, settings.endpoint); !status)
       return status;
@@ -290,7 +301,7 @@ void Core::open_lane(const Config& config) {
   Lock work(work_);
   Lock intake(intake_);
   standing_.facts = std::move(facts);
-  standing_.sample_rate = sample_rate_ < 1 ? rate_text(sample_rate_) : std::string();
+  if (sample_rate_ < 1) standing_.sample_rate = rate_text(sample_rate_);
   standing_.run = dice_.next();
   char run[16];
   compose::write_hex64(standing_.run, run);
@@ -354,6 +365,8 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
   // What an erase or a denial took while nobody looked.
   if (directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
   keep_to(directory_.state().consents);
+  if (const auto policy = send::Policy::kept(directory_.note(send::policy_note)); policy && settings_.obeys_policy)
+    keep_to(*policy);
   epoch_ = directory_.state().epoch;
   if (!lane_->in_memory()) lane_name_ = lane_->name();
   return status;
@@ -456,27 +469,18 @@ void Core::stand(compose::Standing&& next) {
   const compose::Circumstances circumstances = next.circumstances();
   encoder_.set(circumstances);
   compose::Entry id{};
-  if (sample_rate_ < 1 && compose::Entries(circumstances.user.data(), circumstances.user.size()).next(id)) {
-    user_in_sample_ = in_sample(id.text);
+  if (!next.sample_rate.empty() && compose::Entries(circumstances.user.data(), circumstances.user.size()).next(id)) {
+    user_place_ = place_of_user(id.text);
   }
   standing_ = std::move(next);
 }
 
-// Evenly spread over users, and the same for a user on every device and in every language that can hash: the first 64
-// bits of SHA-256 over the member as it stands in the line, "id":"u_1842".
-bool Core::in_sample(std::string_view user_id_text) const noexcept {
-  const system::Sha256 digest = system::sha256(user_id_text);
-  std::uint64_t first = 0;
-  for (std::size_t i = 0; i < 8; ++i) first = first << 8 | digest[i];
-  return std::ldexp(static_cast<double>(first), -64) < sample_rate_;
-}
-
-bool Core::is_sampled(const Event& event) const noexcept {
+double Core::place_of(const Event& event) const noexcept {
   compose::Entry entry{};
   for (compose::Entries entries(event.store_, event.size_); entries.next(entry);) {
-    if (entry.part == Part::user && entry.name == "id") return in_sample(entry.text);
+    if (entry.part == Part::user && entry.name == "id") return place_of_user(entry.text);
   }
-  return user_in_sample_;
+  return user_place_;
 }
 
 Status Core::check_alive() const {
@@ -732,7 +736,8 @@ Stats Core::stats() {
     stats.lost = progress_.ledger.lost;
     stats.requests = progress_.requests;
     stats.failures = static_cast<std::uint64_t>(progress_.failures);
-    stats.next_attempt_ms = std::max<std::int64_t>(progress_.rest_until_ms - clock_.monotonic_ms(), 0);
+    stats.next_attempt_ms = std::max<std::int64_t>(progress_.not_before_ms - clock_.monotonic_ms(), 0);
+    stats.policy_ms = std::max<std::int64_t>(progress_.policy_until_ms - clock_.monotonic_ms(), 0);
     stats.last_trouble = progress_.trouble;
     system::make_readable(stats.last_trouble);
   }
@@ -745,8 +750,9 @@ Stats Core::stats() {
   stats.refused_invalid = ring.refused(hold::Refusal::invalid);
   stats.refused_sampled = ring.refused(hold::Refusal::sampled);
   stats.refused_closed = refused_closed_.load(std::memory_order_relaxed);
+  stats.refused_policy = ring.refused(hold::Refusal::policy);
   stats.refused = stats.refused_ring_full + stats.refused_consent + stats.refused_invalid + stats.refused_sampled +
-                  stats.refused_closed;
+                  stats.refused_policy + stats.refused_closed;
   return stats;
 }
 
@@ -1069,6 +1075,27 @@ std::uint64_t Core::run_base() {
 void Core::consents_changed(const hold::Consents& consents) {
   Lock intake(intake_);
   keep_to(consents);
+}
+
+void Core::policy_changed(const send::Policy& policy) {
+  Lock intake(intake_);
+  keep_to(policy);
+}
+
+void Core::keep_to(const send::Policy& policy) {
+  compose::Standing next = standing_;
+  std::string stops;
+  for (const std::string& action : policy.stop) compose::append_entry(stops, Part::action, "type", action);
+  const std::int64_t left_ms = policy.left_ms(policy.for_s, clock_.unix_ms());
+  const double share = left_ms > 0 ? static_cast<double>(policy.share_percent) / 100 : 1;
+  const double rate = std::min(share, sample_rate_);
+  next.sample_rate = rate < 1 ? rate_text(rate) : std::string();
+  stand(std::move(next));
+  policy_until_ms_ = clock_.monotonic_ms() + left_ms;
+  policy_holds_ = left_ms > 0;
+  share_ = share;
+  stops_ = std::move(stops);
+  stops_all_ = std::count(policy.stop.begin(), policy.stop.end(), "*") != 0;
 }
 
 void Core::keep_to(const hold::Consents& consents) {

@@ -114,10 +114,11 @@ class Core final : private send::WorkerHost {
   void go_on_with_session(const hold::SessionMark& mark) YUKHA_REQUIRES(intake_);
   void be_in_session(std::uint64_t id, std::uint64_t ordinal) YUKHA_REQUIRES(intake_);
   void keep_session(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
-  bool in_sample(std::string_view user_id_text) const noexcept;
-  bool is_sampled(const Event& event) const noexcept YUKHA_REQUIRES(intake_);
+  double place_of(const Event& event) const noexcept YUKHA_REQUIRES(intake_);
+  bool is_stopped(const Event& event) YUKHA_REQUIRES(intake_);
   void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
   void keep_to(const hold::Consents& consents) YUKHA_REQUIRES(intake_);
+  void keep_to(const send::Policy& policy) YUKHA_REQUIRES(intake_);
   Status finish_denial();
   void cut_off_scopes();
   void wake_for_scopes();
@@ -177,6 +178,7 @@ class Core final : private send::WorkerHost {
   bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) override;
   void scopes_kept(std::uint64_t version) override;
   void consents_changed(const hold::Consents& consents) override;
+  void policy_changed(const send::Policy& policy) override;
   bool wipe_ring(std::uint64_t& from) override;
   void log(LogLevel level, const std::string& text) override;
 
@@ -230,7 +232,13 @@ class Core final : private send::WorkerHost {
   std::int64_t session_noted_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // monotonic
   bool session_over_ YUKHA_GUARDED_BY(intake_) = false;
   std::int64_t background_since_ms_ YUKHA_GUARDED_BY(intake_) = -1;  // monotonic
-  bool user_in_sample_ YUKHA_GUARDED_BY(intake_) = true;
+  double user_place_ YUKHA_GUARDED_BY(intake_) = 0;                  // among all users, below 1
+  // What the endpoint's policy asks for: until when (monotonic), of which users, and without which actions.
+  bool policy_holds_ YUKHA_GUARDED_BY(intake_) = false;
+  bool stops_all_ YUKHA_GUARDED_BY(intake_) = false;
+  std::int64_t policy_until_ms_ YUKHA_GUARDED_BY(intake_) = 0;
+  double share_ YUKHA_GUARDED_BY(intake_) = 1;
+  std::string stops_ YUKHA_GUARDED_BY(intake_);  // as a sentence has them
   std::optional<std::int64_t> clock_offset_ms_ YUKHA_GUARDED_BY(intake_);
   std::int64_t clock_difference_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // wall minus monotonic, when the offset was true
   std::int64_t clock_checked_ms_ YUKHA_GUARDED_BY(intake_) = 0;     // by the wall clock

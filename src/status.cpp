@@ -23,6 +23,7 @@ constexpr Words table[] = {
      "a running request was cancelled at the deadline; its batch is safe and is sent again"},
     {Code::too_short, "too_short", "it was shown for less than it should, so nothing was tracked"},
     {Code::sampled_out, "sampled_out", "the user is outside of the sample, so nothing was kept"},
+    {Code::stopped_by_policy, "stopped_by_policy", "the endpoint asks not to keep it, so nothing was kept"},
     {Code::ring_full, "ring_full", "the ring is full because the worker is behind; wait a moment or raise ring_bytes"},
     {Code::closed, "closed", "the tracker was closed"},
     {Code::not_open, "not_open", "the tracker was never opened, or was moved away"},

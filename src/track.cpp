@@ -31,7 +31,8 @@ Status Core::keep(const Event& event, Status&& problem, const std::uint64_t* cha
       if (consents_.of(event.purpose_) == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
       if (!problem) return refuse(std::move(problem));
       if (!event.has_action_) return refuse(hold::Refusal::invalid, Code::missing_action);
-      if (sample_rate_ < 1 && !is_sampled(event)) return refuse(hold::Refusal::sampled, Code::sampled_out);
+      if (sample_rate_ < 1 && place_of(event) >= sample_rate_) return refuse(hold::Refusal::sampled, Code::sampled_out);
+      if (policy_holds_ && is_stopped(event)) return refuse(hold::Refusal::policy, Code::stopped_by_policy);
 
       hold::Ring& ring = lane_->ring();
       const std::int64_t unix_ms = clock_.unix_ms();

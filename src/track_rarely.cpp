@@ -32,6 +32,23 @@ Status Core::refuse(Status&& problem) {
   return std::move(problem);
 }
 
+bool Core::is_stopped(const Event& event) {
+  if (clock_.monotonic_ms() >= policy_until_ms_) {
+    keep_to(send::Policy());
+    return false;
+  }
+  if (stops_all_ || (share_ < 1 && place_of(event) >= share_)) return true;
+  compose::Entry entry{};
+  for (compose::Entries entries(event.store_, event.size_); entries.next(entry);) {
+    if (entry.part != Part::action || entry.name != "type") continue;
+    compose::Entry stopped{};
+    for (compose::Entries stops(stops_.data(), stops_.size()); stops.next(stopped);) {
+      if (stopped.text == entry.text) return true;
+    }
+  }
+  return false;
+}
+
 Status Core::refuse_closed() noexcept {
   refused_closed_.fetch_add(1, std::memory_order_relaxed);
   return Code::closed;

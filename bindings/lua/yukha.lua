@@ -21,6 +21,7 @@ enum {
   YUKHA_CUT_SHORT = 3,
   YUKHA_TOO_SHORT = 4,
   YUKHA_SAMPLED_OUT = 5,
+  YUKHA_STOPPED_BY_POLICY = 6,
   YUKHA_RING_FULL = -1,
   YUKHA_CLOSED = -2,
   YUKHA_NOT_OPEN = -3,
@@ -134,6 +135,7 @@ typedef struct yukha_config {
   int32_t in_background;
   uint32_t suspend_in_background;
   int32_t initial_consent; /* YUKHA_GRANTED, …: of a new install */
+  uint32_t obey_policy;    /* 1: what the endpoint asks of its clients is done; config.hpp says what that may be */
 } yukha_config;
 
 /* accepted = delivered + waiting + quarantined + evicted + erased + lost, over all runs of the lane. */
@@ -155,6 +157,8 @@ typedef struct yukha_stats {
   uint64_t requests;
   int64_t next_attempt_ms;
   uint64_t refused_sampled;
+  uint64_t refused_policy;
+  int64_t policy_ms; /* how long the endpoint's policy still holds; 0: there is none */
 } yukha_stats;
 
 /* Threads: any. Blocks: never. */

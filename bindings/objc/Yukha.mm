@@ -27,7 +27,8 @@ NSString* const YKErrorDomain = @"yukha";
 // The header repeats the numbers, so that it need not include C's.
 static_assert(YKCodeOK == YUKHA_OK && YKCodeKeptInMemory == YUKHA_KEPT_IN_MEMORY &&
                   YKCodeStillWaiting == YUKHA_STILL_WAITING && YKCodeCutShort == YUKHA_CUT_SHORT &&
-                  YKCodeTooShort == YUKHA_TOO_SHORT && YKCodeSampledOut == YUKHA_SAMPLED_OUT,
+                  YKCodeTooShort == YUKHA_TOO_SHORT && YKCodeSampledOut == YUKHA_SAMPLED_OUT &&
+                  YKCodeStoppedByPolicy == YUKHA_STOPPED_BY_POLICY,
               "");
 static_assert(YKCodeRingFull == YUKHA_RING_FULL && YKCodeClosed == YUKHA_CLOSED && YKCodeNotOpen == YUKHA_NOT_OPEN &&
                   YKCodeConsentDenied == YUKHA_CONSENT_DENIED && YKCodeForkedChild == YUKHA_FORKED_CHILD,

@@ -144,6 +144,12 @@ struct Config {
   // ones. Their sentences have `user.sample_rate`, so that counts can be scaled; those of others are `sampled_out`.
   double sample_rate = 1;
 
+  // Do what the endpoint asks of its clients in an answer: to send nothing for up to a day, to leave up to a day
+  // between two requests, to keep no events of some actions, or of some users by the rule of `sample_rate`. It holds
+  // for a week at most, across restarts, touches neither consent nor what is kept already, shows in the log and in
+  // Stats, and what it has refused is counted apart. src/send/CONTRACT.md has its form.
+  bool obey_policy = false;
+
   // How long a full batch may be waited for before what there is goes out. 100 ms to 1 h.
   std::chrono::milliseconds upload_interval{10'000};
   // The power-loss window: how long a kept sentence may stay unsynced. 10 ms to 1 min.

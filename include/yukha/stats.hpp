@@ -25,12 +25,14 @@ struct Stats {
   std::uint64_t refused_consent = 0;    // consent was denied
   std::uint64_t refused_invalid = 0;    // not a sentence: names, sizes, times
   std::uint64_t refused_sampled = 0;    // the user is outside of Config::sample_rate
+  std::uint64_t refused_policy = 0;     // the endpoint's policy asks for them not to be kept
   std::uint64_t refused_closed = 0;     // after close(), in this process
 
   std::uint64_t requests = 0;        // since open()
   std::uint64_t failures = 0;        // rests of the endpoint in a row, in any process; 0 after a delivery
   std::int64_t next_attempt_ms = 0;  // how long the endpoint is left in peace from now; 0: not at all
-  std::string last_trouble;          // the latest verdict that was no delivery, for a person; empty after a delivery
+  std::int64_t policy_ms = 0;  // how long the endpoint's policy still holds (Config::obey_policy); 0: there is none
+  std::string last_trouble;    // the latest verdict that was no delivery, for a person; empty after a delivery
 };
 
 // A sentence that the endpoint refused for good.

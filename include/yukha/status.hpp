@@ -24,6 +24,8 @@ enum class Code : std::int32_t {
   too_short = 4,    // Scope::end: it was shown for less than it should; nothing was tracked
   sampled_out = 5,  // track(): the user is outside of Config::sample_rate, so nothing was kept
 
+  stopped_by_policy = 6,  // track(): the endpoint asks not to keep this (Config::obey_policy), so nothing was kept
+
   ring_full = -1,           // the worker is behind; wait a moment or raise Config::ring_bytes
   closed = -2,              // the tracker was closed
   not_open = -3,            // it was never opened, or was moved away

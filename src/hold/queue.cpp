@@ -13,7 +13,7 @@
 namespace yukha::hold {
 namespace {
 
-constexpr std::int64_t queue_version = 1;
+constexpr std::int64_t queue_version = 2;
 
 constexpr const char* queue_tables[] = {
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), epoch INTEGER NOT NULL,"
@@ -22,7 +22,7 @@ constexpr const char* queue_tables[] = {
     " erased INTEGER NOT NULL, lost INTEGER NOT NULL, refused_ring_full INTEGER NOT NULL,"
     " refused_consent INTEGER NOT NULL, refused_invalid INTEGER NOT NULL, refused_closed INTEGER NOT NULL,"
     " run TEXT NOT NULL, last_seq INTEGER NOT NULL, closed INTEGER NOT NULL, ledger_sent INTEGER NOT NULL,"
-    " place TEXT NOT NULL, copied_until INTEGER NOT NULL)",
+    " place TEXT NOT NULL, copied_until INTEGER NOT NULL, refused_policy INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE opening(id INTEGER PRIMARY KEY, true_start INTEGER)",
     "CREATE TABLE chunk(id INTEGER PRIMARY KEY, priority INTEGER NOT NULL, lines INTEGER NOT NULL,"
     " own_lines INTEGER NOT NULL, bytes INTEGER NOT NULL, opening INTEGER NOT NULL, held INTEGER NOT NULL,"
@@ -146,13 +146,30 @@ bool Queue::create(std::uint64_t epoch) {
   Statement(database_, "INSERT INTO reserve VALUES(zeroblob(?))")
       .bind(static_cast<std::int64_t>(limits_.step_bytes))
       .run();
-  Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0, '', 0)")
+  Statement(database_, "INSERT INTO state VALUES(1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 1, 0, '', 0, 0)")
       .bind(static_cast<std::int64_t>(epoch))
       .run();
   database_.run(sign_as_ours);
-  database_.run("PRAGMA user_version=1");
+  database_.run("PRAGMA user_version=2");
   database_.grows_by_itself();
   return transaction.commit();
+}
+
+// Version 1 had one column less.
+void Queue::bring_up_to_date() {
+  constexpr std::string_view column = ", refused_policy INTEGER NOT NULL DEFAULT 0";
+  std::string before = queue_tables[0];
+  before.erase(before.size() - column.size() - 1, column.size());
+  const bool is_ours = [this, &before] {
+    Statement state(database_, "SELECT sql FROM sqlite_master WHERE name = 'state'");
+    return state.row() && state.text(0) == before;
+  }();
+  if (!is_ours) return;
+  Transaction transaction(database_, Durable::yes);
+  database_.run(("ALTER TABLE state ADD COLUMN " + std::string(column.substr(2))).c_str());
+  database_.run("PRAGMA user_version=2");
+  // What somebody else put into it may stand in the way: then its schema is not ours, and it is set aside.
+  if (!transaction.commit() && database_.fault() == Fault::other) database_.clear();
 }
 
 Status Queue::open(system::Files& files, const std::string& path, std::uint64_t epoch, const BatchLimits& limits) {
@@ -173,6 +190,7 @@ Status Queue::open(system::Files& files, const std::string& path, std::uint64_t 
     database_.close();
     return {Code::disk_error, path + " is a database of somebody else's"};
   }
+  if (version == 1) bring_up_to_date();
   database_.expect_schema(std::begin(queue_tables), std::end(queue_tables));
   if (version == 0) create(epoch);
   const bool has_log = [this] {
@@ -245,10 +263,11 @@ bool Queue::load(RunMark* previous_run) {
   std::vector<Chunk> open[kind_count];
   std::list<Batch> batches;
   {
-    Statement state(database_,
-                    "SELECT epoch, ring_id, ring_position, accepted, delivered, quarantined, evicted, erased, lost,"
-                    " refused_ring_full, refused_consent, refused_invalid, refused_closed, run, last_seq, closed,"
-                    " ledger_sent, place, copied_until FROM state");
+    Statement state(
+        database_,
+        "SELECT epoch, ring_id, ring_position, accepted, delivered, quarantined, evicted, erased, lost,"
+        " refused_ring_full, refused_consent, refused_invalid, refused_closed, refused_policy, run, last_seq,"
+        " closed, ledger_sent, place, copied_until FROM state");
     if (!state.row()) {
       database_.distrust("there is no state");
       return false;
@@ -264,12 +283,12 @@ bool Queue::load(RunMark* previous_run) {
     ledger.erased = number(7);
     ledger.lost = number(8);
     for (int i = 0; i < refusal_count; ++i) ledger.refused[i] = mark.refused[i] = number(9 + i);
-    run.run = state.text(13);
-    run.last_seq = number(14);
-    run.closed = state.number(15) != 0;
-    ledger_sent = state.number(16);
-    place = state.text(17);
-    copied_until = state.number(18);
+    run.run = state.text(14);
+    run.last_seq = number(15);
+    run.closed = state.number(16) != 0;
+    ledger_sent = state.number(17);
+    place = state.text(18);
+    copied_until = state.number(19);
   }
   if (!adds_up(ledger)) {
     database_.distrust("counters that do not add up");
@@ -343,7 +362,7 @@ bool Queue::save_ledger(const Ledger& ledger) {
   Statement statement(
       database_,
       "UPDATE state SET accepted = ?, delivered = ?, quarantined = ?, evicted = ?, erased = ?, lost = ?,"
-      " refused_ring_full = ?, refused_consent = ?, refused_invalid = ?, refused_closed = ?");
+      " refused_ring_full = ?, refused_consent = ?, refused_invalid = ?, refused_closed = ?, refused_policy = ?");
   statement.bind(signed_number(ledger.accepted))
       .bind(signed_number(ledger.delivered))
       .bind(signed_number(ledger.quarantined))

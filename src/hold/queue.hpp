@@ -242,6 +242,7 @@ class Queue {
 
   struct Piece;
   bool create(std::uint64_t epoch);
+  void bring_up_to_date();
   void reserve_log();
   bool reload();
   std::vector<Piece> cut(const Drained& drained, Kind kind, Fill& fill) const;

@@ -37,8 +37,8 @@ struct Kind {
 };
 
 // Why track() answered no; the counters live in the ring's header.
-enum class Refusal : std::uint8_t { ring_full = 0, consent = 1, invalid = 2, sampled = 3 };
-constexpr int refusal_count = 4;
+enum class Refusal : std::uint8_t { ring_full = 0, consent = 1, invalid = 2, sampled = 3, policy = 4 };
+constexpr int refusal_count = 5;
 
 // How far SQLite has taken a ring over: what the database committed last.
 struct RingMark {

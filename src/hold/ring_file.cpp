@@ -113,7 +113,7 @@ void Ring::refuse(Refusal why) noexcept {
   const int which = static_cast<int>(why);
   const std::uint64_t count = refused_[which].load(std::memory_order_relaxed) + 1;
   refused_[which].store(count, std::memory_order_relaxed);
-  if (memory_ != nullptr) store_header_word(at_refused + 8 * static_cast<std::size_t>(which), count);
+  if (memory_ != nullptr) store_header_word(at_refusal(static_cast<int>(which)), count);
 }
 
 void Ring::pass_over(std::uint64_t sentences) noexcept {
@@ -186,8 +186,7 @@ void Ring::begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark
   // The first lap is lap one: a word of zeros is never a position.
   store(memory_ + at_consumed, capacity_);
   store(memory_ + at_accepted, mark.accepted);
-  for (int i = 0; i < refusal_count; ++i)
-    store(memory_ + at_refused + 8 * static_cast<std::size_t>(i), mark.refused[i]);
+  for (int i = 0; i < refusal_count; ++i) store(memory_ + at_refusal(i), mark.refused[i]);
   store(memory_ + at_checksum, system::crc32c(0, memory_, at_checksum));
   if (mode_ == Mode::written) static_cast<void>(file_->write(0, memory_, header_bytes));
   accepted_.store(mark.accepted);
@@ -270,8 +269,7 @@ void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) 
   if (told > found.accepted && told - mark.accepted <= capacity_ / record_head) found.accepted = told;
   found.lost = found.accepted - mark.accepted - found.lines.size();
   for (int i = 0; i < refusal_count; ++i) {
-    const std::uint64_t told_refused =
-        believe_header ? load(memory_ + at_refused + 8 * static_cast<std::size_t>(i)) : 0;
+    const std::uint64_t told_refused = believe_header ? load(memory_ + at_refusal(i)) : 0;
     found.refused[i] = std::max(mark.refused[i], told_refused);
     refused_[i].store(found.refused[i]);
   }

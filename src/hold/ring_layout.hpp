@@ -27,6 +27,11 @@ constexpr std::size_t at_accepted = 72;
 constexpr std::size_t at_refused = 80;
 constexpr std::size_t at_owner = 128;    // of the last opening
 constexpr std::size_t at_session = 112;  // ordinal, and when it was last seen
+constexpr std::size_t at_refused_more = 136;
+
+constexpr std::size_t at_refusal(int which) noexcept {
+  return which < 4 ? at_refused + 8 * static_cast<std::size_t>(which) : at_refused_more;
+}
 
 inline std::uint64_t load(const char* at) noexcept {
   std::uint64_t word;

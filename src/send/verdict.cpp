@@ -205,6 +205,10 @@ Judgement judge(const HttpAnswer& answer, std::size_t lines_sent, std::int64_t c
       const Json& rejected = json["rejected"];
       const bool kept = accepted && read_rejected(rejected, lines_sent, judgement.rejected) &&
                         *accepted == lines_sent - judgement.rejected.size();
+      if (const Json& policy = json["policy"]; kept && !policy.is(Json::Kind::none)) {
+        judgement.policy = Policy::told(policy, now_unix_ms);
+        judgement.bad_policy = !judgement.policy;
+      }
       if (!kept) {
         judgement.verdict = Verdict::outage;
         judgement.rejected.clear();

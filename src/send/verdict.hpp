@@ -10,6 +10,8 @@
 
 #include <yukha/http_transport.hpp>
 
+#include "send/policy.hpp"
+
 namespace yukha::send {
 
 enum class Verdict {
@@ -43,6 +45,8 @@ struct Judgement {
   std::optional<std::int64_t> server_unix_ms;  // its Date
   std::string location;                        // moved: where to
   std::string words;                           // for a person
+  std::optional<Policy> policy;                // what the endpoint asks for from now on
+  bool bad_policy = false;                     // it asks for something that nobody may ask for
   bool cut_off = false;                        // no answer, though its body may have left
 };
 

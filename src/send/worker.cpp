@@ -110,6 +110,9 @@ Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane&
     unsealed_since_ms_[i] = has_some ? opened_ms_ - settings_.upload_interval_ms : -1;
   }
   restore_in_vain();
+  if (settings_.obeys_policy) {
+    if (const auto policy = Policy::kept(directory_.note(policy_note))) keep_to(*policy);
+  }
   true_time_.restore(directory_.note(true_time_note), clock_.unix_ms(), opened_ms_);
   note_progress();
 }
@@ -148,6 +151,8 @@ std::int64_t Worker::step(const Orders& orders) {
 void Worker::note_progress() {
   progress_.ledger = lane_.queue().ledger();
   progress_.in_flight = flight_.has_value();
+  progress_.not_before_ms = rests_until_ms();
+  progress_.policy_until_ms = policy_until_ms_;
   progress_.drained = lane_.ring().used() == 0;
   progress_.looks = look_ms_ >= 0;
   progress_.disk_waits = now_ < disk_retry_ms_;
@@ -520,7 +525,7 @@ void Worker::seal_if_due() {
     const std::int64_t due = kind.priority == hold::Priority::critical
                                  ? now_
                                  : unsealed_since_ms_[kind.index()] + settings_.upload_interval_ms;
-    const std::int64_t at = std::max(due, progress_.rest_until_ms);
+    const std::int64_t at = std::max(due, rests_until_ms());
     if (now_ < at) {
       next_seal_ms_ = std::min(next_seal_ms_, at);
       continue;
@@ -614,8 +619,8 @@ void Worker::send_next() {
       if (lane_.queue().free_orphans()) continue;
       return;
     }
-    if (now_ < progress_.rest_until_ms) {
-      next_send_ms_ = std::min(next_send_ms_, progress_.rest_until_ms);
+    if (now_ < rests_until_ms()) {
+      next_send_ms_ = std::min(next_send_ms_, rests_until_ms());
       // Its owner may come back before the endpoint does.
       leave_adopted();
       return;
@@ -818,6 +823,7 @@ void Worker::fly() {
   request.total_timeout = settings_.total_timeout;
   flight.created_unix_s = (facts.unix_ms + facts.offset_ms.value_or(0)) / 1000;
   ++progress_.requests;
+  policy_rest_ms_ = std::max(policy_rest_ms_, flight.sent_ms + policy_interval_ms_);
   transport_.start(request);
 }
 
@@ -884,10 +890,9 @@ void Worker::set_keys(std::vector<Key> keys) {
 // next. A round through all of them begins when one of them is known to wait for it, else when the worker is awake
 // anyway, not more often than once a minute.
 bool Worker::pick_from_others(hold::Batch& batch) {
-  if (now_ < progress_.rest_until_ms && !flush_looks_) {
+  if (now_ < rests_until_ms() && !flush_looks_) {
     leave_adopted();
-    if (!look_from_.empty() || lanes_due_ms_ != INT64_MAX)
-      next_send_ms_ = std::min(next_send_ms_, progress_.rest_until_ms);
+    if (!look_from_.empty() || lanes_due_ms_ != INT64_MAX) next_send_ms_ = std::min(next_send_ms_, rests_until_ms());
     return false;
   }
   const std::int64_t due_before = next_send_ms_;
@@ -965,6 +970,15 @@ void Worker::obey(const Judgement& judgement) {
   switch (judgement.verdict) {
     case Verdict::delivered:
       accepted = deliver(judgement);
+      if (judgement.policy && settings_.obeys_policy) {
+        host_.log(LogLevel::info, judgement.policy->words());
+        keep_to(*judgement.policy);
+        static_cast<void>(directory_.set_note(policy_note, judgement.policy->text()));
+        static_cast<void>(directory_.status_of_fault("writing"));
+        host_.policy_changed(*judgement.policy);
+      } else if (judgement.bad_policy && settings_.obeys_policy) {
+        host_.log(LogLevel::warning, "the endpoint asks for something that it may not ask for, which is not obeyed");
+      }
       break;
     case Verdict::names_lines:
       quarantine_named(judgement);
@@ -1190,6 +1204,16 @@ void Worker::lower_cap(std::size_t bytes) {
   acceptances_ = acceptances_raise_cap - acceptances_raise_cap_after_cuts;
   cuts_ = 0;
   passed_ = false;
+}
+
+void Worker::keep_to(const Policy& policy) {
+  const std::int64_t now = clock_.monotonic_ms();
+  const std::int64_t unix_ms = clock_.unix_ms();
+  policy_until_ms_ = now + policy.left_ms(policy.for_s, unix_ms);
+  policy_interval_ms_ = policy.upload_interval_s * 1000;
+  // What an answer says follows a request.
+  policy_rest_ms_ =
+      now + std::max(policy.left_ms(policy.pause_s, unix_ms), policy.left_ms(policy.upload_interval_s, unix_ms));
 }
 
 // For apps that live for seconds: the next process goes on with what this one knows.

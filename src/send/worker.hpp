@@ -49,6 +49,7 @@ class WorkerHost {
   virtual bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) = 0;
   virtual void scopes_kept(std::uint64_t version) = 0;
   virtual void consents_changed(const hold::Consents& consents) = 0;
+  virtual void policy_changed(const Policy& policy) = 0;
   // See Ring::wipe(), with track() held off.
   virtual bool wipe_ring(std::uint64_t& from) = 0;
   virtual void log(LogLevel level, const std::string& text) = 0;
@@ -57,6 +58,7 @@ class WorkerHost {
 struct WorkerSettings {
   Endpoint endpoint;   // checked
   bool sends = false;  // an endpoint is configured
+  bool obeys_policy = false;
   std::vector<Key> keys;
   SignFunction sign;
   KeyFunction provide_keys;
@@ -84,6 +86,8 @@ struct Progress {
   std::uint64_t requests = 0;
   std::int64_t failures = 0;
   std::int64_t rest_until_ms = 0;  // monotonic
+  std::int64_t not_before_ms = 0;  // the same, or what the endpoint's policy asks for
+  std::int64_t policy_until_ms = 0;
   std::string trouble;
   std::uint64_t flushed = 0;  // the flush whose sentences have all left
   bool drained = false;       // the ring is empty and what was in it is synced
@@ -194,6 +198,10 @@ class Worker {
   void lower_cap(std::size_t bytes);
   void restore_in_vain();
   void keep_in_vain();
+  void keep_to(const Policy& policy);
+  std::int64_t rests_until_ms() const noexcept {
+    return std::max(progress_.rest_until_ms, std::min(policy_rest_ms_, policy_until_ms_));
+  }
   void refused(const Judgement& judgement);
   void refused_alone(const Judgement& judgement);
   void join_rest(hold::Lane& lane, const hold::Batch& member);
@@ -263,8 +271,11 @@ class Worker {
   std::int64_t vain_bytes_ = 0;
   std::size_t cut_bytes_ = 0;  // the lines of the smallest of the bodies that were cut
   std::string in_vain_kept_;
-  std::int64_t lone_refusals_ = 0;  // of sentences that stood alone, since an acceptance
-  TrueTime true_time_;              // for ages
+  std::int64_t lone_refusals_ = 0;    // of sentences that stood alone, since an acceptance
+  TrueTime true_time_;                // for ages
+  std::int64_t policy_until_ms_ = 0;  // what the endpoint asked for counts until then
+  std::int64_t policy_rest_ms_ = 0;   // the next request, as it wishes
+  std::int64_t policy_interval_ms_ = 0;
   std::int64_t reopen_directory_ms_ = INT64_MIN / 2;
   bool directory_read_ = true;  // in this step
   bool passed_ = false;         // a smaller body than those that were cut was accepted since the first of them

@@ -123,7 +123,7 @@ constexpr const char* schemas[] = {
     "INSERT INTO chunk SELECT NULL, priority, lines, own_lines, bytes, opening, held, body FROM chunk",
     "INSERT INTO batch SELECT id + 100, key, path, priority, lines, 0, bytes, 1, 1, bisect, root_size, body FROM batch",
     "INSERT INTO quarantine SELECT NULL, sentence_id, reason, opening, held, line FROM quarantine",
-    "PRAGMA user_version=2",
+    "PRAGMA user_version=3",
     "PRAGMA user_version=0",
     "PRAGMA user_version=-1",
     "PRAGMA application_id=0",

@@ -138,7 +138,7 @@ def rights(folder):
 def schemas(folder):
     endless = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n)"
     columns = "epoch ring_id ring_position accepted delivered quarantined evicted erased lost refused_ring_full " \
-              "refused_consent refused_invalid refused_closed run last_seq closed ledger_sent place copied_until".split()
+              "refused_consent refused_invalid refused_closed run last_seq closed ledger_sent place copied_until refused_policy".split()
     view = "CREATE VIEW state AS SELECT " + ", ".join(f"{endless} AS {name}" for name in columns)
     for name, statements in {
         "view": ["ALTER TABLE state RENAME TO state2", view],

@@ -597,7 +597,7 @@ TEST_CASE("a queue of a newer version is left byte for byte as it is") {
   {
     Database database;
     REQUIRE(database.open(path, nullptr, false));
-    REQUIRE(database.run("PRAGMA user_version=2"));
+    REQUIRE(database.run("PRAGMA user_version=3"));
     REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
   const std::string before = test::read_file(path);

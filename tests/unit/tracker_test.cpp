@@ -367,7 +367,7 @@ TEST_CASE("a queue of a newer version is refused and left as it is") {
   {
     hold::Database database;
     REQUIRE(database.open(directory / "main.queue", nullptr, false));
-    REQUIRE(database.run("PRAGMA user_version=2"));
+    REQUIRE(database.run("PRAGMA user_version=3"));
     REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
   const std::string before = test::read_file(directory / "main.queue");

@@ -30,6 +30,7 @@ typedef NS_ENUM(NSInteger, YKCode) {
   YKCodeCutShort = 3,
   YKCodeTooShort = 4,
   YKCodeSampledOut = 5,
+  YKCodeStoppedByPolicy = 6,
   YKCodeRingFull = -1,
   YKCodeClosed = -2,
   YKCodeNotOpen = -3,

@@ -14,6 +14,8 @@ public final class Result {
     public static final int TOO_SHORT = 4;
     /** The user is outside of the sample; nothing was kept. */
     public static final int SAMPLED_OUT = 5;
+    /** The endpoint asks not to keep it; nothing was kept. */
+    public static final int STOPPED_BY_POLICY = 6;
     public static final int RING_FULL = -1;
     public static final int CLOSED = -2;
     public static final int NOT_OPEN = -3;
