@@ -125,6 +125,12 @@ struct Config {
   // next call takes them again.
   bool suspend_in_background = false;
 
+  // Do what the endpoint asks of its clients in an answer: to send nothing for up to a day, to leave up to a day
+  // between two requests, to keep no events of some actions, or of some users by the rule of `sample_rate`. It holds
+  // for a week at most, across restarts, touches neither consent nor what is kept already, shows in the log and in
+  // Stats, and what it has refused is counted apart. src/send/CONTRACT.md has its form.
+  bool obey_policy = false;
+
   // What a new install may do until Tracker::consent() is called. It counts once, for a queue_dir in which nothing of
   // the library's lies yet. Where something does and what was consented to cannot be read any more, the consent is
   // pending until it is called, whatever stands here, and a notice says so; what was said for a purpose is said again
@@ -143,12 +149,6 @@ struct Config {
   // The share of users whose sentences are kept, above 0 and at most 1: by a hash of the user's id, so always the same
   // ones. Their sentences have `user.sample_rate`, so that counts can be scaled; those of others are `sampled_out`.
   double sample_rate = 1;
-
-  // Do what the endpoint asks of its clients in an answer: to send nothing for up to a day, to leave up to a day
-  // between two requests, to keep no events of some actions, or of some users by the rule of `sample_rate`. It holds
-  // for a week at most, across restarts, touches neither consent nor what is kept already, shows in the log and in
-  // Stats, and what it has refused is counted apart. src/send/CONTRACT.md has its form.
-  bool obey_policy = false;
 
   // How long a full batch may be waited for before what there is goes out. 100 ms to 1 h.
   std::chrono::milliseconds upload_interval{10'000};

@@ -27,8 +27,6 @@ struct Policy {
   // As text() wrote it; nothing when that is not what it is.
   static std::optional<Policy> kept(std::string_view text);
   std::string text() const;
-  // For a person.
-  std::string words() const;
 
   // How long of `span_s` is left at that time. Before it arrived nothing is: a clock that was set back must not make it
   // longer.

@@ -971,9 +971,10 @@ void Worker::obey(const Judgement& judgement) {
     case Verdict::delivered:
       accepted = deliver(judgement);
       if (judgement.policy && settings_.obeys_policy) {
-        host_.log(LogLevel::info, judgement.policy->words());
+        const std::string text = judgement.policy->text();
+        host_.log(LogLevel::info, "the endpoint asks of its clients: " + text);
         keep_to(*judgement.policy);
-        static_cast<void>(directory_.set_note(policy_note, judgement.policy->text()));
+        static_cast<void>(directory_.set_note(policy_note, text));
         static_cast<void>(directory_.status_of_fault("writing"));
         host_.policy_changed(*judgement.policy);
       } else if (judgement.bad_policy && settings_.obeys_policy) {

@@ -60,7 +60,8 @@ TEST_CASE("a policy is taken whole, in its ranges, or not at all") {
   const auto policy = told(
       R"({"for_s":604800,"pause_s":86400,"upload_interval_s":86400,"share_percent":0,"stop":["A","*"],"later":[1]})");
   REQUIRE(policy);
-  CHECK(policy->text() == "1000 604800 86400 86400 0\nA\n*");
+  CHECK(policy->text() == R"({"at":1000,"for_s":604800,"pause_s":86400,"upload_interval_s":86400,"share_percent":0,)"
+                          R"("stop":["A","*"]})");
   const auto again = send::Policy::kept(policy->text());
   REQUIRE(again);
   CHECK(again->text() == policy->text());
@@ -91,17 +92,13 @@ TEST_CASE("a policy is taken whole, in its ranges, or not at all") {
     CAPTURE(bad);
     CHECK_FALSE(told(bad));
   }
-  for (const char* bad : {"", "1000", "1000 1 2 0 100", "1000 1 1 1 101", "1000 1 0 0 100\n", "x 1 1 1 1",
-                          "1000 1 0 0 100\na\n\nb", "1000 -5 0 0 100"}) {
-    CAPTURE(bad);
-    CHECK_FALSE(send::Policy::kept(bad));
-  }
+  for (const char* bad : {"", "{}", "[1]", R"({"at":1})"}) CHECK_FALSE(send::Policy::kept(bad));
 }
 
 TEST_CASE("an action that the endpoint does not want is refused with a status and a count of its own, for as long") {
   Asked life;
   life.hear(R"({"for_s":600,"stop":["PING","quote\"d"]})");
-  CHECK(life.notices().find("the endpoint asks for 600 s: no PING, no quote\"d") != std::string::npos);
+  CHECK(life.notices().find(R"("stop":["PING","quote\"d"]})") != std::string::npos);
   CHECK(life.try_to("PING") == Code::stopped_by_policy);
   CHECK(life.try_to("quote\"d") == Code::stopped_by_policy);
   CHECK(life.try_to("PING2") == Code::ok);

@@ -100,6 +100,9 @@ Config Life::config_for(App& app) {
   config.use_thread = false;
   config.transport = app.transport;
   config.suspend_in_background = traits_.scopes;
+  config.obey_policy = server_.asks_policy;
+  // A suspended tracker hears of it from its files and by the wall clock, which may have gone.
+  app.transport->obeys_policy = config.obey_policy && !traits_.scopes && !traits_.moved;
   if (traits_.short_age) config.age_max = std::chrono::hours(1);
   if (traits_.fat || traits_.small) config.queue_bytes_max = 8 << 20;
   if (traits_.small) config.batch_bytes_max = 33 << 10;
@@ -382,9 +385,13 @@ void Life::track(App& app) {
                         may_be_denied(app, tracked);
   tell("%zu track %s: %s%s", app.run, name.c_str(), code_name(status.code()),
        app.process->alive() ? "" : " (a ghost's answer)");
-  if (app.process->alive() && !before.empty() && status) die_in_append(app, before);
+  const bool is_stopped = status == Code::stopped_by_policy && server_.asks_policy;
+  if (app.process->alive() && !before.empty() && status && !is_stopped) die_in_append(app, before);
   if (!app.process->alive()) return;
-  if (status || status == Code::kept_in_memory) {
+  if (is_stopped) {
+    tracked.answer = Answer::refused;
+    count("stopped by policy");
+  } else if (status || status == Code::kept_in_memory) {
     app.in_memory = status == Code::kept_in_memory;
     app.refuses_since_ms = -1;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
@@ -457,10 +464,10 @@ void Life::end_scope(App& app) {
   tracked.user = app.user;
   tracked.may_be_gone = tracked.may_be_gone || app.epoch_seen != epoch_ ||
                         (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(app, tracked);
-  if (status || status == Code::kept_in_memory) {
+  if (status == Code::ok || status == Code::kept_in_memory) {
     app.in_memory = status == Code::kept_in_memory;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
-  } else if (!status) {
+  } else {
     // The disk has it as open until the worker's next look: a kill before that has it cut off.
     tracked.answer = Answer::unknown;
   }
@@ -995,6 +1002,8 @@ std::uint64_t Life::live() {
   }
   traits_.small = disk_.gives_blocks_ahead = one_in(hands, 8);
   server_.keys_are_learned = one_in(hands, 6);
+  server_.asks_policy = one_in(hands, 6);
+  server_.asks_policy = one_in(hands, 6);
   server_.expects_peace = !traits_.faults && !traits_.moved &&
                           !traits_.amnesia;  // where nobody can write down what an endpoint asked, others do not know
   tell(

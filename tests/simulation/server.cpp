@@ -83,7 +83,17 @@ HttpAnswer Server::answer(const char* row, int status, const std::string& body) 
 
 HttpAnswer Server::accept(const char* row, const std::string& body) {
   now_.accepted = true;
-  return answer(row, 200, body);
+  HttpAnswer told = answer(row, 200, body);
+  if (asks_policy && one_in(chance_, 20)) {
+    ++rows["a policy"];
+    const std::uint64_t for_s = throw_up_to(chance_, 600);
+    const std::uint64_t pause_s = throw_up_to(chance_, std::min<std::uint64_t>(for_s, 120));
+    Json policy = {{"for_s", for_s}, {"pause_s", pause_s}, {"upload_interval_s", throw_up_to(chance_, 30)}};
+    if (one_in(chance_, 4)) policy["stop"] = Json::array({"*"});
+    if (one_in(chance_, 4)) policy["share_percent"] = throw_up_to(chance_, 100);
+    told.body.insert(told.body.size() - 1, ",\"policy\":" + policy.dump());
+  }
+  return told;
 }
 
 HttpAnswer Server::nothing(const char* row) {
@@ -400,6 +410,7 @@ void SimTransport::start(const HttpRequest& request) {
   const std::string key = header(request.headers, "Idempotency-Key");
   const std::string why = objection(request, key, whole_bodys_text(std::string(request.body)));
   if (!why.empty()) server_.violate(why);
+  if (time_.now_ms < paused_until_ms_) server_.violate("a request in a pause that the endpoint asked for");
   reply_ = server_.send(request);
 }
 
@@ -422,6 +433,9 @@ bool SimTransport::poll(std::chrono::milliseconds timeout, HttpAnswer& answer) {
     if (one.name == "retry-after" && (answer.status == 429 || answer.status == 503))
       rest_ms = std::atoll(one.value.c_str()) * 1000;
   }
+  if (const std::size_t at = answer.body.find("\"pause_s\":");
+      obeys_policy && answer.status == 200 && at != std::string::npos)
+    paused_until_ms_ = time_.now_ms + std::atoll(answer.body.c_str() + at + 10) * 1000;
   if (answer.status == 200) server_.left_in_peace_until_ms = 0;
   if (rest_ms > 0) {
     server_.peace_asked_ms = time_.now_ms;

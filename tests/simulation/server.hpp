@@ -59,6 +59,7 @@ class Server {
   bool clones = false;                    // copies of one backup speak now, one after the other
   bool backup_is_back = false;            // a remainder's lines depend on answers, which may be others this time
   bool keys_are_learned = false;          // somebody brings other lines under some keys, before their owner
+  bool asks_policy = false;               // adds one to some answers
   bool expects_peace = true;
   bool wrong_dates = true;  // now and then
   std::int64_t peace_asked_ms = 0;
@@ -130,6 +131,8 @@ class SimTransport final : public HttpTransport {
   // Asked whether a request may be sent now; tells why not.
   std::function<std::string(const HttpRequest& request, const std::string& key, const std::string& lines)> objection;
 
+  bool obeys_policy = false;
+
   bool running() const noexcept { return reply_ != nullptr; }
   std::int64_t answer_ms() const noexcept { return reply_->answer_ms; }
 
@@ -139,6 +142,7 @@ class SimTransport final : public HttpTransport {
   const Process*& process_;
   std::shared_ptr<Reply> reply_;
   bool last_was_accepted_ = false;
+  std::int64_t paused_until_ms_ = 0;
 };
 
 }  // namespace yukha::simulation
