@@ -14,6 +14,7 @@ import json
 import pathlib
 import random
 import sys
+import uuid
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -251,6 +252,13 @@ def signature_base(headers, method, authority, path, params, covered):
     return "\n".join(rows + [f'"@signature-params": {params}'])
 
 
+def uuid8(data):
+    """The key that the library derives from these bytes: their SHA-256, cut to a UUID of version 8."""
+    value = int.from_bytes(hashlib.sha256(data).digest()[:16], "big")
+    value = value & ~(0xf << 76) | 8 << 76
+    return str(uuid.UUID(int=value & ~(3 << 62) | 2 << 62))
+
+
 def request(name, why, body, status, answer, *, key="019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77", now=NOW, created=None,
             keyid=KEYID, secret=SECRET, covered=COVERED, alg="hmac-sha256", tag="yukha-v1", label="yukha",
             digest=None, drop=(), replace=None, sent_body=None, raw_key=None, method="POST",
@@ -397,16 +405,35 @@ def requests():
                content_type="application/json")
     yield make("another encoding", "the body is gzip", 415, None, content_encoding="identity")
 
+    # Only the form is the contract's business; the first five are the examples of RFC 9562.
+    for version, key in ((1, "c232ab00-9414-11ec-b3c8-9f6bdeced846"), (2, "c232ab00-9414-21ec-b3c8-9f6bdeced846"),
+                         (3, "5df41881-3aed-3515-88a7-2f4a814cf09e"), (4, "919108f7-52d1-4320-9bac-f847db4148a8"),
+                         (5, "2ed6657d-e927-568b-95e1-2665a8aea6a2"), (6, "1ec9414c-232a-6b00-b3c8-9f6bdeced846"),
+                         (7, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"), (8, uuid8(three))):
+        yield make(f"a key of version {version}", "a UUID of any version", 200, answer(3), key=key)
+    yield make("a part of a key of version 8", "what the library sends", 200, answer(1), key=uuid8(b"0") + ".0r1",
+               the_body=gzip_member(ndjson(line(sentence(152)))))
+    for why, key in (("the nil UUID", "0" * 8 + "-0000-0000-0000-" + "0" * 12),
+                     ("the max UUID", "f" * 8 + "-ffff-ffff-ffff-" + "f" * 12),
+                     ("of another variant", "919108f7-52d1-4320-cbac-f847db4148a8")):
+        yield make(f"a key: {why}", "nobody looks at version and variant", 200, answer(3), key=key)
+
     for why, raw in (("a token", "019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77"), ("no uuid", '"batch-1"'), ("empty", '""'),
                      ("upper case", '"019E4DCF-BB7B-7C3B-9D41-5F2B8C1E0A77"'),
+                     ("without dashes", '"019e4dcfbb7b7c3b9d415f2b8c1e0a77"'),
+                     ("in braces", '"{019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77}"'),
+                     ("a letter that is no digit", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0g77"'),
+                     ("a dash at another place", '"019e4dcf-bb7b7-c3b-9d41-5f2b8c1e0a77"'),
+                     ("a space before it", '" 019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77"'),
+                     ("a path without its dot", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a7701"'),
+                     ("two dots", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77.0.1"'),
+                     ("a path in upper case", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77.R"'),
                      ("an empty path", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77."'),
                      ("another letter in the path", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77.02"'),
                      ("17 levels", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77.' + "0" * 17 + '"')):
         yield make(f"a key that is none: {why}", "malformed", 400, None, raw_key=raw)
     yield make("a part 16 levels deep", "the deepest there is", 200, answer(1), key=fresh() + "." + "01r0" * 4,
                the_body=gzip_member(ndjson(line(sentence(151)))))
-    yield make("gzip in base64", "as API Gateway hands it on; the digest is over the gzip bytes", 200, answer(3),
-               sent_body=base64.b64encode(body))
 
 
 def requests_file():
@@ -420,6 +447,11 @@ def requests_file():
                            ('{"hello": "world"}\n', "RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=")):
         assert digest_of(text.encode()) == f"sha-256=:{expected}:"
         digests.append({"name": "RFC 9530", "body": text, "content_digest": f"sha-256=:{expected}:"})
+    lines = ndjson(*(line(sentence(n)) for n in (101, 102, 103))).decode()
+    whole = uuid8(lines.encode())
+    after_conflict = []
+    for old in (whole, whole + ".0r"):
+        after_conflict.append({"old_key": old, "lines": lines, "key": uuid8(f"{old}\n{lines}".encode())})
     names = set()
     made = []
     for one in requests():
@@ -432,6 +464,8 @@ def requests_file():
         "signatures": [{"name": "RFC 9421 B.2.5", "key_base64": base64.b64encode(SECRET).decode(),
                         "signature_base": b25_base, "signature": b25}],
         "digests": digests,
+        "batch_keys": [{"lines": lines, "key": whole}],
+        "keys_after_conflict": after_conflict,
         "requests": made,
     }
 
@@ -471,6 +505,45 @@ def answers():
     yield row("unknown members in the answer", 200, "delivered", delivered,
               {"accepted": 3, "rejected": [], "server": "x", "more": {"a": [1]}}, delivered=[1, 2, 3], quarantined=[])
 
+    # A policy is the endpoint's wish beside the answer; whether it is obeyed never changes what becomes of the batch.
+    def policy(name, wish, obeyed, **more):
+        return row(f"policy: {name}", 200, "delivered", delivered + (
+            "; obeys the policy" if obeyed is not None else "; ignores the policy, and says so"),
+            {"accepted": 3, "rejected": [], "policy": wish}, delivered=[1, 2, 3], quarantined=[], policy=obeyed, **more)
+
+    types = [f"{n:02d}" + "x" * 62 for n in range(65)]
+    for name, wish in (("everything", {"for_s": 3600, "pause_s": 60, "upload_interval_s": 30, "stop": ["READ", "BUY"],
+                                       "share_percent": 50}),
+                       ("nothing but its time", {"for_s": 3600}), ("the end of the one before", {"for_s": 0}),
+                       ("the most", {"for_s": 604800, "pause_s": 86400, "upload_interval_s": 86400, "stop": types[:64],
+                                     "share_percent": 100}),
+                       ("the least", {"for_s": 1, "pause_s": 0, "upload_interval_s": 0, "stop": [], "share_percent": 0}),
+                       ("every action", {"for_s": 60, "stop": ["*"]}),
+                       ("a pause as long as it holds", {"for_s": 60, "pause_s": 60})):
+        yield policy(name, wish, wish)
+    yield policy("unknown members", {"for_s": 60, "colour": {"a": [1]}}, {"for_s": 60})
+    for name, wish in (("null", None), ("an array", []), ("a text", "pause"), ("true", True), ("a number", 3600),
+                       ("no for_s", {"pause_s": 60}), ("for_s is a text", {"for_s": "60"}),
+                       ("for_s is null", {"for_s": None}), ("for_s is true", {"for_s": True}),
+                       ("for_s is a fraction", {"for_s": 60.5}), ("for_s is negative", {"for_s": -1}),
+                       ("for_s of a week and a second", {"for_s": 604801}),
+                       ("for_s of twenty digits", {"for_s": 10 ** 19}),
+                       ("a pause that is longer than it holds", {"for_s": 60, "pause_s": 61}),
+                       ("a pause of a day and a second", {"for_s": 604800, "pause_s": 86401}),
+                       ("a pause that is negative", {"for_s": 60, "pause_s": -1}),
+                       ("a pause that is null", {"for_s": 60, "pause_s": None}),
+                       ("an interval of a day and a second", {"for_s": 60, "upload_interval_s": 86401}),
+                       ("an interval that is a text", {"for_s": 60, "upload_interval_s": "30"}),
+                       ("stop is a text", {"for_s": 60, "stop": "READ"}),
+                       ("stop has a number", {"for_s": 60, "stop": ["READ", 7]}),
+                       ("stop has 65 types", {"for_s": 60, "stop": types}),
+                       ("stop has a type of 65 bytes", {"for_s": 60, "stop": ["x" * 65]}),
+                       ("stop has a type of 33 characters and 66 bytes", {"for_s": 60, "stop": ["\u00e9" * 33]}),
+                       ("a share of 101", {"for_s": 60, "share_percent": 101}),
+                       ("a share that is negative", {"for_s": 60, "share_percent": -1}),
+                       ("a share that is a fraction", {"for_s": 60, "share_percent": 0.5})):
+        yield policy(name, wish, None)
+
     for name, body in (("a captive portal's page", "<!doctype html><html><body>Free Wi-Fi</body></html>"),
                        ("no body", ""), ("half an answer", '{"accepted":3,"reje'), ("an empty object", "{}"),
                        ("not an object", "[]"), ("accepted is missing", '{"rejected":[]}'),
@@ -487,6 +560,10 @@ def answers():
                        ("rejected is an object", {"accepted": 3, "rejected": {}}),
                        ("something behind the answer", '{"accepted":3,"rejected":[]}<html>')):
         yield row(f"200 otherwise: {name}", 200, "outage", odd_200, body)
+    wish = {"for_s": 3600, "pause_s": 60}
+    yield row("a policy in a 200 otherwise", 200, "outage", odd_200, {"accepted": 2, "rejected": [], "policy": wish},
+              policy=None)
+    yield row("a policy in a 503", 503, "outage", outage, {"error": "lake", "policy": wish}, policy=None)
     for status in (201, 202, 204, 206):
         yield row(f"{status}", status, "outage", odd_200, "" if status == 204 else {"accepted": 3, "rejected": []})
 
@@ -525,6 +602,10 @@ def answers():
     yield row("409 busy", 409, "busy", wait, {"error": "busy"}, [("Retry-After", "1")], retry_after_s=1)
     yield row("409 without Retry-After", 409, "busy", wait)
     yield row("409 split", 409, "split", "goes on with the parts (a clone that has none halves the batch)", {"error": "split"})
+    anew = "gives the batch the key derived from its key and its lines, and sends it at once"
+    yield row("409 conflict", 409, "conflict", anew, {"error": "conflict"})
+    yield row("409 conflict with Retry-After", 409, "conflict", anew, {"error": "conflict"}, [("Retry-After", "60")])
+    yield row("409 with an error nobody knows", 409, "busy", wait, {"error": "later"})
     yield row("425", 425, "busy", wait, "", [("Retry-After", "2")], retry_after_s=2)
     for status in (307, 308):
         yield row(f"{status} to the same origin", status, "redirect", "followed once, re-signed for the new path", "",
