@@ -184,7 +184,7 @@ def sentence_of(line):
 
 
 class Endpoint:
-    """Stores what it accepts, and remembers keys as the contract's rules 3 and 4 say."""
+    """Stores what it accepts, and remembers keys as the contract says in "The key" and "Parts"."""
 
     def __init__(self):
         self.done, self.split, self.stored = {}, set(), {}

@@ -432,6 +432,9 @@ def requests():
                      ("another letter in the path", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77.02"'),
                      ("17 levels", '"019e4dcf-bb7b-7c3b-9d41-5f2b8c1e0a77.' + "0" * 17 + '"')):
         yield make(f"a key that is none: {why}", "malformed", 400, None, raw_key=raw)
+    shown = ndjson(line(sentence(1)))
+    yield make("what the contract's page shows", "its worked example, byte for byte", 200, answer(1), gzip_member(shown),
+               key=uuid8(shown))
     yield make("a part 16 levels deep", "the deepest there is", 200, answer(1), key=fresh() + "." + "01r0" * 4,
                the_body=gzip_member(ndjson(line(sentence(151)))))
 
