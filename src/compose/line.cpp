@@ -158,7 +158,7 @@ std::size_t LineEncoder::encode(const Sentence& sentence, char* into) noexcept {
     out.put_long(from_seq_to_location_);
   } else {
     out.put_long(from_seq_);
-    // What the app says itself is true by definition; see the wire contract.
+    // What the app says itself is true by definition; see send/CONTRACT.md, "A line in the lake".
     out.put(sentence.own_time ? std::string_view(",\"clock_offset_ms\":\"0\"") : std::string_view(clock_offset_));
     if (sentence.purpose == Purpose::advertising) out.put_long(ad_id_);
     if (places.has(Part::device)) {

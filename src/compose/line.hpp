@@ -11,7 +11,7 @@
 
 namespace yukha::compose {
 
-constexpr std::size_t line_bytes_max = 32 * 1024;  // wire contract, "The sentence"
+constexpr std::size_t line_bytes_max = 32 * 1024;  // send/CONTRACT.md, "The sentence"
 
 // What stands in every sentence until somebody changes it.
 struct Circumstances {

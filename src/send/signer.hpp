@@ -1,4 +1,5 @@
-// Signs a request: RFC 9421 with hmac-sha256 over an RFC 9530 digest. The wire contract lists what is covered.
+// Signs a request: RFC 9421 with hmac-sha256 over an RFC 9530 digest. What is covered stands in CONTRACT.md, "The
+// signature".
 #pragma once
 
 #include <cstdint>

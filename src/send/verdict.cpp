@@ -11,8 +11,8 @@ namespace {
 
 using system::Json;
 
-constexpr std::int64_t retry_after_ms_max = 3'600'000;  // wire contract: capped at an hour
-constexpr std::int64_t clock_tolerance_s = 240;         // wire contract: further off than this, our clock is wrong
+constexpr std::int64_t retry_after_ms_max = 3'600'000;  // CONTRACT.md, "Answers"
+constexpr std::int64_t clock_tolerance_s = 240;         // CONTRACT.md, "Answers": further off, and our clock is wrong
 constexpr std::size_t reason_bytes_max = 1024;
 constexpr std::size_t words_bytes_max = 300;
 

@@ -1,4 +1,4 @@
-// What an answer means: the wire contract's table as a table.
+// What an answer means: the table of CONTRACT.md, "Answers" as a table.
 #pragma once
 
 #include <cstddef>

@@ -16,9 +16,9 @@ namespace {
 // Twice the limit: a queue that an earlier configuration filled may hold larger ones, not without end.
 constexpr std::size_t body_bytes_max = 2'000'000;
 constexpr int seals_a_step = 8;               // so that an answer never waits long for its settling
-constexpr std::size_t path_letters_max = 16;  // wire contract: levels of a split
-constexpr int refusals_are_outage = 12;       // wire contract: 400 and 413 in a row
-constexpr int acceptances_raise_cap = 20;     // wire contract
+constexpr std::size_t path_letters_max = 16;  // CONTRACT.md, "The key": levels of a split
+constexpr int refusals_are_outage = 12;       // CONTRACT.md, "Answers": 400 and 413 in a row
+constexpr int acceptances_raise_cap = 20;     // CONTRACT.md, "Answers"
 constexpr std::size_t ring_page_bytes = 4096;
 constexpr std::int64_t stored_rest_ms_max = 3'600'000;  // a deadline further off than this means "now"
 constexpr std::int64_t hurry_every_ms = 10'000;         // design: a flush ends a back-off at most this often

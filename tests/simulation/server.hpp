@@ -1,4 +1,4 @@
-// The endpoint as the wire contract describes it, at level `exact`, with weather. It holds the truth about what
+// The endpoint as src/send/CONTRACT.md describes it, at level `exact`, with weather. It holds the truth about what
 // arrived.
 #pragma once
 
@@ -28,7 +28,7 @@ enum class Weather {
   portal,      // somebody else answers
   refusing,    // 401, 403, 404
   busy,        // 409 and 425
-  mixed,       // each answer is another row of the contract's table
+  mixed,       // each answer is another row of CONTRACT.md, "Answers"
 };
 constexpr int weather_count = 13;
 const char* weather_name(Weather weather);
@@ -77,7 +77,7 @@ class Server {
   std::map<std::string, std::string> content_of;  // sentence id -> content id, of all that ever came
   std::uint64_t ledger_lines = 0;
   std::uint64_t requests = 0;
-  std::map<std::string, std::uint64_t> rows;  // of the contract's table: how often each was answered
+  std::map<std::string, std::uint64_t> rows;  // of CONTRACT.md, "Answers": how often each was answered
   std::function<void(const std::string& what)> violate;
   // A line is about to be stored; says what is wrong with that, or nothing.
   std::function<std::string(const std::string& content, const std::string& line)> check;

@@ -273,7 +273,7 @@ TEST_CASE("a redirect is followed within its origin alone") {
 // --- the answer ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("every status from 0 to 699 has the contract's verdict") {
-  // The contract's table, row by row; what stands in no row is a wrong configuration.
+  // CONTRACT.md, "Answers", row by row; what stands in no row is a wrong configuration.
   std::map<int, Verdict> table = {{0, Verdict::outage}, {200, Verdict::delivered}};
   for (const int status : {201, 202, 204, 206}) table[status] = Verdict::outage;
   table[413] = Verdict::too_large;
