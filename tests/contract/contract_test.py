@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.parse
+import uuid
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -147,6 +148,8 @@ class Request:
         self.ids = [sentence["id"] for sentence in self.sentences]
         must(len(set(self.ids)) == len(self.ids), "a sentence twice in one request")
         self.bytes = len(text)
+        number = int.from_bytes(hashlib.sha256(f"{self.key}\n".encode() + text).digest()[:16], "big")
+        self.key_after_conflict = str(uuid.UUID(int=number & ~(0xf << 76) & ~(3 << 62) | 8 << 76 | 2 << 62))
         self.tracked = [int(one["content"]["id"]) for one in self.sentences if not is_ledger(one)]
 
     def line_of(self, number):
@@ -206,29 +209,30 @@ class Endpoint:
 
     def take(self, request, reject=(), reason="schema: no"):
         """Status and body for a request whose sentences are good, except those of `reject`."""
-        ancestors = [request.uuid] + [f"{request.uuid}.{request.path[:i]}" for i in range(1, len(request.path))]
-        for key in ancestors + [request.key]:
-            if key in self.done:
-                # A part is answered with its parent's entries, lines and all.
-                return 200, self.answer(request, [one for one in self.done[key] if one["id"] in request.ids])
-        if request.key in self.split:
+        if request.key in self.done:
+            lines, answer = self.done[request.key]
+            return (200, json.loads(answer)) if lines == request.lines else (409, {"error": "conflict"})
+        ancestors = [f"{request.uuid}.{request.path[:i]}" for i in range(len(request.path) - 1, 0, -1)]
+        ancestors += [request.uuid] if request.path else []
+        nearest = next((self.done[key] for key in ancestors if key in self.done), None)
+        if nearest is None and request.key in self.split:
             return 409, {"error": "split"}
+        had = dict.fromkeys(nearest[0], None) if nearest else {}
+        for one in json.loads(nearest[1])["rejected"] if nearest else []:
+            had[nearest[0][one["line"] - 1]] = one["reason"]
         rejected = []
-        for line, one in enumerate(request.sentences, 1):
-            if not is_ledger(one) and int(one["content"]["id"]) in reject:
-                rejected.append({"line": line, "id": one["id"], "reason": reason})
-            else:
+        for number, (line, one) in enumerate(zip(request.lines, request.sentences), 1):
+            refused = reason if not is_ledger(one) and int(one["content"]["id"]) in reject else None
+            if had.get(line, refused) is not None:
+                rejected.append({"line": number, "id": one["id"], "reason": had.get(line, refused)})
+            elif line not in had:
                 must(one["id"] not in self.stored, f"sentence {one['content']['id']} was stored twice: under "
                                                    f"{self.stored.get(one['id'])} and {request.key}")
                 self.stored[one["id"]] = request.key
-        self.done[request.key] = rejected
-        if request.path:
-            self.split.update(ancestors)
-        return 200, self.answer(request, rejected)
-
-    @staticmethod
-    def answer(request, rejected):
-        return {"accepted": len(request.lines) - len(rejected), "rejected": [dict(one) for one in rejected]}
+        body = {"accepted": len(request.lines) - len(rejected), "rejected": rejected}
+        self.done[request.key] = request.lines, json.dumps(body)
+        self.split.update(key for key in ancestors if key not in self.done)
+        return 200, body
 
 
 # --- the driver -------------------------------------------------------------------------------------------------------
@@ -470,6 +474,10 @@ class Play:
         if "same_as" in how:
             other = self.named[how["same_as"]]
             must(request.key == other.key, f"its key is {request.key}, not {other.key}")
+        elif "renewed" in how:
+            other = self.named[how["renewed"]]
+            must(request.key == other.key_after_conflict, f"its key is {request.key}, not {other.key_after_conflict}")
+            must(request.lines == other.lines, f"it holds other lines than {how['renewed']}")
         elif "one_of" in how:
             must(request.key in [self.named[one].key for one in how["one_of"]], f"it is another batch: {request.key}")
         elif "part" in how:
@@ -479,6 +487,8 @@ class Play:
             must(not request.path, f"it is a part: {request.key}")
             must(all(other.uuid != request.uuid for one, other in self.named.items() if one != name),
                  "its key was used before")
+        if "version" in how:
+            must(request.uuid[14] == str(how["version"]), f"its key is {request.key}")
         if "other_than" in how:
             must(request.key != self.named[how["other_than"]].key, "it is the same batch")
         if "to" in how:
