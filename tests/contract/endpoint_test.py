@@ -179,6 +179,7 @@ PLANTED = {
     "believes every signature": ('hmac.compare_digest(sent.encode(), f":{mac}:".encode())', "True"),
     "does not look at the digest": ('dictionary(known["content-digest"]).get("sha-256") == f":{digest}:"', "True"),
     "does not look at the clock": ("abs(now_ms // 1000 - int(created)) <= 300", "True"),
+    "takes what is no sentence": ('raise ValueError(f"no sentence', 'str(f"no sentence'),
     "sends no Date": ("self.send_response(status)", "self.send_response_only(status)"),
     "keeps its policy to the first answer": ("if policy else answer", "if policy and key[1] not in self.__dict__ and not "
                                              "self.__dict__.update({key[1]: 1}) else answer"),

@@ -3,8 +3,8 @@
 
     python3 tests/contract/serve_check.py http://127.0.0.1:8080/v1/events KEYID:BASE64 [KEYID:BASE64] [--level exact]
 
-Plays ../vectors/requests.json, signed anew for this endpoint and this minute, and ../vectors/sequences.json with keys
-that nobody used before. One line a sequence, and below each that failed what was sent, answered and promised. Exit 0
+Sends the sentences of ../vectors, plays requests.json, signed anew for this endpoint and this minute, and sequences.json
+with keys that nobody used before. One line a sequence, and below each that failed what was sent, answered and promised. Exit 0
 when all was kept, 1 when not, 2 when it could not be asked. Give it an endpoint whose lake may hold some hundred
 sentences more: their action is `yukha_check`. Standard library only.
 
@@ -202,7 +202,34 @@ def check_requests(server, only):
     return failed
 
 
-# --- policies: "What an endpoint may ask of its clients" ------------------------------------------------------------
+# --- ../vectors/sentences_*: "The sentence" ---------------------------------------------------------------------------
+
+def check_sentences(server, only):
+    good = (VECTORS / "sentences_good.ndjson").read_bytes().split(b"\n")[:-1]
+    bad = json.loads((VECTORS / "sentences_bad.json").read_text(encoding="utf-8"))
+    named = [(row["why"], row["line"].encode() if "line" in row else base64.b64decode(row["base64"])) for row in bad]
+    lines = [(f"good sentence {number}", line, True) for number, line in enumerate(good, 1)]
+    lines += [("bad sentence: " + why, line, False) for why, line in named if b"\n" not in line]
+    if only not in "sentences":
+        return 0
+    body = gzip.compress(b"".join(line + b"\n" for _, line, _ in lines))
+    answer = server.send(server.fields(uuid.uuid4(), body, *server.keys[0], offset_ms=0), body)
+    if answer.status != 200 or not isinstance(answer.body, dict):
+        print(f"FAIL  the sentences of the vectors\n      answered {answer}", flush=True)
+        return 1
+    rejected = {entry["line"]: entry["reason"] for entry in answer.body["rejected"]}
+    failed = 0
+    for number, (name, line, is_good) in enumerate(lines, 1):
+        if is_good == (number in rejected):
+            failed += 1
+            print(f"FAIL  {name}\n      {line[:200]!r}\n      it was "
+                  f"{'rejected: ' + rejected[number] if is_good else 'accepted'}", flush=True)
+    if not failed:
+        print(f"ok    {len(good)} good sentences and {len(lines) - len(good)} bad ones", flush=True)
+    return failed
+
+
+# --- policies: "Policy" -----------------------------------------------------------------------------------------------
 
 def policy_fault(policy):
     if not isinstance(policy, dict):
@@ -501,7 +528,8 @@ def main():
     if first.fields.get("Date"):
         ahead_s = parsedate_to_datetime(first.fields["Date"]).timestamp() + 0.5 - time.time()
         server.ahead_s = ahead_s if abs(ahead_s) > 5 else 0.0
-    failed = check_requests(server, options.only) + check_sequences(server, options)
+    failed = check_sentences(server, options.only) + check_requests(server, options.only)
+    failed += check_sequences(server, options)
     print(f"{failed} failed" if failed else f"all kept that could be asked, at level {options.level}")
     return 1 if failed else 0
 

@@ -385,7 +385,6 @@ def requests():
                None, plain, digest="sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:")
     yield make("RFC 9530's example with a newline", "as before", 400, None, plain + b"\n",
                digest="sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:")
-    yield make("two gzip members", "one member only", 400, None, body + body)
     yield make("bytes behind the member", "one member and nothing else", 400, None, body + b"\0")
     yield make("a gzip cut short", "not a whole member", 400, None, body[:-5])
     broken = bytearray(body)
