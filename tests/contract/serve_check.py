@@ -246,9 +246,9 @@ def policy_fault(policy):
     if policy.get("pause_s", 0) > policy["for_s"]:
         return "pause_s is longer than for_s"
     stop = policy.get("stop", [])
-    if not isinstance(stop, list) or len(stop) > 64 or not all(isinstance(one, str) and len(one.encode()) <= 64
-                                                               for one in stop):
-        return "stop is no array of at most 64 texts of at most 64 bytes"
+    if not isinstance(stop, list) or len(stop) > 64 or not all(
+            isinstance(one, str) and 1 <= len(one.encode()) <= 64 and min(one) >= " " for one in stop):
+        return "stop is no array of at most 64 texts of 1 to 64 bytes without control characters"
     return ""
 
 

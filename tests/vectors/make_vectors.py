@@ -540,6 +540,8 @@ def answers():
                        ("stop has a number", {"for_s": 60, "stop": ["READ", 7]}),
                        ("stop has 65 types", {"for_s": 60, "stop": types}),
                        ("stop has a type of 65 bytes", {"for_s": 60, "stop": ["x" * 65]}),
+                       ("stop has a type of no bytes", {"for_s": 60, "stop": [""]}),
+                       ("stop has a type with a line end", {"for_s": 60, "stop": ["READ\n"]}),
                        ("stop has a type of 33 characters and 66 bytes", {"for_s": 60, "stop": ["\u00e9" * 33]}),
                        ("a share of 101", {"for_s": 60, "share_percent": 101}),
                        ("a share that is negative", {"for_s": 60, "share_percent": -1}),
