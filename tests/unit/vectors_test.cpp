@@ -179,6 +179,17 @@ TEST_CASE("every answer of the vectors gets its verdict") {
     if (vector.contains("retry_after_s")) {
       CHECK(judgement.retry_after_ms == vector["retry_after_s"].get<std::int64_t>() * 1000);
     }
+    if (vector.contains("policy")) {
+      const json& obeyed = vector["policy"];
+      REQUIRE(judgement.policy.has_value() == !obeyed.is_null());
+      if (judgement.policy) {
+        CHECK(judgement.policy->for_s == obeyed["for_s"]);
+        CHECK(judgement.policy->pause_s == obeyed.value("pause_s", 0));
+        CHECK(judgement.policy->upload_interval_s == obeyed.value("upload_interval_s", 0));
+        CHECK(judgement.policy->share_percent == obeyed.value("share_percent", 100));
+        CHECK(judgement.policy->stop == obeyed.value("stop", std::vector<std::string>()));
+      }
+    }
     // Words for a person, always.
     CHECK_FALSE(judgement.words.empty());
   }
@@ -220,6 +231,7 @@ TEST_CASE("every answer of the vectors has the client do what the contract says"
       CHECK(life.stats().delivered == warm_up + 3);
     } else if (verdict == "conflict") {
       // At once, under a key that follows from the old one and the lines.
+      life.step();
       REQUIRE(life.requests() == 2);
       CHECK(life.request(1).body == life.request(0).body);
       CHECK(life.key_of(1) == "\"" + test::renewed_key(life.key_of(0), life.request(0).lines) + "\"");
