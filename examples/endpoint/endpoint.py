@@ -128,7 +128,7 @@ class Endpoint:
         must(key, 400, "idempotency-key")
         lines = text[:-1 if text[-1:] == b"\n" else None].split(b"\n") if text else []
         must(len(lines) <= LINES_MAX, 413, "lines")
-        offset = re.fullmatch("[0-9]{1,15};offset=(-?[0-9]{1,15})", fields["yukha-clock"])
+        offset = re.search("; *offset=(-?[0-9]{1,15})(?=;|$)", fields["yukha-clock"])
         answer = self.settle(key[1], text, lines, str(int(offset[1])) if offset else "", now_ms)
         policy = self.policy()
         return {**answer, "policy": policy} if policy else answer
