@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a client of the wire contract must have sent, kept and told, answer by answer, in any language.
+"""What a client of src/send/CONTRACT.md must have sent, kept and told, answer by answer, in any language.
 
     python3 tests/contract/contract_test.py --driver build/release/tests/yukha_contract_driver [--only TEXT] [--story]
     python3 tests/contract/contract_test.py --driver … --self-test
