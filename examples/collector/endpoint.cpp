@@ -15,7 +15,7 @@ namespace collector {
 struct Endpoint::Received {
   std::int64_t at_unix_ms = 0;
   BatchKey key;
-  Sha256 digest{};
+  Sha256 gzip_digest{};
   std::string gzip;
   std::string text;
   std::vector<std::string_view> lines;  // of `text`
@@ -56,6 +56,22 @@ std::string verdict_body(std::size_t lines, const std::vector<RejectedLine>& rej
     body["rejected"].push_back({{"line", line.line}, {"id", line.id}, {"reason", line.reason}});
   }
   return body.dump();
+}
+
+// Every line that a done batch had, and what was said of those it had refused.
+std::map<std::uint64_t, std::optional<RejectedLine>> lines_of_done(const std::optional<DoneBatch>& batch) {
+  std::map<std::uint64_t, std::optional<RejectedLine>> lines;
+  if (!batch) return lines;
+  for (const std::uint64_t fingerprint : batch->fingerprints) lines.emplace(fingerprint, std::nullopt);
+  const nlohmann::json answer = nlohmann::json::parse(batch->answer);
+  for (const auto& entry : answer.at("rejected")) {
+    RejectedLine line;
+    line.line = entry.at("line").get<std::int64_t>();
+    line.id = entry.at("id").get<std::string>();
+    line.reason = entry.at("reason").get<std::string>();
+    lines[batch->fingerprints.at(static_cast<std::size_t>(line.line) - 1)] = std::move(line);
+  }
+  return lines;
 }
 
 // API Gateway hands gzip on as base64; somebody who replays such an event here should be understood. The digest is over
@@ -124,8 +140,8 @@ HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
   if (inflated.outcome == Inflated::Outcome::kTooLarge) return refusal(413, "inflated size");
 
   // Then who it is.
-  received.digest = sha256_of(received.gzip);
-  switch (verifier_.judge(request, received.digest, received.at_unix_ms)) {
+  received.gzip_digest = sha256_of(received.gzip);
+  switch (verifier_.judge(request, received.gzip_digest, received.at_unix_ms)) {
     case SignatureVerdict::kGood:
       break;
     case SignatureVerdict::kSignature:
@@ -150,7 +166,7 @@ HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
   received.clock_offset_ms = clock_offset_in(request.field("yukha-clock"));
 
   const auto line_count = static_cast<std::int64_t>(received.lines.size());
-  store_->log_arrival({received.at_unix_ms, received.key.text, received.digest, line_count});
+  store_->log_arrival({received.at_unix_ms, received.key.text, received.gzip_digest, line_count});
 
   const Weather weather = faults_->throw_dice(request.body.size());
   HttpAnswer answer;
@@ -174,21 +190,20 @@ HttpAnswer Endpoint::judge_batch(const Received& received, const Weather& weathe
     return come_back_in_a_second(503, "lake");
   }
 
-  const Marking marking = store_->mark(received.key, received.at_unix_ms, monotonic_ms(), lease_.count());
+  const Sha256 digest = sha256_of(received.text);
+  const Marking marking = store_->mark(received.key, digest, received.at_unix_ms, monotonic_ms(), lease_.count());
   switch (marking.state) {
     case Marking::State::kDone: {
-      store_->count_replayed(line_count, 0);
+      store_->count_replayed(line_count);
       wait(weather.slow);
-      HttpAnswer answer = good_answer(marking.answer);
+      HttpAnswer answer = good_answer(marking.done->answer);
       answer.cut = weather.cut_before || weather.cut_after;
       return answer;
     }
-    case Marking::State::kPrefixDone: {
-      wait(weather.slow);
-      HttpAnswer answer = answer_from_prefix(received, marking);
-      answer.cut = weather.cut_before || weather.cut_after;
-      return answer;
-    }
+    case Marking::State::kConflict:
+      store_->count_unjudged(line_count);
+      store_->count_conflict();
+      return refusal(409, "conflict");
     case Marking::State::kSplit:
       store_->count_unjudged(line_count);
       return refusal(409, "split");
@@ -210,7 +225,8 @@ HttpAnswer Endpoint::judge_batch(const Received& received, const Weather& weathe
       return cut();
     }
     JudgedBatch batch;
-    judge_lines(received, weather, &batch);
+    batch.digest = digest;
+    judge_lines(received, weather, marking.done, &batch);
     is_stored = store_->settle(batch, marking.token);
     answer = good_answer(std::move(batch.answer));
   } catch (...) {
@@ -220,24 +236,41 @@ HttpAnswer Endpoint::judge_batch(const Received& received, const Weather& weathe
   if (!is_stored) {
     // The lease ran out and somebody else has the key now; what they store is what counts.
     store_->count_unjudged(line_count);
-    return come_back_in_a_second(409, "lease");
+    return come_back_in_a_second(409, "busy");
   }
   lake_->wake();
   answer.cut = weather.cut_after;
   return answer;
 }
 
-void Endpoint::judge_lines(const Received& received, const Weather& weather, JudgedBatch* batch) {
+void Endpoint::judge_lines(const Received& received, const Weather& weather, const std::optional<DoneBatch>& ancestor,
+                           JudgedBatch* batch) {
   batch->key = received.key;
-  batch->digest = received.digest;
   batch->gzip = received.gzip;
   batch->received_unix_ms = received.at_unix_ms;
   batch->clock_offset_ms = received.clock_offset_ms;
-  batch->lines = static_cast<std::int64_t>(received.lines.size());
   batch->raw_bytes = static_cast<std::int64_t>(received.text.size());
   batch->good.reserve(received.lines.size());
+  batch->fingerprints.reserve(received.lines.size());
+  batch->has_ancestor = ancestor.has_value();
+  const std::map<std::uint64_t, std::optional<RejectedLine>> known = lines_of_done(ancestor);
+
+  std::vector<RejectedLine> answered;
   for (std::size_t i = 0; i < received.lines.size(); ++i) {
     const std::string_view line = received.lines[i];
+    const std::int64_t number = static_cast<std::int64_t>(i) + 1;
+    const std::uint64_t fingerprint = fingerprint_of(line);
+    batch->fingerprints.push_back(fingerprint);
+    const auto earlier = known.find(fingerprint);
+    if (earlier != known.end()) {
+      ++batch->lines_of_ancestor;
+      batch->left_out_lines.push_back(number);
+      if (earlier->second) {
+        answered.push_back(*earlier->second);
+        answered.back().line = number;
+      }
+      continue;
+    }
     SentenceFacts facts;
     auto refused = sentences_.refusal_of(line, &facts);
     if (!refused && weather.reject_every != 0 && faults_->is_nth_line(weather.reject_every)) {
@@ -247,51 +280,15 @@ void Endpoint::judge_lines(const Received& received, const Weather& weather, Jud
       refused = Refusal{"fault", "every " + std::to_string(weather.reject_every) + "th line",
                         std::string(line.substr(quote + 1, 36))};
     }
-    const std::uint64_t fingerprint = fingerprint_of(line);
     if (refused) {
-      batch->rejected.push_back(
-          {static_cast<std::int64_t>(i) + 1, refused->id, refused->reason(), fingerprint, std::string(line)});
+      answered.push_back({number, refused->id, refused->reason(), ""});
+      batch->rejected.push_back({number, refused->id, refused->reason(), std::string(line)});
+      batch->left_out_lines.push_back(number);
     } else {
       batch->good.push_back({facts.id, fingerprint, facts.is_ledger});
     }
   }
-  batch->answer = verdict_body(received.lines.size(), batch->rejected);
-}
-
-HttpAnswer Endpoint::answer_from_prefix(const Received& received, const Marking& marking) {
-  // The parent's entries that are in this body, under the numbers the lines have here.
-  std::multimap<std::uint64_t, const RejectedLine*> refused_by_bytes;
-  std::map<std::string, const RejectedLine*> refused_by_id;
-  for (const RejectedLine& line : marking.rejected) {
-    refused_by_bytes.emplace(line.fingerprint, &line);
-    if (!line.id.empty()) refused_by_id.emplace(line.id, &line);
-  }
-  std::vector<RejectedLine> rejected;
-  std::vector<SentenceId> good_ids;
-  for (std::size_t i = 0; i < received.lines.size(); ++i) {
-    const std::string_view line = received.lines[i];
-    const RejectedLine* entry = nullptr;
-    const auto same_bytes = refused_by_bytes.find(fingerprint_of(line));
-    if (same_bytes != refused_by_bytes.end()) {
-      entry = same_bytes->second;
-      refused_by_bytes.erase(same_bytes);
-    } else {
-      SentenceFacts facts;
-      const auto refused = sentences_.refusal_of(line, &facts);
-      const auto same_id = refused ? refused_by_id.find(refused->id) : refused_by_id.end();
-      if (same_id != refused_by_id.end()) entry = same_id->second;
-      if (!refused) good_ids.push_back(facts.id);
-    }
-    if (entry != nullptr) {
-      RejectedLine here = *entry;
-      here.line = static_cast<std::int64_t>(i) + 1;
-      rejected.push_back(std::move(here));
-    }
-  }
-  // A line the parent never held would be lost by this answer. A right client sends none; the count shows a wrong one.
-  const std::int64_t strangers = store_->count_strangers(received.key.uuid, good_ids);
-  store_->count_replayed(static_cast<std::int64_t>(received.lines.size()), strangers);
-  return good_answer(verdict_body(received.lines.size(), rejected));
+  batch->answer = verdict_body(received.lines.size(), answered);
 }
 
 void Endpoint::wait(std::chrono::milliseconds time) {
@@ -311,8 +308,8 @@ HttpAnswer Endpoint::show_all() {
   nlohmann::ordered_json body;
   body["total"] = counts["good"] + counts["bad"];
   for (const char* name :
-       {"good", "bad", "ledger", "arrived", "replayed_same_key", "unjudged", "duplicate_id_under_other_key",
-        "duplicate_id_under_same_key", "bytes_differ_under_same_key", "requests"}) {
+       {"good", "bad", "ledger", "arrived", "replayed_same_key", "unjudged", "new_in_part", "conflicts",
+        "duplicate_id_under_other_key", "duplicate_id_under_same_key", "bytes_differ_under_same_key", "requests"}) {
     body[name] = counts[name];
   }
   body["verdicts"] = nlohmann::ordered_json::object();

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "clock.hpp"
@@ -48,8 +49,8 @@ class Endpoint {
   struct Received;
   HttpAnswer judge_request(const HttpRequest& request);
   HttpAnswer judge_batch(const Received& received, const Weather& weather);
-  HttpAnswer answer_from_prefix(const Received& received, const Marking& marking);
-  void judge_lines(const Received& received, const Weather& weather, JudgedBatch* batch);
+  void judge_lines(const Received& received, const Weather& weather, const std::optional<DoneBatch>& ancestor,
+                   JudgedBatch* batch);
   void wait(std::chrono::milliseconds time);
 
   SignatureVerifier verifier_;

@@ -61,12 +61,12 @@ void append_segment(const Segment& segment, std::string* out) {
   const Inflated body = inflate_one_member(segment.gzip, kStoredBodyBytesMax);
   if (body.outcome != Inflated::Outcome::kWhole) throw StoreError("a stored body is damaged");
   const std::string received_at = rfc3339_ms(segment.received_unix_ms);
-  auto rejected = segment.rejected_lines.begin();
+  auto left_out = segment.left_out_lines.begin();
   std::int64_t number = 0;
   for (const std::string_view line : lines_of(body.bytes)) {
     ++number;
-    if (rejected != segment.rejected_lines.end() && *rejected == number) {
-      ++rejected;
+    if (left_out != segment.left_out_lines.end() && *left_out == number) {
+      ++left_out;
       continue;
     }
     std::string own_offset;

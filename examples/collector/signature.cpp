@@ -339,6 +339,13 @@ Sha256 sha256_of(std::string_view bytes) {
   return digest;
 }
 
+std::uint64_t fingerprint_of(std::string_view line) {
+  const Sha256 digest = sha256_of(line);
+  std::uint64_t print = 0;
+  for (std::size_t i = 0; i < sizeof print; ++i) print = print << 8 | digest[i];
+  return print;
+}
+
 SignatureVerifier::SignatureVerifier(std::map<std::string, std::string> secrets_by_keyid,
                                      std::vector<PublicUrl> public_urls)
     : secrets_by_keyid_(std::move(secrets_by_keyid)), public_urls_(std::move(public_urls)) {}

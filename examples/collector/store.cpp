@@ -12,24 +12,32 @@ namespace collector {
 namespace {
 
 constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
-constexpr std::int64_t kKeysKeptMs = 40 * kDayMs;  // the contract asks for at least 35 days
-constexpr std::int64_t kBadLinesKept = 100'000;    // a client gone wrong must not fill the disk with what was refused
+constexpr std::int64_t kKeysKeptMs = 35 * kDayMs;  // what the contract asks for
+constexpr std::int64_t kPrunedAtOnce = 1000;       // rows; a request waits for one such step at most
+// A client gone wrong must not fill the disk with what was refused.
+constexpr std::int64_t kBadLinesKept = 10'000;
+constexpr std::size_t kBadLineBytesKept = 64 * 1024;
 
 // What a key in the table is.
+constexpr int kStateSeen = 0;
 constexpr int kStateDone = 1;
 constexpr int kStateSplit = 2;
 
+// In PRAGMA user_version. 0 is a new file, or one of a collector that did not know conflicts.
+constexpr std::int64_t kSchemaVersion = 2;
+
+// Keys come in no order, so their rows are put one behind the other and only the small index is written all over.
+// `gzip_digest` is of the bytes that came first under the key; the other three are there once it is done.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS arrivals (arrival INTEGER PRIMARY KEY, at_unix_ms INTEGER NOT NULL, key TEXT NOT NULL,
-  digest BLOB NOT NULL, lines INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS arrivals_by_key ON arrivals (key);
-CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY, state INTEGER NOT NULL, at_unix_ms INTEGER NOT NULL,
-  answer TEXT, rejected TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, state INTEGER NOT NULL,
+  at_unix_ms INTEGER NOT NULL, gzip_digest BLOB, digest BLOB, answer TEXT, fingerprints BLOB);
+CREATE INDEX IF NOT EXISTS keys_by_age ON keys (at_unix_ms);
 CREATE TABLE IF NOT EXISTS sentences (id BLOB PRIMARY KEY, batch BLOB NOT NULL, fingerprint INTEGER NOT NULL,
   day INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sentences_by_age ON sentences (day);
 CREATE TABLE IF NOT EXISTS segments (segment INTEGER PRIMARY KEY AUTOINCREMENT, received_unix_ms INTEGER NOT NULL,
-  clock_offset_ms TEXT NOT NULL, rejected_lines TEXT NOT NULL, lines INTEGER NOT NULL, raw_bytes INTEGER NOT NULL,
+  clock_offset_ms TEXT NOT NULL, left_out_lines TEXT NOT NULL, lines INTEGER NOT NULL, raw_bytes INTEGER NOT NULL,
   file INTEGER, gzip BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS segments_by_file ON segments (file);
 CREATE TABLE IF NOT EXISTS files (file INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
@@ -43,23 +51,17 @@ CREATE TABLE IF NOT EXISTS bad (bad INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT 
   throw StoreError(doing + ": " + (database == nullptr ? "no memory" : sqlite3_errmsg(database)));
 }
 
-std::string rejected_to_text(const std::vector<RejectedLine>& rejected) {
-  nlohmann::json list = nlohmann::json::array();
-  for (const RejectedLine& line : rejected) list.push_back({line.line, line.id, line.reason, line.fingerprint});
-  return list.dump();
+std::string blob_of(const std::vector<std::uint64_t>& fingerprints) {
+  std::string bytes(fingerprints.size() * sizeof(std::uint64_t), '\0');
+  if (!bytes.empty()) std::memcpy(bytes.data(), fingerprints.data(), bytes.size());
+  return bytes;
 }
 
-std::vector<RejectedLine> rejected_from_text(const std::string& text) {
-  std::vector<RejectedLine> rejected;
-  for (const auto& entry : nlohmann::json::parse(text)) {
-    RejectedLine line;
-    line.line = entry[0].get<std::int64_t>();
-    line.id = entry[1].get<std::string>();
-    line.reason = entry[2].get<std::string>();
-    line.fingerprint = entry[3].get<std::uint64_t>();
-    rejected.push_back(std::move(line));
-  }
-  return rejected;
+std::vector<std::uint64_t> fingerprints_from(const std::string& bytes) {
+  std::vector<std::uint64_t> fingerprints(bytes.size() / sizeof(std::uint64_t));
+  if (!fingerprints.empty())
+    std::memcpy(fingerprints.data(), bytes.data(), fingerprints.size() * sizeof(std::uint64_t));
+  return fingerprints;
 }
 
 std::string uuid_bytes(const std::string& uuid) {
@@ -177,7 +179,9 @@ Store::Store(const std::string& directory) {
     run("PRAGMA cache_size=-65536");        // KiB; the index over sentence ids is what profits
     run("PRAGMA temp_store=MEMORY");
     run("BEGIN EXCLUSIVE");
+    check_version();
     run(kSchema);
+    run(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
     run("COMMIT");
     Statement left = prepared(
         "SELECT coalesce(sum(raw_bytes), 0), coalesce(min(received_unix_ms), 0) FROM segments WHERE file IS NULL");
@@ -196,6 +200,17 @@ Store::Store(const std::string& directory) {
 Store::~Store() {
   for (auto& [sql, handle] : statements_) sqlite3_finalize(static_cast<sqlite3_stmt*>(handle));
   sqlite3_close(database_);
+}
+
+void Store::check_version() {
+  Statement version = prepared("SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version");
+  version.step();
+  const bool is_new = version.column_number(0) == 0 && version.column_number(1) == 0;
+  if (is_new || version.column_number(0) == kSchemaVersion) return;
+  throw StoreError("a collector of another version made it (schema " + std::to_string(version.column_number(0)) +
+                   ", this one has " + std::to_string(kSchemaVersion) +
+                   "), and its keys do not say which lines they are for; end that collector with SIGTERM, so that its "
+                   "lake is complete, then choose another --lake or move the database away");
 }
 
 void Store::run(const char* sql) {
@@ -225,19 +240,21 @@ void Store::count(const std::string& name, std::int64_t by) {
 void Store::log_arrival(const Arrival& arrival) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Transaction transaction(this, Transaction::Durable::kOverProcess);
-  {
-    // The first arrival says what the key's bytes are, for ever.
-    Statement first = prepared("SELECT digest FROM arrivals WHERE key = ?1 ORDER BY arrival LIMIT 1");
-    if (first.text(arrival.key).step() && first.column_bytes(0) != view_of(arrival.digest)) {
+  // The first arrival says what the key's bytes are, for ever. A key that was only marked split has none yet.
+  prepared(
+      "INSERT INTO keys (key, state, at_unix_ms, gzip_digest) VALUES (?1, ?2, ?3, ?4) "
+      "ON CONFLICT (key) DO UPDATE SET gzip_digest = excluded.gzip_digest WHERE gzip_digest IS NULL")
+      .text(arrival.key)
+      .number(kStateSeen)
+      .number(arrival.at_unix_ms)
+      .blob(view_of(arrival.gzip_digest))
+      .step();
+  if (sqlite3_changes(database_) == 0) {
+    Statement first = prepared("SELECT gzip_digest FROM keys WHERE key = ?1");
+    if (first.text(arrival.key).step() && first.column_bytes(0) != view_of(arrival.gzip_digest)) {
       count("bytes_differ_under_same_key", 1);
     }
   }
-  prepared("INSERT INTO arrivals (at_unix_ms, key, digest, lines) VALUES (?1, ?2, ?3, ?4)")
-      .number(arrival.at_unix_ms)
-      .text(arrival.key)
-      .blob(view_of(arrival.digest))
-      .number(arrival.lines)
-      .step();
   count("arrived", arrival.lines);
   transaction.commit();
 }
@@ -249,11 +266,17 @@ void Store::count_unjudged(std::int64_t lines) {
   transaction.commit();
 }
 
-void Store::count_replayed(std::int64_t lines, std::int64_t strangers) {
+void Store::count_replayed(std::int64_t lines) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Transaction transaction(this, Transaction::Durable::kOverProcess);
   count("replayed_same_key", lines);
-  count("bytes_differ_under_same_key", strangers);
+  transaction.commit();
+}
+
+void Store::count_conflict() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Transaction transaction(this, Transaction::Durable::kOverProcess);
+  count("conflicts", 1);
   transaction.commit();
 }
 
@@ -265,44 +288,49 @@ void Store::count_verdict(int status) {
   transaction.commit();
 }
 
-Marking Store::mark(const BatchKey& key, std::int64_t now_unix_ms, std::int64_t now_monotonic_ms,
-                    std::int64_t lease_ms) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Marking marking;
-  const std::vector<std::string> ancestors = key.ancestors();
-
-  const auto known = [&](const std::string& text, int state, Marking* found) {
-    Statement row = prepared("SELECT state, answer, rejected FROM keys WHERE key = ?1");
-    if (!row.text(text).step() || row.column_number(0) != state) return false;
-    if (state == kStateDone) {
-      found->answer = row.column_bytes(1);
-      found->rejected = rejected_from_text(row.column_bytes(2));
-    }
-    return true;
-  };
-  if (known(key.text, kStateDone, &marking)) {
-    marking.state = Marking::State::kDone;
-    return marking;
-  }
-  for (const std::string& ancestor : ancestors) {
-    if (known(ancestor, kStateDone, &marking)) {
-      marking.state = Marking::State::kPrefixDone;
-      return marking;
-    }
-  }
-  if (known(key.text, kStateSplit, &marking)) {
-    marking.state = Marking::State::kSplit;
-    return marking;
-  }
-
+bool Store::is_in_progress(const BatchKey& key, const std::vector<std::string>& ancestors,
+                           std::int64_t now_monotonic_ms) const {
   const auto busy = [&](const std::string& text) {
     const auto mark = marks_.find(text);
     return mark != marks_.end() && mark->second.until_monotonic_ms > now_monotonic_ms;
   };
-  if (busy(key.text) || std::any_of(ancestors.begin(), ancestors.end(), busy)) return marking;
+  if (busy(key.text) || std::any_of(ancestors.begin(), ancestors.end(), busy)) return true;
   for (auto mark = marks_.upper_bound(key.text); mark != marks_.end(); ++mark) {
     if (mark->first.compare(0, key.text.size(), key.text) != 0) break;
-    if (key.has_part(mark->first) && mark->second.until_monotonic_ms > now_monotonic_ms) return marking;
+    if (key.has_part(mark->first) && mark->second.until_monotonic_ms > now_monotonic_ms) return true;
+  }
+  return false;
+}
+
+Marking Store::mark(const BatchKey& key, const Sha256& digest, std::int64_t now_unix_ms, std::int64_t now_monotonic_ms,
+                    std::int64_t lease_ms) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Marking marking;
+  const std::vector<std::string> ancestors = key.ancestors();
+  if (is_in_progress(key, ancestors, now_monotonic_ms)) return marking;
+
+  bool is_split = false;
+  {
+    Statement row = prepared("SELECT state, digest, answer FROM keys WHERE key = ?1");
+    if (row.text(key.text).step()) {
+      is_split = row.column_number(0) == kStateSplit;
+      if (row.column_number(0) == kStateDone) {
+        const bool same_lines = row.column_bytes(1) == view_of(digest);
+        marking.state = same_lines ? Marking::State::kDone : Marking::State::kConflict;
+        if (same_lines) marking.done = DoneBatch{row.column_bytes(2), {}};
+        return marking;
+      }
+    }
+  }
+  for (auto ancestor = ancestors.rbegin(); ancestor != ancestors.rend() && !marking.done; ++ancestor) {
+    Statement row = prepared("SELECT answer, fingerprints FROM keys WHERE key = ?1 AND state = ?2");
+    if (row.text(*ancestor).number(kStateDone).step()) {
+      marking.done = DoneBatch{row.column_bytes(0), fingerprints_from(row.column_bytes(1))};
+    }
+  }
+  if (is_split && !marking.done) {
+    marking.state = Marking::State::kSplit;
+    return marking;
   }
 
   if (!ancestors.empty()) {
@@ -310,10 +338,13 @@ Marking Store::mark(const BatchKey& key, std::int64_t now_unix_ms, std::int64_t 
     for (const std::string& ancestor : ancestors) marks_.erase(ancestor);
     Transaction transaction(this, Transaction::Durable::kOverProcess);
     for (const std::string& ancestor : ancestors) {
-      prepared("INSERT OR IGNORE INTO keys (key, state, at_unix_ms) VALUES (?1, ?2, ?3)")
+      prepared(
+          "INSERT INTO keys (key, state, at_unix_ms) VALUES (?1, ?2, ?3) "
+          "ON CONFLICT (key) DO UPDATE SET state = excluded.state WHERE state = ?4")
           .text(ancestor)
           .number(kStateSplit)
           .number(now_unix_ms)
+          .number(kStateSeen)
           .step();
     }
     transaction.commit();
@@ -359,42 +390,47 @@ bool Store::settle(const JudgedBatch& batch, std::uint64_t token) {
   std::map<std::string, std::int64_t> n;
   n["good"] = static_cast<std::int64_t>(batch.good.size());
   n["bad"] = static_cast<std::int64_t>(batch.rejected.size());
+  n["replayed_same_key"] = batch.lines_of_ancestor;
+  if (batch.has_ancestor) n["new_in_part"] = n["good"] + n["bad"];
 
   const std::string uuid = uuid_bytes(batch.key.uuid);
   for (const GoodLine& line : batch.good) {
     if (line.is_ledger) ++n["ledger"];
     note_id(line, uuid, batch.received_unix_ms / kDayMs, &n);
   }
-  nlohmann::json rejected_lines = nlohmann::json::array();
   for (const RejectedLine& line : batch.rejected) {
-    rejected_lines.push_back(line.line);
     prepared("INSERT INTO bad (key, line, id, reason, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")
         .text(batch.key.text)
         .number(line.line)
         .text(line.id)
         .text(line.reason)
-        .blob(line.bytes)
+        .blob(std::string_view(line.bytes).substr(0, kBadLineBytesKept))
         .step();
   }
   if (!batch.rejected.empty()) {
     prepared("DELETE FROM bad WHERE bad <= (SELECT max(bad) FROM bad) - ?1").number(kBadLinesKept).step();
   }
-  const std::string rejected = rejected_to_text(batch.rejected);
-  prepared("INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)")
+  const std::string fingerprints = blob_of(batch.fingerprints);
+  // The arrival made the row, unless it went with others that were too old.
+  prepared(
+      "INSERT INTO keys (key, state, at_unix_ms, digest, answer, fingerprints) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+      "ON CONFLICT (key) DO UPDATE SET state = excluded.state, at_unix_ms = excluded.at_unix_ms, "
+      "digest = excluded.digest, answer = excluded.answer, fingerprints = excluded.fingerprints")
       .text(batch.key.text)
       .number(kStateDone)
       .number(batch.received_unix_ms)
+      .blob(view_of(batch.digest))
       .text(batch.answer)
-      .text(rejected)
+      .blob(fingerprints)
       .step();
   if (!batch.good.empty()) {
-    const std::string rejected_text = rejected_lines.dump();
+    const std::string left_out = nlohmann::json(batch.left_out_lines).dump();
     prepared(
-        "INSERT INTO segments (received_unix_ms, clock_offset_ms, rejected_lines, lines, raw_bytes, gzip) "
+        "INSERT INTO segments (received_unix_ms, clock_offset_ms, left_out_lines, lines, raw_bytes, gzip) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         .number(batch.received_unix_ms)
         .text(batch.clock_offset_ms)
-        .text(rejected_text)
+        .text(left_out)
         .number(static_cast<std::int64_t>(batch.good.size()))
         .number(batch.raw_bytes)
         .blob(batch.gzip)
@@ -409,17 +445,6 @@ bool Store::settle(const JudgedBatch& batch, std::uint64_t token) {
     if (waiting_since_unix_ms_ == 0) waiting_since_unix_ms_ = batch.received_unix_ms;
   }
   return true;
-}
-
-std::int64_t Store::count_strangers(const std::string& uuid, const std::vector<SentenceId>& ids) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const std::string batch = uuid_bytes(uuid);
-  std::int64_t strangers = 0;
-  for (const SentenceId& id : ids) {
-    // An id that came earlier under another key is noted there; it is known, and that is what is asked here.
-    if (!prepared("SELECT 1 FROM sentences WHERE id = ?1").blob(view_of(id)).step()) ++strangers;
-  }
-  return strangers;
 }
 
 std::pair<std::int64_t, std::int64_t> Store::waiting() {
@@ -504,11 +529,11 @@ std::vector<LakeFile> Store::files() {
 
 namespace {
 
-Segment segment_from(std::int64_t received_unix_ms, std::string offset, const std::string& rejected, std::string gzip) {
+Segment segment_from(std::int64_t received_unix_ms, std::string offset, const std::string& left_out, std::string gzip) {
   Segment segment;
   segment.received_unix_ms = received_unix_ms;
   segment.clock_offset_ms = std::move(offset);
-  segment.rejected_lines = nlohmann::json::parse(rejected).get<std::vector<std::int64_t>>();
+  segment.left_out_lines = nlohmann::json::parse(left_out).get<std::vector<std::int64_t>>();
   segment.gzip = std::move(gzip);
   return segment;
 }
@@ -519,7 +544,7 @@ std::vector<Segment> Store::segments_of(std::int64_t file_number) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<Segment> found;
   Statement select = prepared(
-      "SELECT received_unix_ms, clock_offset_ms, rejected_lines, gzip FROM segments WHERE file = ?1 ORDER BY segment");
+      "SELECT received_unix_ms, clock_offset_ms, left_out_lines, gzip FROM segments WHERE file = ?1 ORDER BY segment");
   select.number(file_number);
   while (select.step()) {
     found.push_back(
@@ -532,7 +557,7 @@ std::vector<Segment> Store::segments_waiting() {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<Segment> found;
   Statement select = prepared(
-      "SELECT received_unix_ms, clock_offset_ms, rejected_lines, gzip FROM segments WHERE file IS NULL ORDER BY "
+      "SELECT received_unix_ms, clock_offset_ms, left_out_lines, gzip FROM segments WHERE file IS NULL ORDER BY "
       "segment");
   while (select.step()) {
     found.push_back(
@@ -576,19 +601,25 @@ std::vector<BadLine> Store::bad_lines(std::int64_t limit, std::int64_t offset) {
 }
 
 void Store::prune(std::int64_t now_unix_ms) {
-  const std::lock_guard<std::mutex> lock(mutex_);
   const std::int64_t before = now_unix_ms - kKeysKeptMs;
-  Transaction transaction(this, Transaction::Durable::kOverProcess);
-  prepared("DELETE FROM keys WHERE at_unix_ms < ?1").number(before).step();
-  prepared("DELETE FROM arrivals WHERE at_unix_ms < ?1").number(before).step();
-  prepared("DELETE FROM sentences WHERE day < ?1").number(before / kDayMs).step();
-  transaction.commit();
+  const auto prune_all = [&](const char* some_rows, std::int64_t limit) {
+    for (;;) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      Transaction transaction(this, Transaction::Durable::kOverProcess);
+      prepared(some_rows).number(limit).number(kPrunedAtOnce).step();
+      const bool is_more = sqlite3_changes(database_) == kPrunedAtOnce;
+      transaction.commit();
+      if (!is_more) return;
+    }
+  };
+  prune_all("DELETE FROM keys WHERE number IN (SELECT number FROM keys WHERE at_unix_ms < ?1 LIMIT ?2)", before);
+  prune_all("DELETE FROM sentences WHERE id IN (SELECT id FROM sentences WHERE day < ?1 LIMIT ?2)", before / kDayMs);
 }
 
 void Store::reset() {
   const std::lock_guard<std::mutex> lock(mutex_);
   Transaction transaction(this, Transaction::Durable::kOverPower);
-  for (const char* table : {"counts", "arrivals", "keys", "sentences", "segments", "files", "bad"}) {
+  for (const char* table : {"counts", "keys", "sentences", "segments", "files", "bad"}) {
     run((std::string("DELETE FROM ") + table).c_str());
   }
   transaction.commit();

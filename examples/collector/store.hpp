@@ -31,7 +31,6 @@ struct RejectedLine {
   std::int64_t line = 0;  // from 1
   std::string id;         // empty where it could not be read
   std::string reason;
-  std::uint64_t fingerprint = 0;
   std::string bytes;
 };
 
@@ -45,43 +44,52 @@ struct GoodLine {
 struct Arrival {
   std::int64_t at_unix_ms = 0;
   std::string key;
-  Sha256 digest{};
+  Sha256 gzip_digest{};
   std::int64_t lines = 0;
 };
 
 // A judged batch, ready to be stored.
 struct JudgedBatch {
   BatchKey key;
-  Sha256 digest{};
+  Sha256 digest{};                          // of the inflated body
+  std::vector<std::uint64_t> fingerprints;  // of every line, in order
   std::string gzip;
   std::int64_t received_unix_ms = 0;
   std::string clock_offset_ms;
-  std::int64_t lines = 0;
   std::int64_t raw_bytes = 0;
   std::vector<GoodLine> good;
-  std::vector<RejectedLine> rejected;
+  std::vector<RejectedLine> rejected;        // those that no ancestor had
+  std::vector<std::int64_t> left_out_lines;  // what does not go into the lake: rejected, or the ancestor had it; from 1
+  std::int64_t lines_of_ancestor = 0;
+  bool has_ancestor = false;
   std::string answer;
+};
+
+// What a done key remembers.
+struct DoneBatch {
+  std::string answer;
+  std::vector<std::uint64_t> fingerprints;
 };
 
 struct Marking {
   enum class State {
-    kMarked,      // go on, under `token`
-    kDone,        // it came before: `answer` again
-    kPrefixDone,  // what it is a part of came before, with these `rejected`
-    kSplit,       // parts of it came before
-    kBusy         // it, a part of it, or what it is a part of is being stored now
+    kMarked,    // go on, under `token`
+    kDone,      // it came before with these lines: `done` has its answer
+    kConflict,  // it came before with other lines
+    kSplit,     // parts of it came before
+    kBusy       // it, a part of it, or what it is a part of is being stored now
   };
   State state = State::kBusy;
   std::uint64_t token = 0;
-  std::string answer;
-  std::vector<RejectedLine> rejected;  // without their bytes
+  // The key itself, or with kMarked the nearest of what it is a part of; what that one had is not stored again.
+  std::optional<DoneBatch> done;
 };
 
 // The body of one request as the lake writer needs it.
 struct Segment {
   std::int64_t received_unix_ms = 0;
   std::string clock_offset_ms;
-  std::vector<std::int64_t> rejected_lines;  // from 1, ascending
+  std::vector<std::int64_t> left_out_lines;  // from 1, ascending
   std::string gzip;
 };
 
@@ -100,7 +108,8 @@ struct BadLine {
 // Threads: any. Blocks: for one disk write, where not said otherwise.
 class Store {
  public:
-  // Opens or makes `<directory>/collector.db`; throws StoreError when another collector holds it.
+  // Opens or makes `<directory>/collector.db`; throws StoreError when another collector holds it, or a collector of
+  // another version made it.
   explicit Store(const std::string& directory);
   ~Store();
   Store(const Store&) = delete;
@@ -109,19 +118,19 @@ class Store {
   void log_arrival(const Arrival& arrival);
   // Lines that arrived and were neither stored nor answered from memory; ends in the count `unjudged`.
   void count_unjudged(std::int64_t lines);
-  void count_replayed(std::int64_t lines, std::int64_t strangers);
+  void count_replayed(std::int64_t lines);
+  void count_conflict();
   void count_verdict(int status);
 
-  // Puts an in-progress mark on the key for `lease_ms`, unless rule 3 or 4 of the contract forbids it. Marks live in
-  // this process's memory: the file is held by one process alone, so a dead collector's marks are gone with it.
-  Marking mark(const BatchKey& key, std::int64_t now_unix_ms, std::int64_t now_monotonic_ms, std::int64_t lease_ms);
+  // Puts an in-progress mark on the key for `lease_ms`, unless rule 3 or 4 of the contract forbids it. `digest` is of
+  // the inflated body. Marks live in this process's memory: the file is held by one process alone, so a dead
+  // collector's marks are gone with it.
+  Marking mark(const BatchKey& key, const Sha256& digest, std::int64_t now_unix_ms, std::int64_t now_monotonic_ms,
+               std::int64_t lease_ms);
   void unmark(const BatchKey& key, std::uint64_t token);
   // Lines, answer and "done" in one synced transaction. False, and nothing stored, when the token is no longer the
   // mark's.
   bool settle(const JudgedBatch& batch, std::uint64_t token);
-
-  // How many of these ids are not known under this batch: a part answered from its parent should have none.
-  std::int64_t count_strangers(const std::string& uuid, const std::vector<SentenceId>& ids);
 
   // Bytes of sentences no lake file has been cut for, and when the first of them came (0 when there is none).
   std::pair<std::int64_t, std::int64_t> waiting();
@@ -137,6 +146,8 @@ class Store {
 
   std::map<std::string, std::int64_t> counts();
   std::vector<BadLine> bad_lines(std::int64_t limit, std::int64_t offset);
+  // Forgets keys that are older than the contract asks for. Threads: any. Blocks: for many short writes, between which
+  // others take their turn.
   void prune(std::int64_t now_unix_ms);
   // Forgets everything, marks included.
   void reset();
@@ -149,9 +160,12 @@ class Store {
     std::int64_t until_monotonic_ms = 0;
   };
 
+  void check_version();
   void run(const char* sql);
   Statement prepared(const char* sql);
   void count(const std::string& name, std::int64_t by);
+  bool is_in_progress(const BatchKey& key, const std::vector<std::string>& ancestors,
+                      std::int64_t now_monotonic_ms) const;
   void note_id(const GoodLine& line, const std::string& uuid, std::int64_t day, std::map<std::string, std::int64_t>* n);
 
   std::mutex mutex_;

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 
 namespace collector {
@@ -94,19 +93,6 @@ std::string http_date(std::int64_t unix_ms) {
       std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[fields.tm_wday], fields.tm_mday,
                     kMonths[fields.tm_mon], fields.tm_year + 1900, fields.tm_hour, fields.tm_min, fields.tm_sec);
   return std::string(text, static_cast<std::size_t>(length));
-}
-
-std::uint64_t fingerprint_of(std::string_view bytes) {
-  // Eight bytes a step, because this runs over every line; the last step is padded and the length goes in first, so
-  // that padding is no collision.
-  std::uint64_t hash = 0xcbf29ce484222325u ^ bytes.size();
-  for (std::size_t at = 0; at < bytes.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + at, std::min<std::size_t>(8, bytes.size() - at));
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    hash ^= hash >> 32;
-  }
-  return hash;
 }
 
 std::size_t utf8_length_at(const unsigned char* bytes, const unsigned char* end) {

@@ -1,4 +1,4 @@
-// Small pure functions over text: base64, time stamps, fingerprints, UTF-8.
+// Small pure functions over text: base64, time stamps, UTF-8.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +18,6 @@ std::string base64_encoded(std::string_view bytes);
 std::string rfc3339_ms(std::int64_t unix_ms);
 // "Fri, 22 May 2026 03:52:00 GMT", the form the Date header asks for.
 std::string http_date(std::int64_t unix_ms);
-
-// Tells two lines apart in counts; nothing that an enemy could gain hangs on it.
-std::uint64_t fingerprint_of(std::string_view bytes);
 
 // Length of the well-formed UTF-8 sequence (no surrogates, nothing overlong) that begins at `bytes`, 0 when there is
 // none.

@@ -20,6 +20,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -214,6 +215,13 @@ def sound(counts):
     equal(counts["arrived"], counts["total"] + counts["replayed_same_key"] + counts["unjudged"], counts)
 
 
+def in_background(work):
+    result = []
+    thread = threading.Thread(target=lambda: result.append(work()))
+    thread.start()
+    return thread, result
+
+
 # --- vectors -------------------------------------------------------------------------------------------------------
 
 def good_vectors():
@@ -384,15 +392,35 @@ def _():
         equal(collector.lake_ids(), ids_of([lines[0], lines[2]]))
 
 
-@promise("other bytes under a done key are counted and not stored")
+@promise("other lines under a done key are a conflict: nothing is stored, and the first lines keep their answer")
 def _():
     with Collector(None) as collector:
-        key = new_uuid7()
-        first = collector.send([sentence()], key)
-        second = collector.send([sentence()], key)
-        equal(second.body, first.body)
+        key, lines, others = new_uuid7(), [sentence(), "nonsense"], [sentence(), sentence()]
+        first = collector.send(lines, key)
+        accepted(first, 1, [(2, "")])
+        for _ in range(2):
+            answer = collector.send(others, key)
+            equal((answer.status, answer.json, answer.headers["Retry-After"]), (409, {"error": "conflict"}, None))
+        # The digest that counts is of the lines, not of how they were compressed.
+        again = gzip.compress("".join(line + "\n" for line in lines).encode(), 1)
+        equal(collector.send(None, key, again).body, first.body)
+        collector.kill()
+        collector.start()
+        equal(collector.send(others, key).json, {"error": "conflict"})
+        accepted(collector.send(others), 2)
         counts = collector.counts()
-        equal((counts["good"], counts["bytes_differ_under_same_key"]), (1, 1))
+        equal((counts["good"], counts["conflicts"], counts["duplicate_id_under_other_key"]), (3, 3, 0))
+        sound(counts)
+
+
+@promise("a key of any UUID version is one, and its parts are")
+def _():
+    with Collector(None) as collector:
+        for version in "0123456789abcdef":
+            for variant in "08f":
+                key = f"019e4dcf-bb7b-{version}c3b-{variant}d41-{random.getrandbits(48):012x}"
+                accepted(collector.send([sentence()], key), 1)
+                accepted(collector.send([sentence()], key + ".r"), 1)
 
 
 @promise("an id under another key is stored and counted, under a part of its own batch it counts apart")
@@ -435,10 +463,68 @@ def _():
         accepted(collector.send(lines[4:5], key + ".10"), 0, [(1, "")])
         accepted(collector.send(lines[2:4], key + ".r01r"), 2)
         counts = collector.counts()
-        equal((counts["total"], counts["bytes_differ_under_same_key"]), (6, 0))
-        accepted(collector.send([sentence()], key + ".0r"), 1)
-        equal(collector.counts()["bytes_differ_under_same_key"], 1, "a line its parent never held")
-        sound(collector.counts())
+        equal((counts["total"], counts["new_in_part"], counts["bytes_differ_under_same_key"]), (6, 0, 0))
+        sound(counts)
+
+
+@promise("a line that a part's done ancestor never had is judged and stored, the others are not")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence(), sentence(action={}), sentence()]
+        bad_id = json.loads(lines[1])["id"]
+        key, new = new_uuid7(), [sentence(), sentence(user={}), sentence()]
+        new_bad = json.loads(new[1])["id"]
+        accepted(collector.send(lines, key), 2, [(2, bad_id)])
+        # The same id with other bytes is another line.
+        changed = lines[0].replace("CLICK", "PUSH")
+        mixed = [new[0], lines[1], lines[2], new[1], changed]
+        first = collector.send(mixed, key + ".0")
+        accepted(first, 3, [(2, bad_id), (4, new_bad)])
+        equal(collector.send(mixed, key + ".0").body, first.body, "the part is a done key of its own")
+        equal(collector.send(lines[:1], key + ".0").json, {"error": "conflict"})
+        # Of the done ancestors the nearest one is asked.
+        accepted(collector.send([new[0], new[2]], key + ".01"), 2)
+        counts = collector.counts()
+        equal((counts["good"], counts["bad"], counts["new_in_part"]), (5, 2, 4), counts)
+        sound(counts)
+        equal(collector.call("GET", "/micro/good").json[-1]["id"], ids_of(new)[2])
+        equal(collector.stop(), 0)
+        equal(collector.lake_ids(), ids_of([lines[0], lines[2], new[0], changed, new[2]]))
+
+
+@promise("a part of a done batch is busy while it is stored, and so is the batch: its repeat waits, and then has its answer")
+def _():
+    with Collector(None) as collector:
+        key, lines = new_uuid7(), [sentence()]
+        first = collector.send(lines, key)
+        collector.fault("slow=1500ms")
+        thread, result = in_background(lambda: collector.send([sentence()], key + ".1"))
+        time.sleep(0.5)
+        for other in (key, key + ".1", key + ".10"):
+            equal(collector.send(lines, other).json, {"error": "busy"}, other)
+        collector.fault("")
+        thread.join()
+        accepted(result[0], 1)
+        equal(collector.send(lines, key).body, first.body)
+        equal(collector.counts()["good"], 2)
+
+
+@promise("a database that another version of the collector made is refused, with a way out, and not touched")
+def _():
+    with tempfile.TemporaryDirectory() as place:
+        folder = pathlib.Path(place, ".collector")
+        folder.mkdir()
+        for make, version in (("CREATE TABLE keys (key TEXT PRIMARY KEY, state INTEGER NOT NULL)", 0),
+                              ("PRAGMA user_version=99", 99)):
+            (folder / "collector.db").unlink(missing_ok=True)
+            database = sqlite3.connect(folder / "collector.db")
+            database.execute(make)
+            database.commit()
+            database.close()
+            done = subprocess.run([COLLECTOR, "--port", "0", "--lake", place, "--key", f"{KEYID}:c2VjcmV0"],
+                                  capture_output=True, timeout=PATIENCE_S, check=False)
+            equal(done.returncode, 1)
+            expect(f"schema {version}," in done.stderr.decode() and "--lake" in done.stderr.decode(), done.stderr)
 
 
 @promise("once a part came, everything above it is split, for ever; what is beside it is not")
@@ -475,13 +561,6 @@ def _():
         equal(collector.send([sentence()], key + path + "0").status, 400)
 
 
-def in_background(work):
-    result = []
-    thread = threading.Thread(target=lambda: result.append(work()))
-    thread.start()
-    return thread, result
-
-
 @promise("while a batch is being stored, it, its parts and what it is part of get 409 with Retry-After")
 def _():
     with Collector(None) as collector:
@@ -505,13 +584,14 @@ def _():
         collector.fault("slow=1500ms")
         thread, result = in_background(lambda: collector.send(lines[:1], part + ".01"))
         time.sleep(0.5)
-        equal(collector.send(lines, part).json, {"error": "split"})
+        equal(collector.send(lines, part).json, {"error": "busy"})
         equal(collector.send(lines[:1], part + ".01").json, {"error": "busy"})
         equal(collector.send(lines[:1], part + ".010").json, {"error": "busy"})
         collector.fault("")
         accepted(collector.send([sentence()], part + ".00"), 1)
         thread.join()
         accepted(result[0], 1)
+        equal(collector.send(lines, part).json, {"error": "split"})
         sound(collector.counts())
 
 
