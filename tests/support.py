@@ -124,7 +124,10 @@ class Collector:
         self.stop()
 
     def ask(self, path, body=None):
-        with urllib.request.urlopen(self.url + path, body, PATIENCE_S) as answer:
+        # Each start has a token of its own; only what changes something asks for it.
+        token = (self.lake / ".collector" / "token").read_text().strip()
+        request = urllib.request.Request(self.url + path, body, {"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.read()
 
     def fault(self, text):

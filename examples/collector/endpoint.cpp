@@ -130,8 +130,6 @@ HttpAnswer Endpoint::take_events(const HttpRequest& request) {
 HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
   Received received;
   received.at_unix_ms = clock_->unix_ms();
-  if (request.malformed) return refusal(400, "request");
-
   // Bounds first.
   if (request.body_too_large) return refusal(413, "compressed size");
   received.gzip = gzip_bytes_of(request.body);

@@ -18,10 +18,11 @@ struct HttpRequest {
   Fields fields;
   std::string body;
   bool body_too_large = false;  // it passed the limit; `body` is empty then
-  bool malformed = false;       // a head that two readers could understand differently
 
   // Several fields of one name are one list (RFC 9110, 5.3). `found` tells an empty field from an absent one.
   std::string field(std::string_view name, bool* found = nullptr) const;
+  // As it came: a path with percent signs is none of ours.
+  std::string path() const { return target.substr(0, target.find('?')); }
 };
 
 struct HttpAnswer {

@@ -1,4 +1,4 @@
-// Serves the endpoint on the loopback addresses, and only there.
+// Serves the endpoint on the addresses it is given, and only there.
 #pragma once
 
 #include <memory>
@@ -6,20 +6,21 @@
 #include <vector>
 
 #include "endpoint.hpp"
+#include "gate.hpp"
 
 namespace collector {
 
 class HttpServer {
  public:
-  // Binds 127.0.0.1 and, where the machine has it, ::1. Port 0 takes a free one. Throws std::runtime_error when the
-  // port is taken. Callers wait in line until start().
-  HttpServer(int port, const std::vector<std::string>& event_paths);
+  // Binds the first address, and the others where the machine has them. Port 0 takes a free one. Throws
+  // std::runtime_error when the port is taken. Callers wait in line until start().
+  HttpServer(const std::vector<std::string>& addresses, int port, const std::vector<std::string>& event_paths);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   int port() const;
-  void start(Endpoint* endpoint);
+  void start(Endpoint* endpoint, const Gate* gate);
   // Takes no more requests, lets those that run finish, and returns when no thread of the server is left.
   void stop();
 

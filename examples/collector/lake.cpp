@@ -1,20 +1,11 @@
 #include "lake.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <stdexcept>
-#include <system_error>
+#include <optional>
 
+#include "files.hpp"
 #include "gzip.hpp"
 #include "sentence.hpp"
 #include "text.hpp"
@@ -25,37 +16,23 @@ namespace {
 constexpr std::size_t kStoredBodyBytesMax = 4 * 1024 * 1024;  // what the endpoint let in
 constexpr int kLakeLevel = 3;  // half of level 6's time for a tenth more bytes; the sender pays for neither
 
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags) : path_(path), number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
-    if (number_ < 0) fail("open");
-  }
-  ~Descriptor() { ::close(number_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  void write_all(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(number_, bytes.data(), bytes.size());
-      if (written < 0 && errno != EINTR) fail("write");
-      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+// "dt=…/hour=…/….json.gz", as the store makes them.
+struct LakePath {
+  explicit LakePath(const std::string& name) {
+    const std::size_t day_end = name.find('/');
+    const std::size_t hour_end = name.find('/', day_end + 1);
+    if (hour_end == std::string::npos || name.compare(0, 3, "dt=") != 0 || name.compare(day_end + 1, 5, "hour=") != 0 ||
+        name.find('/', hour_end + 1) != std::string::npos) {
+      throw StoreError("\"" + name + "\" is no lake file's name");
     }
+    day = name.substr(0, day_end);
+    hour = name.substr(day_end + 1, hour_end - day_end - 1);
+    file = name.substr(hour_end + 1);
+    // A name no reader of *.gz takes for a finished file.
+    unfinished = file + ".tmp";
   }
-  void sync() {
-    if (::fsync(number_) != 0) fail("fsync");
-  }
-
- private:
-  [[noreturn]] void fail(const char* doing) const {
-    throw std::system_error(errno, std::generic_category(), std::string(doing) + " " + path_);
-  }
-  std::string path_;
-  int number_;
+  std::string day, hour, file, unfinished;
 };
-
-void sync_directory(const std::string& path) {
-  Descriptor(path, O_RDONLY | O_DIRECTORY).sync();
-}
 
 void append_segment(const Segment& segment, std::string* out) {
   const Inflated body = inflate_one_member(segment.gzip, kStoredBodyBytesMax);
@@ -87,12 +64,7 @@ void append_segment(const Segment& segment, std::string* out) {
 
 Lake::Lake(std::string directory, Store* store, LakeLimits limits)
     : directory_(std::move(directory)), store_(store), limits_(limits) {
-  // What an earlier collector was writing when it died; its content is still in the database.
-  std::vector<std::filesystem::path> unfinished;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_)) {
-    if (entry.path().extension() == ".tmp") unfinished.push_back(entry.path());
-  }
-  for (const auto& path : unfinished) std::filesystem::remove(path);
+  // Also what an earlier collector was writing when it died: its content is still in the database.
   write_waiting(true);
   thread_ = std::thread([this] { run(); });
 }
@@ -165,34 +137,29 @@ void Lake::write_file(const LakeFile& file) {
   std::string content;
   for (const Segment& segment : store_->segments_of(file.number)) append_segment(segment, &content);
 
-  const std::filesystem::path path = std::filesystem::path(directory_) / file.name;
-  const std::filesystem::path hour = path.parent_path();
-  const bool is_new_hour = !std::filesystem::exists(hour);
-  std::filesystem::create_directories(hour);
-  // A name no reader of *.gz takes for a finished file.
-  const std::string unfinished = path.string() + ".tmp";
-  {
-    Descriptor out(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
-    out.write_all(deflate_one_member(content, kLakeLevel));
-    out.sync();
-  }
-  std::filesystem::rename(unfinished, path);
-  sync_directory(hour.string());
-  if (is_new_hour) {
-    sync_directory(hour.parent_path().string());
-    sync_directory(directory_);
-  }
+  const LakePath path(file.name);
+  Folder(directory_)
+      .made(path.day)
+      .made(path.hour)
+      .write(path.file, path.unfinished, deflate_one_member(content, kLakeLevel));
   store_->mark_written(file.number);
 }
 
 void Lake::reset() {
   const std::lock_guard<std::mutex> lock(writing_);
-  store_->reset();
-  std::vector<std::filesystem::path> days;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-    if (entry.path().filename().string().rfind("dt=", 0) == 0) days.push_back(entry.path());
+  // The files first: after a kill in between the database still names what is left.
+  const Folder lake(directory_);
+  for (const LakeFile& file : store_->files()) {
+    const LakePath path(file.name);
+    const auto day = lake.found(path.day);
+    const auto hour = day ? day->found(path.hour) : std::nullopt;
+    if (!hour) continue;
+    hour->remove(path.file);
+    hour->remove(path.unfinished);
+    day->remove_empty(path.hour);
+    lake.remove_empty(path.day);
   }
-  for (const auto& day : days) std::filesystem::remove_all(day);
+  store_->reset();
 }
 
 std::vector<std::string> Lake::lines(std::int64_t limit, std::int64_t offset) {
@@ -217,8 +184,10 @@ std::vector<std::string> Lake::lines(std::int64_t limit, std::int64_t offset) {
     }
     std::string content;
     if (file.written) {
-      std::ifstream in(std::filesystem::path(directory_) / file.name, std::ios::binary);
-      const std::string gzip((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+      const LakePath path(file.name);
+      const auto day = Folder(directory_).found(path.day);
+      const auto hour = day ? day->found(path.hour) : std::nullopt;
+      const std::string gzip = hour ? hour->read(path.file, kFileBytesMax).value_or("") : "";
       content = inflate_one_member(gzip, kFileBytesMax).bytes;  // empty when somebody took the file away
     } else {
       for (const Segment& segment : store_->segments_of(file.number)) append_segment(segment, &content);

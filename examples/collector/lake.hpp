@@ -30,7 +30,8 @@ class Lake {
   void wake();
   // Writes everything that waits and ends the thread. Called twice it does nothing more.
   void close();
-  // Deletes the lake's files and empties the store, so that neither is seen without the other.
+  // Deletes the lake files that the store names and empties the store, so that neither is seen without the other. What
+  // else lies in the lake stays.
   void reset();
 
   // Stored lines in the order they came, each without its newline.

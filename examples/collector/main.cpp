@@ -1,23 +1,28 @@
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "clock.hpp"
 #include "endpoint.hpp"
 #include "fault.hpp"
+#include "files.hpp"
+#include "gate.hpp"
 #include "http_server.hpp"
 #include "lake.hpp"
 #include "options.hpp"
@@ -28,17 +33,38 @@ namespace {
 
 constexpr int kExitUsage = 64;  // EX_USAGE of sysexits.h
 
-// A half-written port would send somebody elsewhere, so the file appears whole.
-void write_ready_file(const std::string& path, int port) {
-  const std::string unfinished = path + ".tmp";
-  {
-    std::ofstream out(unfinished, std::ios::trunc);
-    out << port << '\n';
-    out.flush();
-    if (!out) throw std::runtime_error("cannot write " + unfinished);
+std::string new_token() {
+  std::array<unsigned char, 16> bytes{};
+  if (getentropy(bytes.data(), bytes.size()) != 0) throw std::runtime_error("the system gives no randomness");
+  std::string token;
+  for (const unsigned char byte : bytes) {
+    token += "0123456789abcdef"[byte >> 4];
+    token += "0123456789abcdef"[byte & 15];
   }
-  std::filesystem::rename(unfinished, path);
+  return token;
 }
+
+// Whoever waits for the file must not find the port of a collector that is gone, nor half a port.
+class ReadyFile {
+ public:
+  explicit ReadyFile(const std::string& path)
+      : folder_(std::filesystem::absolute(path).parent_path()), name_(std::filesystem::path(path).filename()) {
+    constexpr std::size_t kPortBytesMax = 6;
+    struct stat about {};
+    if (::lstat(path.c_str(), &about) != 0) return;
+    const auto before = folder_.read(name_, kPortBytesMax);
+    // A link goes, and what it names stays.
+    if (!S_ISLNK(about.st_mode) && (!before || before->find_first_not_of("0123456789\n") != std::string::npos)) {
+      throw std::runtime_error("--ready-file " + path + " is there, and holds something else than a port");
+    }
+    folder_.remove(name_);
+  }
+  void write(int port) const { folder_.write(name_, name_ + "." + new_token(), std::to_string(port) + "\n"); }
+
+ private:
+  collector::Folder folder_;
+  std::string name_;
+};
 
 std::vector<std::string> event_paths(const std::vector<collector::PublicUrl>& urls) {
   // Behind a proxy or a stage the path that arrives is the local one, whatever the public one is.
@@ -47,13 +73,20 @@ std::vector<std::string> event_paths(const std::vector<collector::PublicUrl>& ur
   return {paths.begin(), paths.end()};
 }
 
-void prepare_lake(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory + "/.collector", error);
-  if (error || ::access(directory.c_str(), W_OK | X_OK) != 0) {
-    throw std::runtime_error("lake directory " + directory + " cannot be used (" +
-                             (error ? error.message() : "not writable") + "); choose another --lake");
+// The lake, and in it the folder of the database, where nobody else has anything to do.
+collector::Folder prepared_lake(const std::string& directory) {
+  try {
+    std::filesystem::create_directories(directory);
+    return collector::Folder(directory).made(".collector");
+  } catch (const std::system_error& error) {
+    throw std::runtime_error("lake directory " + directory + " cannot be used (" + error.what() +
+                             "); choose another --lake");
   }
+}
+
+// A URL's host: an IPv6 address stands in brackets.
+std::string host_of(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
 
 int serve(collector::Options options) {
@@ -64,20 +97,26 @@ int serve(collector::Options options) {
   sigaddset(&stop_signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
 
-  // Whoever waits for the file must not find the port of a collector that is gone.
-  if (!options.ready_file.empty()) std::filesystem::remove(options.ready_file);
-  prepare_lake(options.lake);
+  // Sentences are about people: what we make is for its owner alone.
+  ::umask(077);
+  std::optional<ReadyFile> ready_file;
+  if (!options.ready_file.empty()) ready_file.emplace(options.ready_file);
+  const collector::Folder own_folder = prepared_lake(options.lake);
   collector::Clock clock;
   collector::Store store(options.lake + "/.collector");
   store.prune(clock.unix_ms());
-  collector::HttpServer server(options.port, event_paths(options.public_urls));
-  if (options.public_urls.empty()) {
-    for (const char* host : {"127.0.0.1", "[::1]", "localhost"}) {
-      const auto url =
-          collector::PublicUrl::parsed(std::string("http://") + host + ":" + std::to_string(server.port()));
-      if (url) options.public_urls.push_back(*url);
-    }
+  collector::HttpServer server(options.addresses, options.port, event_paths(options.public_urls));
+  std::vector<collector::PublicUrl> local_urls;
+  for (const std::string& host :
+       {host_of(options.addresses[0]), std::string("127.0.0.1"), std::string("[::1]"), std::string("localhost")}) {
+    const auto url = collector::PublicUrl::parsed("http://" + host + ":" + std::to_string(server.port()));
+    if (url) local_urls.push_back(*url);
   }
+  if (options.public_urls.empty()) options.public_urls = local_urls;
+  // Behind a proxy the request may have the local name or the public one.
+  local_urls.insert(local_urls.end(), options.public_urls.begin(), options.public_urls.end());
+  const std::string token = options.no_token ? "" : new_token();
+  const collector::Gate gate(local_urls, token, !options.is_loopback);
 
   collector::Lake lake(options.lake, &store, options.lake_limits);
   collector::FaultDeck faults(options.seed);
@@ -86,9 +125,18 @@ int serve(collector::Options options) {
       collector::SignatureVerifier(std::move(options.secrets_by_keyid), std::move(options.public_urls)), &store, &lake,
       &faults, &clock, options.lease);
 
-  server.start(&endpoint);
-  if (!options.ready_file.empty()) write_ready_file(options.ready_file, server.port());
-  std::printf("yukha-collector: http://127.0.0.1:%d/v1/events, lake %s\n", server.port(), options.lake.c_str());
+  // For scripts of the same user: nobody else can read it.
+  own_folder.remove("token");
+  if (!token.empty()) own_folder.write("token", "token.tmp", token + "\n");
+  server.start(&endpoint, &gate);
+  if (ready_file) ready_file->write(server.port());
+  const std::string address = "http://" + host_of(options.addresses[0]) + ":" + std::to_string(server.port());
+  std::printf("yukha-collector: %s/v1/events, lake %s\n", address.c_str(), options.lake.c_str());
+  if (options.no_token) {
+    std::printf("--no-token: whoever reaches this port may empty the lake and set faults, clock and policy\n");
+  } else {
+    std::printf("token for %s/micro/: %s\n", address.c_str(), token.c_str());
+  }
   std::fflush(stdout);
 
   // Keys are kept for weeks, so looking once an hour for old ones is soon enough.
@@ -99,6 +147,7 @@ int serve(collector::Options options) {
   endpoint.hurry();
   server.stop();
   lake.close();
+  own_folder.remove("token");
   return 0;
 }
 

@@ -1,8 +1,12 @@
 #include "options.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <functional>
 #include <utility>
 
+#include "gate.hpp"
 #include "text.hpp"
 
 namespace collector {
@@ -12,11 +16,14 @@ const char kHelp[] =
     "\n"
     "  yukha-collector --port N --lake DIR --key KEYID:BASE64 [--key ...] [options]\n"
     "\n"
-    "  --port N            listen on 127.0.0.1 and [::1]; 0 picks a free port\n"
+    "  --port N            0 picks a free port\n"
+    "  --address IP        listen on this address in place of 127.0.0.1 and [::1]. When it is no loopback address,\n"
+    "                      reading below /micro/ wants the token, too\n"
     "  --lake DIR          where dt=YYYY-MM-DD/hour=HH/*.json.gz go; the database is DIR/.collector/collector.db\n"
     "  --key KEYID:BASE64  a key that may sign; several may\n"
     "  --public-url URL    where clients think the endpoint is; several may. Without one: 127.0.0.1, [::1] and\n"
     "                      localhost with the port. A URL without a path means /v1/events\n"
+    "  --no-token          whoever reaches the port may change what is below /micro/; on loopback only\n"
     "  --ready-file F      holds the decimal port once the collector listens\n"
     "  --lake-bytes N      a lake file is cut at N bytes of sentences (5000000)\n"
     "  --lake-seconds S    and a line waits for its file at most S seconds (2)\n"
@@ -35,6 +42,10 @@ const char kHelp[] =
     "  400                 a bare 400\n"
     "  crash=before|between|after   SIGKILL before storing, between storing and answering, after the answer\n"
     "\n"
+    "  GET changes nothing. POST below /micro/ wants \"Authorization: Bearer TOKEN\": the token is new at each start, "
+    "is\n"
+    "  printed, and stands in DIR/.collector/token. Host must be one of ours (a public URL's, or 127.0.0.1, [::1] and\n"
+    "  localhost with the port), and so must Origin where a browser sends one.\n"
     "  GET  /micro/all, /micro/good?limit=N&offset=M, /micro/bad?limit=N&offset=M\n"
     "  POST /micro/reset   forget everything and empty the lake\n"
     "  POST /micro/fault   the same texts, one a line; an empty body ends the misbehaviour\n"
@@ -59,6 +70,19 @@ std::string take_key(const std::string& text, Options* options) {
   return "";
 }
 
+std::string take_address(const std::string& text, Options* options) {
+  in_addr v4{};
+  in6_addr v6{};
+  const bool is_v4 = inet_pton(AF_INET, text.c_str(), &v4) == 1;
+  if (!is_v4 && inet_pton(AF_INET6, text.c_str(), &v6) != 1) {
+    return "--address wants an IPv4 or IPv6 address, not \"" + text + "\"";
+  }
+  constexpr unsigned char kLoopbackV4 = 127;
+  options->addresses = {text};
+  options->is_loopback = is_v4 ? ntohl(v4.s_addr) >> 24 == kLoopbackV4 : IN6_IS_ADDR_LOOPBACK(&v6);
+  return "";
+}
+
 }  // namespace
 
 Options Options::parsed(const std::vector<std::string>& arguments, std::string* error) {
@@ -78,6 +102,7 @@ Options Options::parsed(const std::vector<std::string>& arguments, std::string* 
          options.port = static_cast<int>(number);
          return std::string();
        }},
+      {"--address", [&](const std::string& value) { return take_address(value, &options); }},
       {"--lake",
        [&](const std::string& value) {
          options.lake = value;
@@ -88,6 +113,9 @@ Options Options::parsed(const std::vector<std::string>& arguments, std::string* 
        [&](const std::string& value) {
          const auto url = PublicUrl::parsed(value);
          if (!url) return "--public-url wants http(s)://host[:port][/path], not \"" + value + "\"";
+         if (url->path.compare(0, kMicro.size(), kMicro) == 0) {
+           return "--public-url " + value + ": what is below /micro/ is the collector's own";
+         }
          options.public_urls.push_back(*url);
          return std::string();
        }},
@@ -142,6 +170,10 @@ Options Options::parsed(const std::vector<std::string>& arguments, std::string* 
       options.judge = true;
       continue;
     }
+    if (name == "--no-token") {
+      options.no_token = true;
+      continue;
+    }
     const auto taker = takers.find(name);
     if (taker == takers.end()) {
       *error = "unknown argument \"" + name + "\"";
@@ -158,6 +190,10 @@ Options Options::parsed(const std::vector<std::string>& arguments, std::string* 
     *error = "--lake is missing";
   } else if (options.secrets_by_keyid.empty()) {
     *error = "--key is missing: an endpoint without a key could trust nobody";
+  } else if (options.no_token && !options.is_loopback) {
+    *error = "--no-token is for loopback: others reach " + options.addresses[0];
+  } else if (options.public_urls.empty() && (options.addresses[0] == "0.0.0.0" || options.addresses[0] == "::")) {
+    *error = "--address " + options.addresses[0] + " does not say what clients call the endpoint: --public-url does";
   }
   return options;
 }

@@ -16,6 +16,10 @@ namespace collector {
 struct Options {
   bool help = false;
   bool judge = false;  // judge lines from standard input instead of serving
+  // 127.0.0.1 and, where the machine has it, ::1; or the one of --address.
+  std::vector<std::string> addresses = {"127.0.0.1", "::1"};
+  bool is_loopback = true;
+  bool no_token = false;
   int port = -1;
   std::string lake;
   std::map<std::string, std::string> secrets_by_keyid;

@@ -1,9 +1,11 @@
 #include "store.hpp"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "text.hpp"
@@ -163,13 +165,16 @@ class Store::Transaction {
 };
 
 Store::Store(const std::string& directory) {
-  const std::string path = directory + "/collector.db";
-  if (sqlite3_open_v2(path.c_str(), &database_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+  // No link in place of the file; SQLite would not have one above it either.
+  const std::string path = std::filesystem::canonical(directory) / "collector.db";
+  if (sqlite3_open_v2(path.c_str(), &database_,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
                       nullptr) != SQLITE_OK) {
     const std::string why = database_ == nullptr ? "no memory" : sqlite3_errmsg(database_);
     sqlite3_close(database_);
     throw StoreError("cannot open " + path + ": " + why);
   }
+  ::chmod(path.c_str(), 0600);  // the log beside it gets the same
   try {
     // Exclusive before WAL: no shared memory file, a second collector is refused, and a dead one's lock is free at
     // once.

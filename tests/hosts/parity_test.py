@@ -153,7 +153,9 @@ class Collector:
         self.url = f"http://127.0.0.1:{ready.read_text().strip()}"
 
     def fault(self, text):
-        urllib.request.urlopen(self.url + "/micro/fault", text.encode(), PATIENCE_S).read()
+        token = (self.lake / ".collector" / "token").read_text().strip()
+        request = urllib.request.Request(self.url + "/micro/fault", text.encode(), {"Authorization": f"Bearer {token}"})
+        urllib.request.urlopen(request, timeout=PATIENCE_S).read()
 
     def stopped_lines(self):
         """Every line of the lake, once the collector has written its last file."""

@@ -1,0 +1,441 @@
+#!/usr/bin/env python3
+"""What somebody does who wants to harm the collector: a page in the browser beside it, a neighbour on the network, a client
+with a wrong program, another user of the machine. One promise an attack, with the answer it gets.
+
+    python3 tests/collector/attack_test.py --collector build/release/examples/yukha-collector
+"""
+import argparse
+import base64
+import ctypes
+import fcntl
+import gzip
+import http.client
+import os
+import pathlib
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE))
+import collector_test as wire  # noqa: E402
+from collector_test import equal, gzipped, new_uuid7, sentence  # noqa: E402
+from support import PATIENCE_S, SECRET, Collector, Forbidden, expect, keep_promises, promise  # noqa: E402
+
+options = None
+
+
+class Target(Collector):
+    """The collector, with two sentences in its lake that must still be there after the attack."""
+
+    def __init__(self, folder, *arguments, address="127.0.0.1", **more):
+        super().__init__(options.collector, folder, *arguments, **more)
+        self.address = address
+        self.authority = f"{address}:{self.port}"
+        self.token = (self.lake / ".collector" / "token")
+        self.token = self.token.read_text().strip() if self.token.exists() else ""
+        self.before = [sentence(), sentence()]
+        equal(self.send(self.before)[0], 200)
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            expect(self.process.poll() is None, "the collector ended with", self.process.poll())
+            equal(self.send([sentence()])[0], 200, "it serves as before")
+            expect(set(wire.ids_of(self.before)) <= {line["id"] for line in self.lines()}, "something was lost")
+        self.stop()
+
+    def call(self, method, path, body=None, fields=(), host=None):
+        """Status, body and fields of the answer. `fields` are pairs, so that one may come twice."""
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE_S)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in [("Host", host or self.authority), *fields]:
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return answer.status, answer.read(), answer.headers
+        finally:
+            connection.close()
+
+    def send(self, lines, key=None, body=None, fields=(), host=None, authority=None):
+        body = gzipped(lines) if body is None else body
+        signed = wire.signed(body, key or new_uuid7(), authority=authority or self.authority, keyid="key",
+                             secret=base64.b64decode(SECRET))
+        return self.call("POST", "/v1/events", body, [*signed.items(), *fields], host)
+
+    def raw(self, data, wait=True):
+        return wire.Collector.talk(self, data, wait)
+
+    def bearer(self):
+        return [("Authorization", f"Bearer {self.token}")]
+
+
+def head(target, *lines, method=b"GET", path=b"/micro/all", end=b"\r\n"):
+    return end.join([method + b" " + path + b" HTTP/1.1", f"Host: {target.authority}".encode(), *lines, b"", b""])
+
+
+# --- a page in the browser beside it ---------------------------------------------------------------------------------
+
+@promise("a name made to point here (DNS rebinding) gets 421 on every path, also with token and signature")
+def _(folder):
+    with Target(folder) as target:
+        for host in ("evil.example", f"evil.example:{target.port}", "127.0.0.1", f"127.0.0.1:{target.port + 1}",
+                     f"127.0.0.1.evil.example:{target.port}", f"x@{target.authority}", f"{target.authority},evil", ""):
+            for method, path in (("GET", "/micro/good"), ("POST", "/micro/reset"), ("GET", "/"), ("OPTIONS", "/v1/events"),
+                                 ("POST", "/nothing"), ("HEAD", "/micro/all")):
+                status, body, _ = target.call(method, path, None, target.bearer(), host=host or " ")
+                equal((status, body), (421, b'{"error":"host"}' if method != "HEAD" else b""), host, method, path)
+            equal(target.send([sentence()], host=host or " ")[0], 421)
+        for host in ("localhost", "127.0.0.1", "[::1]"):
+            equal(target.call("GET", "/micro/all", host=f"{host}:{target.port}")[0], 200, host)
+        equal(target.counts()["good"], 2)
+
+
+@promise("a page of another site gets 403 on every path: by Origin, and where there is none by Sec-Fetch-Site")
+def _(folder):
+    with Target(folder) as target:
+        for field in (("Origin", "https://evil.example"), ("Origin", "null"), ("Origin", f"http://127.0.0.1:{target.port + 1}"),
+                      ("Origin", f"https://{target.authority}"), ("Origin", ""), ("Sec-Fetch-Site", "cross-site"),
+                      ("Sec-Fetch-Site", "same-site")):
+            for method, path in (("GET", "/micro/good"), ("POST", "/micro/reset"), ("OPTIONS", "/micro/reset"),
+                                 ("POST", "/micro/fault"), ("GET", "/nothing")):
+                status, body, fields = target.call(method, path, None, [field, *target.bearer()])
+                equal((status, body), (403, b'{"error":"origin"}'), field, method, path)
+                equal(fields["Access-Control-Allow-Origin"], None)
+            equal(target.send([sentence()], fields=[field])[0], 403, field)
+        own = [("Origin", f"http://{target.authority}"), ("Sec-Fetch-Site", "same-origin")]
+        equal(target.call("GET", "/micro/all", None, own)[0], 200)
+        status, _, fields = target.call("GET", "/micro/all", None, [("Sec-Fetch-Site", "none")])
+        equal((status, fields["X-Content-Type-Options"], fields["Cross-Origin-Resource-Policy"]),
+              (200, "nosniff", "same-origin"))
+        equal(target.counts()["good"], 2)
+
+
+@promise("without the token nothing changes: 401 for every POST below /micro/, however its path is written; GET has no effect")
+def _(folder):
+    with Target(folder) as target:
+        wrong = [[], [("Authorization", "Bearer ")], [("Authorization", "Bearer " + "0" * 32)],
+                 [("Authorization", "Bearer " + target.token[:-1])], [("Authorization", "Bearer " + target.token + "0")],
+                 [("Authorization", target.token)], [("Authorization", "Basic " + target.token)],
+                 [("Authorization", "Bearer x"), ("Authorization", "Bearer " + target.token)],
+                 [("Content-Type", "text/plain"), ("Cookie", f"token={target.token}")]]
+        for fields in wrong:
+            for path in ("reset", "fault", "clock", "policy", "nothing", f"reset?token={target.token}"):
+                status, body, answered = target.call("POST", "/micro/" + path, b"status=503", fields)
+                equal((status, body), (401, b'{"error":"token"}'), path, fields)
+                expect(answered["WWW-Authenticate"].startswith("Bearer"))
+            for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+                equal(target.call(method, "/micro/reset", b"", fields)[0], 401, method)
+        for path in ("/%6dicro/reset", "/micro%2freset", "//micro/reset", "/./micro/reset", "/MICRO/reset", "/x/../micro/reset"):
+            equal(target.call("POST", path, b"")[0], 404, path)
+        for path in ("reset", "fault", "clock"):
+            equal(target.call("GET", f"/micro/{path}?status=503")[0], 405)
+            equal(target.call("HEAD", f"/micro/{path}")[0], 405)
+        equal(target.counts()["good"], 2)
+        equal(target.call("POST", "/micro/fault", b"", [("authorization", f"bearer {target.token}")])[0], 200)
+
+
+@promise("the token is new at each start, only its owner can read its file, and it goes with the collector")
+def _(folder):
+    tokens = set()
+    for _ in range(2):
+        with Target(folder) as target:
+            path = target.lake / ".collector" / "token"
+            equal(stat.S_IMODE(path.stat().st_mode), 0o600)
+            tokens.add(target.token)
+        expect(not path.exists())
+    equal((len(tokens), {len(token) for token in tokens}), (2, {32}))
+
+
+@promise("--no-token says so aloud, and is refused where others reach the port")
+def _(folder):
+    with Target(folder, "--no-token") as target:
+        equal(target.call("POST", "/micro/fault", b"")[0], 200)
+        equal(target.call("POST", "/micro/reset", b"", host="evil.example")[0], 421)
+    command = [options.collector, "--port", "0", "--lake", str(folder / "other"), "--key", f"key:{SECRET}"]
+    for more, says in ((["--no-token", "--address", "10.1.2.3"], "--no-token is for loopback"),
+                       (["--address", "0.0.0.0"], "--public-url"), (["--address", "localhost"], "IPv4 or IPv6")):
+        done = subprocess.run([*command, *more], capture_output=True, timeout=PATIENCE_S, check=False)
+        equal(done.returncode, 64, more)
+        expect(says in done.stderr.decode(), done.stderr)
+    process = subprocess.Popen([*command, "--no-token"], stdout=subprocess.PIPE)
+    try:
+        expect("empty the lake" in process.stdout.readline().decode() + process.stdout.readline().decode())
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
+# --- a neighbour on the network --------------------------------------------------------------------------------------
+
+def reach_from_outside(folder):
+    """The attack, in a network where only this process is: with 10.1.2.3 on its loopback device."""
+    clone_new_net, clone_new_user = 0x40000000, 0x10000000
+    if ctypes.CDLL(None).unshare(clone_new_net | (0 if os.geteuid() == 0 else clone_new_user)) != 0:
+        return 78
+    set_address, set_flags, up = 0x8916, 0x8914, 1
+    with socket.socket() as any_socket:
+        for name, address in ((b"lo", "127.0.0.1"), (b"lo:1", "10.1.2.3")):
+            wanted = struct.pack("16sHH4s8x", name, socket.AF_INET, 0, socket.inet_aton(address))
+            fcntl.ioctl(any_socket, set_address, wanted)
+            fcntl.ioctl(any_socket, set_flags, struct.pack("16sH14x", name, up))
+    with Target(folder, "--address", "10.1.2.3", address="10.1.2.3") as target:
+        for path in ("all", "good", "bad", "policy", "nothing"):
+            for method in ("GET", "HEAD", "POST"):
+                equal(target.call(method, "/micro/" + path)[0], 401, path)
+        equal(target.call("GET", "/micro/all", None, target.bearer())[0], 200)
+        equal(target.call("GET", "/micro/all", None, target.bearer(), host="evil.example")[0], 421)
+    return 0
+
+
+@promise("on an address that others reach, reading below /micro/ wants the token, too")
+def _(folder):
+    done = subprocess.run([sys.executable, __file__, "--collector", options.collector, "--from-outside", str(folder)],
+                          capture_output=True, timeout=PATIENCE_S, check=False)
+    if done.returncode == 78:
+        raise Forbidden("a network of its own")
+    equal(done.returncode, 0, done.stderr.decode())
+
+
+# --- heads -----------------------------------------------------------------------------------------------------------
+
+@promise("a head that two readers could read differently gets 400: control characters, bare LF and CR, folding, Host twice or never")
+def _(folder):
+    with Target(folder) as target:
+        def refused(data, status=b"400"):
+            answer = target.raw(data)
+            expect(answer.startswith(b"HTTP/1.1 " + status + b" "), data[:200], answer[:100])
+            expect(answer.count(b"HTTP/1.1 ") == 1, "the rest was taken for another request", answer)
+
+        expect(target.raw(head(target, b"Connection: close")).startswith(b"HTTP/1.1 200 "))
+        for byte in [*range(0x00, 0x20), 0x7f]:
+            one = bytes([byte])
+            if byte != 0x09:
+                refused(head(target, b"X-Note: a" + one + b"b"))
+            refused(head(target, b"X-No" + one + b"te: a"))
+            refused(head(target, path=b"/micro/all" + one))
+            refused(head(target, method=b"GE" + one + b"T"))
+        refused(head(target, end=b"\n"))
+        refused(head(target, b"X: a\nY: b"))
+        refused(head(target, b"X: a\rY: b"))
+        refused(head(target, b"X: a\r"))
+        refused(head(target, b"X: a", b" folded"))
+        refused(head(target, b"X : a"))
+        refused(head(target, b": a"))
+        refused(head(target, b"no colon"))
+        refused(head(target, path=b"/micro/\xff"))
+        refused(head(target, path=f"http://{target.authority}/micro/all".encode()))
+        refused(head(target, path=b"*", method=b"OPTIONS"))
+        refused(head(target, f"Host: {target.authority}".encode()))
+        refused(head(target, b"Host: evil.example"))
+        refused(b"GET /micro/all HTTP/1.1\r\nX: y\r\n\r\n")
+        refused(b"GET /micro/all HTTP/1.0\r\n\r\n")
+        refused(b"GET /micro/all\r\n\r\n")
+        for version in (b"HTTP/2.0", b"HTTP/1.2", b"http/1.1", b"HTTP/1.1 "):
+            refused(head(target).replace(b"HTTP/1.1", version))
+        for length in (b"+2", b"-1", b"0x2", b"2, 2", b"", b"9999999999999999", b"2 2"):
+            refused(head(target, b"Content-Length: " + length, method=b"POST") + b"{}")
+        for coding in (b"gzip, chunked", b"identity", b"chunked, chunked", b"xchunked", b""):
+            refused(head(target, b"Transfer-Encoding: " + coding, method=b"POST") + b"0\r\n\r\n")
+        refused(head(target, b"Transfer-Encoding: chunked", b"Content-Length: 5", method=b"POST") + b"0\r\n\r\n")
+        refused(head(target, *[b"X: y"] * 100))
+        refused(head(target, b"X: " + b"y" * 33000), b"431")
+        expect(target.raw(head(target, *[b"X: y"] * 98, b"Connection: close")).startswith(b"HTTP/1.1 200 "))
+
+
+@promise("a body that says it is a form is taken as it came, not apart")
+def _(folder):
+    with Target(folder) as target:
+        for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "application/x-www-form-urlencoded"):
+            body = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--\r\n"
+            equal(target.call("POST", "/micro/fault", body, [("Content-Type", kind), *target.bearer()])[0], 400, kind)
+            equal(target.call("POST", "/v1/events", body, [("Content-Type", kind)])[0], 401, kind)
+
+
+# --- time and numbers ------------------------------------------------------------------------------------------------
+
+def drip(connection):
+    """A byte now and then, until the other end has had enough: what it answered."""
+    connection.settimeout(1)
+    got = b""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            connection.sendall(b"y")
+        except OSError:
+            pass
+        try:
+            more = connection.recv(65536)
+            if not more:
+                return got
+            got += more
+        except TimeoutError:
+            continue
+        except OSError:
+            return got
+    raise AssertionError("it never had enough")
+
+
+@promise("a head that comes a byte at a time ends with 408")
+def _(folder):
+    with Target(folder) as target, socket.create_connection(("127.0.0.1", target.port)) as slow:
+        slow.sendall(head(target, b"X: ")[:-4])
+        expect(drip(slow).startswith(b"HTTP/1.1 408 "))
+
+
+@promise("a body that comes a byte at a time ends with 408")
+def _(folder):
+    with Target(folder) as target, socket.create_connection(("127.0.0.1", target.port)) as slow:
+        slow.sendall(head(target, b"Content-Length: 1000", method=b"POST", path=b"/v1/events"))
+        expect(drip(slow).startswith(b"HTTP/1.1 408 "))
+
+
+@promise("a chunked body that comes a byte at a time ends with 408")
+def _(folder):
+    with Target(folder) as target, socket.create_connection(("127.0.0.1", target.port)) as slow:
+        slow.sendall(head(target, b"Transfer-Encoding: chunked", method=b"POST", path=b"/v1/events") + b"3e8\r\n")
+        expect(drip(slow).startswith(b"HTTP/1.1 408 "))
+
+
+@promise("idle and slow connections, as many as somebody likes, keep nobody out: the one that waited longest is shut")
+def _(folder):
+    with Target(folder) as target:
+        crowd = []
+        try:
+            for number in range(64):
+                crowd.append(socket.create_connection(("127.0.0.1", target.port), PATIENCE_S))
+                # By turns nothing at all, half a head, and half a body.
+                crowd[-1].sendall([b"", head(target)[:30], head(target, b"Content-Length: 9", method=b"POST",
+                                                                path=b"/v1/events") + b"y"][number % 3])
+                time.sleep(0.002)  # an order in which they came
+            equal(target.send([sentence()])[0], 200)
+            crowd[0].settimeout(PATIENCE_S)
+            equal(crowd[0].recv(1), b"", "the first one was shut")
+            crowd[6].settimeout(PATIENCE_S)
+            crowd[6].sendall(head(target, b"Connection: close"))
+            expect(crowd[6].recv(65536).startswith(b"HTTP/1.1 200 "), "the others were not")
+            for _ in range(200):
+                crowd.append(socket.create_connection(("127.0.0.1", target.port), PATIENCE_S))
+                crowd[-1].sendall(head(target, b"Content-Length: 9", method=b"POST", path=b"/v1/events") + b"y")
+            equal(target.send([sentence()])[0], 200)
+        finally:
+            for connection in crowd:
+                connection.close()
+
+
+# --- another user of the machine -------------------------------------------------------------------------------------
+
+@promise("what the collector did not write stays: other *.tmp and other files below dt= survive a start and a reset")
+def _(folder):
+    lake = folder / "lake"
+    hour = lake / "dt=2026-11-29" / "hour=10"
+    hour.mkdir(parents=True)
+    others = [lake / "mine.tmp", hour / "mine.json.gz", hour / "mine.json.gz.tmp", lake / "dt=notes" / "mine.txt"]
+    others[-1].parent.mkdir()
+    mine = gzip.compress(b"")
+    for path in others:
+        path.write_bytes(mine)
+    with Target(folder, "--lake-seconds", "0.05") as target:
+        while not list(lake.glob("dt=*/hour=*/yukha-*.gz")):
+            time.sleep(0.02)
+        equal(target.call("POST", "/micro/reset", b"", target.bearer())[0], 200)
+        equal([path.read_bytes() for path in others], [mine] * len(others))
+        found = [path for path in lake.glob("**/*") if path.is_file() and path.parent.name != ".collector"]
+        equal(sorted(found), sorted(others))
+        expect(not list(lake.glob("dt=*/hour=*/yukha-*")))
+        equal(target.send(target.before)[0], 200)
+
+
+@promise("planted links are not followed: at --ready-file, its unfinished name, the token, a lake file, a day, the database")
+def _(folder):
+    victim = folder / "victim"
+    victim.mkdir()
+    (victim / "file").write_text("mine")
+    (folder / "ready").symlink_to(victim / "file")
+    (folder / "ready.tmp").symlink_to(victim / "file")
+    own = folder / "lake" / ".collector"
+    own.mkdir(parents=True)
+    (own / "token").symlink_to(victim / "file")
+    (own / "token.tmp").symlink_to(victim / "file")
+    now = 1779421920
+    (folder / "lake" / "dt=2026-05-22" / "hour=03").mkdir(parents=True)
+    for number in range(1, 4):
+        (folder / "lake" / "dt=2026-05-22" / "hour=03" / f"yukha-20260522T035200Z-{number:09d}.json.gz.tmp").symlink_to(
+            victim / "file")
+    (folder / "lake" / "dt=2026-05-23").symlink_to(victim)
+    command = [options.collector, "--port", "0", "--lake", str(folder / "lake"), "--key", f"key:{SECRET}",
+               "--ready-file", str(folder / "ready")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        while (folder / "ready").is_symlink() or not (folder / "ready").exists():
+            expect(process.poll() is None, "the collector ended")
+            time.sleep(0.02)
+        port = int((folder / "ready").read_text())
+        token = (own / "token").read_text().strip()
+        for moment in (now, now + 86400):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+            connection.request("POST", "/micro/clock", str(moment * 1000), {"Authorization": f"Bearer {token}"})
+            connection.getresponse().read()
+            body = gzipped([sentence()])
+            connection.request("POST", "/v1/events", body, wire.signed(
+                body, new_uuid7(), authority=f"127.0.0.1:{port}", keyid="key", secret=base64.b64decode(SECRET),
+                created=moment))
+            equal(connection.getresponse().status, 200)
+    finally:
+        process.terminate()
+        said = process.communicate(timeout=PATIENCE_S)[1].decode()
+    equal([path.name for path in victim.iterdir()], ["file"])
+    equal((victim / "file").read_text(), "mine")
+    expect("dt=2026-05-23" in said, "it told of the day that it cannot write:", said)
+    expect(list((folder / "lake" / "dt=2026-05-22").glob("*/yukha-*.json.gz")))
+    # A link in place of the database or its folder is refused.
+    for link in (own / "collector.db", own):
+        link.rename(folder / f"{link.name}-away")
+        link.symlink_to(folder / f"{link.name}-away")
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+        equal(done.returncode, 1, link)
+        link.unlink()
+        (folder / f"{link.name}-away").rename(link)
+
+
+@promise("--ready-file does not take the place of a file that is something else")
+def _(folder):
+    (folder / "notes").write_text("twelve pages")
+    command = [options.collector, "--port", "0", "--lake", str(folder / "lake"), "--key", f"key:{SECRET}", "--ready-file"]
+    for path in (folder / "notes", folder):
+        done = subprocess.run([*command, str(path)], capture_output=True, timeout=PATIENCE_S, check=False)
+        equal(done.returncode, 1)
+        expect("--ready-file" in done.stderr.decode(), done.stderr)
+    equal((folder / "notes").read_text(), "twelve pages")
+
+
+@promise("lake, database and token are their owner's alone")
+def _(folder):
+    with Target(folder, "--lake-seconds", "0.05") as target:
+        while not list(target.lake.glob("dt=*/hour=*/*.gz")):
+            time.sleep(0.02)
+        for path in [folder / "ready", *target.lake.glob("**/*")]:
+            equal(oct(stat.S_IMODE(path.stat().st_mode)), "0o700" if path.is_dir() else "0o600", path)
+
+
+def main():
+    global options
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--collector", required=True, type=os.path.abspath)
+    parser.add_argument("--only", default="", help="promises that contain this text")
+    parser.add_argument("--from-outside", type=pathlib.Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.from_outside:
+        sys.exit(reach_from_outside(options.from_outside))
+    # Most of them wait for the collector's patience to end.
+    keep_promises(options.only, at_once=8)
+
+
+if __name__ == "__main__":
+    main()
