@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gzip.hpp"
+#include "policy.hpp"
 #include "text.hpp"
 
 namespace collector {
@@ -38,6 +39,14 @@ HttpAnswer refusal(int status, const char* error) {
 HttpAnswer come_back_in_a_second(int status, const char* error) {
   HttpAnswer answer = refusal(status, error);
   answer.fields.emplace_back("Retry-After", "1");
+  return answer;
+}
+
+// In words, which may repeat what came.
+HttpAnswer told_refusal(const std::string& error) {
+  HttpAnswer answer;
+  answer.status = 400;
+  answer.body = nlohmann::json{{"error", error}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return answer;
 }
 
@@ -175,6 +184,7 @@ HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
     answer.cut = weather.cut_before || weather.cut_after;
   } else {
     answer = judge_batch(received, weather);
+    if (answer.status == 200) add_policy(&answer.body);
   }
   if (weather.crash_between) crash();
   answer.crash_after = weather.crash_after;
@@ -355,15 +365,34 @@ HttpAnswer Endpoint::reset() {
 HttpAnswer Endpoint::set_faults(const std::string& text) {
   std::string error;
   auto faults = Fault::all_parsed(text, &error);
-  if (!faults) {
-    HttpAnswer answer;
-    answer.status = 400;
-    answer.body = nlohmann::json{{"error", error}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    return answer;
-  }
+  if (!faults) return told_refusal(error);
   const std::size_t count = faults->size();
   faults_->set(std::move(*faults));
   return good_answer("{\"faults\":" + std::to_string(count) + "}\n");
+}
+
+HttpAnswer Endpoint::set_policy(const std::string& json) {
+  std::string error;
+  const std::optional<std::string> policy = json.empty() ? std::string() : policy_from(json, &error);
+  if (!policy) return told_refusal(error);
+  {
+    const std::lock_guard<std::mutex> lock(policy_mutex_);
+    policy_ = *policy;
+  }
+  return show_policy();
+}
+
+HttpAnswer Endpoint::show_policy() {
+  const std::lock_guard<std::mutex> lock(policy_mutex_);
+  return good_answer("{\"policy\":" + (policy_.empty() ? "null" : policy_) + "}\n");
+}
+
+// A key's answer is remembered without it: a repeat brings what is asked now.
+void Endpoint::add_policy(std::string* body) {
+  const std::lock_guard<std::mutex> lock(policy_mutex_);
+  if (policy_.empty()) return;
+  body->pop_back();  // the brace that ends the answer
+  body->append(",\"policy\":").append(policy_).append("}");
 }
 
 HttpAnswer Endpoint::set_clock(const std::string& text) {

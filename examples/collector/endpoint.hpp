@@ -39,6 +39,9 @@ class Endpoint {
   HttpAnswer reset();
   // `text` as on the command line, one fault a line; empty ends the misbehaviour.
   HttpAnswer set_faults(const std::string& text);
+  // What the endpoint asks of its clients in every 200 from now on, a JSON object; empty asks for nothing any more.
+  HttpAnswer set_policy(const std::string& json);
+  HttpAnswer show_policy();
   // Unix milliseconds at which the endpoint's clock stands still; empty lets it run.
   HttpAnswer set_clock(const std::string& text);
 
@@ -51,6 +54,7 @@ class Endpoint {
   HttpAnswer judge_batch(const Received& received, const Weather& weather);
   void judge_lines(const Received& received, const Weather& weather, const std::optional<DoneBatch>& ancestor,
                    JudgedBatch* batch);
+  void add_policy(std::string* body);
   void wait(std::chrono::milliseconds time);
 
   SignatureVerifier verifier_;
@@ -60,6 +64,9 @@ class Endpoint {
   FaultDeck* faults_;
   Clock* clock_;
   std::chrono::milliseconds lease_;
+
+  std::mutex policy_mutex_;
+  std::string policy_;  // of this process only; empty when there is none
 
   std::mutex hurry_mutex_;
   std::condition_variable hurried_;

@@ -122,6 +122,8 @@ class Listener : public httplib::Server {
       fill(&response, endpoint_->set_faults(received.body));
     } else if (path == "/micro/clock") {
       fill(&response, endpoint_->set_clock(received.body));
+    } else if (path == "/micro/policy") {
+      fill(&response, endpoint_->set_policy(received.body));
     } else if (path == "/micro/reset") {
       fill(&response, endpoint_->reset());
     } else {
@@ -169,6 +171,8 @@ class Listener : public httplib::Server {
       fill(&response, endpoint_->show_good(limit, offset));
     } else if (path == "/micro/bad") {
       fill(&response, endpoint_->show_bad(limit, offset));
+    } else if (path == "/micro/policy") {
+      fill(&response, endpoint_->show_policy());
     } else if (is_event_path(path) || path == "/micro/reset" || path == "/micro/fault" || path == "/micro/clock") {
       response.status = 405;
       response.set_header("Allow", "POST");

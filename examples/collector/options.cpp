@@ -46,9 +46,12 @@ const char kHelp[] =
     "is\n"
     "  printed, and stands in DIR/.collector/token. Host must be one of ours (a public URL's, or 127.0.0.1, [::1] and\n"
     "  localhost with the port), and so must Origin where a browser sends one.\n"
-    "  GET  /micro/all, /micro/good?limit=N&offset=M, /micro/bad?limit=N&offset=M\n"
+    "  GET  /micro/all, /micro/good?limit=N&offset=M, /micro/bad?limit=N&offset=M, /micro/policy\n"
     "  POST /micro/reset   forget everything and empty the lake\n"
     "  POST /micro/fault   the same texts, one a line; an empty body ends the misbehaviour\n"
+    "  POST /micro/policy  what every 200 asks of the clients from now on, for example "
+    "{\"for_s\":3600,\"stop\":[\"READ\"]};\n"
+    "                      an empty body ends that\n"
     "  POST /micro/clock   Unix milliseconds at which the endpoint's clock stands still; an empty body lets it run\n"
     "\n"
     "Exit: 0 after SIGTERM or SIGINT, when every line is in the lake; 64 usage; 1 otherwise.\n";

@@ -1004,6 +1004,43 @@ def _():
         equal(collector.send([sentence()]).status, 429, "a text that is no fault changes nothing")
 
 
+@promise("a policy is added to every 200, also to repeats and parts, is no part of the answer that a key remembers, and can be switched")
+def _():
+    with Collector(None) as collector:
+        asked = {"for_s": 3600, "pause_s": 60, "upload_interval_s": 30, "stop": ["READ", "SCROLL"], "share_percent": 10}
+        key, lines = new_uuid7(), [sentence(), "x"]
+        plain = collector.send(lines, key)
+        equal(sorted(plain.json), ["accepted", "rejected"])
+        equal(collector.call("GET", "/micro/policy").json, {"policy": None})
+        equal(collector.call("POST", "/micro/policy", json.dumps(asked)).json, {"policy": asked})
+        equal(collector.send(lines, key).json, {**plain.json, "policy": asked})
+        equal(collector.send([sentence()]).json, {"accepted": 1, "rejected": [], "policy": asked})
+        equal(collector.send(lines[:1], key + ".0").json["policy"], asked)
+        equal(collector.send([sentence()], key).json, {"error": "conflict"})
+        equal(collector.call("GET", "/micro/policy").json, {"policy": asked})
+        equal(collector.call("POST", "/micro/policy", '{"for_s":0}').status, 200)
+        equal(collector.send(lines, key).json["policy"], {"for_s": 0})
+        equal(collector.call("POST", "/micro/policy", "").json, {"policy": None})
+        equal(collector.send(lines, key).body, plain.body)
+
+
+@promise("a policy that no client would obey is refused in words, and the one before stays")
+def _():
+    with Collector(None) as collector:
+        good = '{"for_s":604800,"pause_s":86400,"upload_interval_s":86400,"share_percent":100,"stop":["' + "x" * 64 + '"]}'
+        equal(collector.call("POST", "/micro/policy", good).status, 200)
+        for bad in ('{"for_s":604801}', '{"for_s":-1}', '{"for_s":1.0}', '{"for_s":"1"}', '{"for_s":true}', '{"for_s":null}',
+                    '{"for_s":99999999999999999999}', "{}", "[]", "7", "{", "\xff", '{"for_s":10,"pause_s":11}',
+                    '{"for_s":604800,"pause_s":86401}', '{"for_s":1,"upload_interval_s":86401}', '{"for_s":1,"stop":"*"}',
+                    '{"for_s":1,"stop":[7]}', '{"for_s":1,"stop":[""]}', '{"for_s":1,"stop":["*","READ"]}',
+                    '{"for_s":1,"stop":["' + "x" * 65 + '"]}', '{"for_s":1,"stop":[' + ",".join(['"a"'] * 65) + "]}",
+                    '{"for_s":1,"share_percent":101}', '{"for_s":1,"share":5}', "[" * 100000):
+            answer = collector.call("POST", "/micro/policy", bad.encode("latin-1"))
+            equal(answer.status, 400, bad[:80])
+            expect(len(answer.json["error"]) > 10, bad[:80])
+        equal(collector.call("GET", "/micro/policy").json, {"policy": json.loads(good)})
+
+
 @promise("reset empties counts, keys and lake")
 def _():
     with Collector(None, "--lake-seconds", "0.05") as collector:
