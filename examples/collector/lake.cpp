@@ -34,6 +34,17 @@ struct LakePath {
   std::string day, hour, file, unfinished;
 };
 
+void remove_file(const Folder& lake, const std::string& name) {
+  const LakePath path(name);
+  const auto day = lake.found(path.day);
+  const auto hour = day ? day->found(path.hour) : std::nullopt;
+  if (!hour) return;
+  hour->remove(path.file);
+  hour->remove(path.unfinished);
+  day->remove_empty(path.hour);
+  lake.remove_empty(path.day);
+}
+
 void append_segment(const Segment& segment, std::string* out) {
   const Inflated body = inflate_one_member(segment.gzip, kStoredBodyBytesMax);
   if (body.outcome != Inflated::Outcome::kWhole) throw StoreError("a stored body is damaged");
@@ -149,53 +160,58 @@ void Lake::reset() {
   const std::lock_guard<std::mutex> lock(writing_);
   // The files first: after a kill in between the database still names what is left.
   const Folder lake(directory_);
-  for (const LakeFile& file : store_->files()) {
-    const LakePath path(file.name);
-    const auto day = lake.found(path.day);
-    const auto hour = day ? day->found(path.hour) : std::nullopt;
-    if (!hour) continue;
-    hour->remove(path.file);
-    hour->remove(path.unfinished);
-    day->remove_empty(path.hour);
-    lake.remove_empty(path.day);
+  std::int64_t number = 0;
+  for (auto files = store_->files_behind(number); !files.empty(); files = store_->files_behind(number)) {
+    for (const LakeFile& file : files) remove_file(lake, file.name);
+    number = files.back().number;
   }
   store_->reset();
+}
+
+std::string Lake::content_of(const LakeFile& file) {
+  std::string content;
+  if (!file.written) {
+    for (const Segment& segment : store_->segments_of(file.number)) append_segment(segment, &content);
+    return content;
+  }
+  constexpr std::size_t kFileBytesMax = std::size_t{1} << 30;
+  const LakePath path(file.name);
+  const auto day = Folder(directory_).found(path.day);
+  const auto hour = day ? day->found(path.hour) : std::nullopt;
+  const std::string gzip = hour ? hour->read(path.file, kFileBytesMax).value_or("") : "";
+  return inflate_one_member(gzip, kFileBytesMax).bytes;  // empty when somebody took the file away
 }
 
 std::vector<std::string> Lake::lines(std::int64_t limit, std::int64_t offset) {
   const std::lock_guard<std::mutex> lock(writing_);
   std::vector<std::string> found;
+  std::size_t bytes = 0;
+  const auto is_full = [&] { return static_cast<std::int64_t>(found.size()) == limit || bytes >= kShownBytesMax; };
   const auto take = [&](std::string_view content) {
     for (const std::string_view line : lines_of(content)) {
-      if (static_cast<std::int64_t>(found.size()) == limit) return;
+      if (is_full()) return;
       if (offset > 0) {
         --offset;
         continue;
       }
       found.emplace_back(line);
+      bytes += line.size();
     }
   };
-  constexpr std::size_t kFileBytesMax = std::size_t{1} << 30;
-  for (const LakeFile& file : store_->files()) {
-    if (static_cast<std::int64_t>(found.size()) == limit) return found;
-    if (offset >= file.lines) {
-      offset -= file.lines;
-      continue;
+  std::int64_t number = 0;
+  for (auto files = store_->files_behind(number); !files.empty(); files = store_->files_behind(number)) {
+    for (const LakeFile& file : files) {
+      if (is_full()) return found;
+      if (offset >= file.lines) {
+        offset -= file.lines;
+      } else {
+        take(content_of(file));
+      }
     }
-    std::string content;
-    if (file.written) {
-      const LakePath path(file.name);
-      const auto day = Folder(directory_).found(path.day);
-      const auto hour = day ? day->found(path.hour) : std::nullopt;
-      const std::string gzip = hour ? hour->read(path.file, kFileBytesMax).value_or("") : "";
-      content = inflate_one_member(gzip, kFileBytesMax).bytes;  // empty when somebody took the file away
-    } else {
-      for (const Segment& segment : store_->segments_of(file.number)) append_segment(segment, &content);
-    }
-    take(content);
+    number = files.back().number;
   }
   for (const Segment& segment : store_->segments_waiting()) {
-    if (static_cast<std::int64_t>(found.size()) == limit) break;
+    if (is_full()) break;
     std::string content;
     append_segment(segment, &content);
     take(content);

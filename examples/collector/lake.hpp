@@ -34,13 +34,14 @@ class Lake {
   // else lies in the lake stays.
   void reset();
 
-  // Stored lines in the order they came, each without its newline.
+  // Stored lines in the order they came, each without its newline; kShownBytesMax of them at most.
   std::vector<std::string> lines(std::int64_t limit, std::int64_t offset);
 
  private:
   void run();
   void write_waiting(bool also_the_rest);
   void write_file(const LakeFile& file);
+  std::string content_of(const LakeFile& file);
 
   const std::string directory_;
   Store* const store_;

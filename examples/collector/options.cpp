@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <fstream>
 #include <functional>
 #include <utility>
 
@@ -14,13 +15,14 @@ namespace collector {
 const char kHelp[] =
     "yukha-collector: the local ingestion endpoint of yukha's wire contract, at level \"exact\".\n"
     "\n"
-    "  yukha-collector --port N --lake DIR --key KEYID:BASE64 [--key ...] [options]\n"
+    "  yukha-collector --port N --lake DIR --key-file F [options]\n"
     "\n"
     "  --port N            0 picks a free port\n"
     "  --address IP        listen on this address in place of 127.0.0.1 and [::1]. When it is no loopback address,\n"
     "                      reading below /micro/ wants the token, too\n"
     "  --lake DIR          where dt=YYYY-MM-DD/hour=HH/*.json.gz go; the database is DIR/.collector/collector.db\n"
-    "  --key KEYID:BASE64  a key that may sign; several may\n"
+    "  --key KEYID:BASE64  a key that may sign; several may. Everybody on the machine can read it in the process list\n"
+    "  --key-file F        keys that may sign, one a line; empty lines and those that begin with # do not count\n"
     "  --public-url URL    where clients think the endpoint is; several may. Without one: 127.0.0.1, [::1] and\n"
     "                      localhost with the port. A URL without a path means /v1/events\n"
     "  --no-token          whoever reaches the port may change what is below /micro/; on loopback only\n"
@@ -61,15 +63,35 @@ namespace {
 std::string take_key(const std::string& text, Options* options) {
   // Base64 has no colon, so a keyid may have one.
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return "--key wants KEYID:BASE64";
+  if (colon == std::string::npos || colon == 0) return "a key is KEYID:BASE64";
   const std::string keyid = text.substr(0, colon);
   for (const char c : keyid) {
-    if (c < 0x20 || c > 0x7e) return "--key: the keyid may hold printable ASCII only, as RFC 9421 can write no other";
+    if (c < 0x20 || c > 0x7e) return "the keyid may hold printable ASCII only, as RFC 9421 can write no other";
   }
   const auto secret = base64_decoded(text.substr(colon + 1));
-  if (!secret) return "--key " + keyid + ": what stands behind the colon is not base64";
-  if (secret->empty()) return "--key " + keyid + ": the key is empty";
-  if (!options->secrets_by_keyid.emplace(keyid, *secret).second) return "--key " + keyid + " is given twice";
+  if (!secret) return "key " + keyid + ": what stands behind the colon is not base64";
+  if (secret->empty()) return "key " + keyid + ": the key is empty";
+  if (!options->secrets_by_keyid.emplace(keyid, *secret).second) return "key " + keyid + " is given twice";
+  return "";
+}
+
+std::string take_key_file(const std::string& path, Options* options) {
+  constexpr std::size_t kFileBytesMax = 64 * 1024;
+  std::ifstream in(path, std::ios::binary);
+  std::string text(kFileBytesMax + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.is_open() || in.bad()) return "--key-file " + path + " cannot be read";
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kFileBytesMax) return "--key-file " + path + " is longer than 64 KiB";
+  std::size_t number = 0;
+  for (std::string_view line : lines_of(text)) {
+    ++number;
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (line.empty() || line[0] == '#') continue;
+    const std::string error = take_key(std::string(line), options);
+    // Not the line itself: it may be a secret that misses its name.
+    if (!error.empty()) return "--key-file " + path + ", line " + std::to_string(number) + ": " + error;
+  }
   return "";
 }
 
@@ -112,6 +134,7 @@ Options Options::parsed(const std::vector<std::string>& arguments, std::string* 
          return std::string(value.empty() ? "--lake wants a directory" : "");
        }},
       {"--key", [&](const std::string& value) { return take_key(value, &options); }},
+      {"--key-file", [&](const std::string& value) { return take_key_file(value, &options); }},
       {"--public-url",
        [&](const std::string& value) {
          const auto url = PublicUrl::parsed(value);
@@ -192,7 +215,7 @@ Options Options::parsed(const std::vector<std::string>& arguments, std::string* 
   } else if (options.lake.empty()) {
     *error = "--lake is missing";
   } else if (options.secrets_by_keyid.empty()) {
-    *error = "--key is missing: an endpoint without a key could trust nobody";
+    *error = "--key-file or --key is missing: an endpoint without a key could trust nobody";
   } else if (options.no_token && !options.is_loopback) {
     *error = "--no-token is for loopback: others reach " + options.addresses[0];
   } else if (options.public_urls.empty() && (options.addresses[0] == "0.0.0.0" || options.addresses[0] == "::")) {

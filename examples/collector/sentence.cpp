@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -275,13 +276,9 @@ class ShapeReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool key(string_t& name) override {
     // Athena's JSON readers fold case, so "Id" beside "id" is the same name twice.
-    std::string folded = lower_ascii(name);
-    auto& names = names_.back();
-    if (std::find(names.begin(), names.end(), folded) != names.end() && repeated.empty()) {
+    if (!names_.back().insert(lower_ascii(name)).second && repeated.empty()) {
       repeated = name.substr(0, kIdShownBytesMax);
     }
-    // Two thousand names in one object is far above any sentence and keeps the search above from growing.
-    if (names.size() < 2000) names.push_back(std::move(folded));
     if (names_.size() == 1 && outer_keys.size() <= std::size(kKeys)) outer_keys.push_back(name);
     return true;
   }
@@ -305,7 +302,7 @@ class ShapeReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  std::vector<std::vector<std::string>> names_;
+  std::vector<std::set<std::string>> names_;  // a set, or a line of thousands of names would cost their square
 };
 
 std::string_view without_space_after(std::string_view line) {

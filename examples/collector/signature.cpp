@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -14,6 +15,11 @@ namespace collector {
 namespace {
 
 constexpr std::int64_t kClockToleranceSeconds = 300;  // wire contract, rule 2
+// Far above what anybody signs. Repeated names are looked for by comparing each with each.
+constexpr std::size_t kMembersMax = 16;
+constexpr std::size_t kListItemsMax = 32;
+constexpr std::size_t kParametersMax = 16;
+constexpr std::size_t kNameBytesMax = 64;
 constexpr std::string_view kMustCover[] = {"@method",          "@authority",   "@path",           "content-digest",
                                            "content-encoding", "content-type", "idempotency-key", "yukha-clock"};
 
@@ -56,6 +62,7 @@ class FieldReader {
     while (!done()) {
       Member member;
       if (!key(&member.label)) return false;
+      if (members->size() == kMembersMax) return false;
       for (const Member& earlier : *members) {
         if (earlier.label == member.label) return false;
       }
@@ -105,7 +112,7 @@ class FieldReader {
     while (is_lower(peek()) || is_digit(peek()) || (peek() != '\0' && std::string_view("_-.*").find(peek()) != npos)) {
       name->push_back(text_[at_++]);
     }
-    return true;
+    return name->size() <= kNameBytesMax;
   }
 
   bool inner_list(std::vector<Item>* items) {
@@ -115,7 +122,7 @@ class FieldReader {
       }
       if (take(')')) return true;
       Item next;
-      if (!item(&next)) return false;
+      if (items->size() == kListItemsMax || !item(&next)) return false;
       items->push_back(std::move(next));
       if (peek() != ' ' && peek() != ')') return false;
     }
@@ -126,7 +133,7 @@ class FieldReader {
       while (take(' ')) {
       }
       std::string name;
-      if (!key(&name)) return false;
+      if (found->size() == kParametersMax || !key(&name)) return false;
       for (const auto& earlier : *found) {
         if (earlier.first == name) return false;
       }
@@ -281,6 +288,18 @@ bool digest_matches(const HttpRequest& request, const Sha256& body_digest) {
   return false;
 }
 
+// False for an `expires` that is no time. The contract's clients write none; whoever does asks us to heed it.
+bool read_expiry(const Member& input, std::int64_t* expires_seconds) {
+  *expires_seconds = INT64_MAX;
+  const bool is_given = std::any_of(input.parameters.begin(), input.parameters.end(),
+                                    [](const auto& one) { return one.first == "expires"; });
+  if (!is_given) return true;
+  const BareItem* expires = parameter(input.parameters, "expires", BareItem::Kind::kInteger);
+  if (expires == nullptr) return false;
+  *expires_seconds = whole_number(expires->text).value_or(0);
+  return true;
+}
+
 // The one signature with our tag, whatever its label: a proxy may have added another beside it.
 const Member* ours_among(const std::vector<Member>& inputs) {
   const Member* ours = nullptr;
@@ -371,8 +390,9 @@ SignatureVerdict SignatureVerifier::judge(const HttpRequest& request, const Sha2
   const BareItem* algorithm = parameter(input->parameters, "alg", BareItem::Kind::kString);
   const BareItem* created = parameter(input->parameters, "created", BareItem::Kind::kInteger);
   const BareItem* keyid = parameter(input->parameters, "keyid", BareItem::Kind::kString);
-  if (signature == nullptr || algorithm == nullptr || algorithm->text != "hmac-sha256" || created == nullptr ||
-      keyid == nullptr || !covers_what_it_must(*input)) {
+  std::int64_t expires_seconds = 0;
+  if (signature == nullptr || !read_expiry(*input, &expires_seconds) || algorithm == nullptr ||
+      algorithm->text != "hmac-sha256" || created == nullptr || keyid == nullptr || !covers_what_it_must(*input)) {
     return SignatureVerdict::kSignature;
   }
 
@@ -388,6 +408,7 @@ SignatureVerdict SignatureVerifier::judge(const HttpRequest& request, const Sha2
   const std::int64_t now_seconds = now_unix_ms / 1000;
   const std::int64_t created_seconds = whole_number(created->text).value_or(0);
   if (std::llabs(now_seconds - created_seconds) > kClockToleranceSeconds) return SignatureVerdict::kClock;
+  if (now_seconds > expires_seconds) return SignatureVerdict::kClock;
   return SignatureVerdict::kGood;
 }
 

@@ -33,7 +33,7 @@ enum class SignatureVerdict {
   kGood,
   kSignature,  // wrong or missing, or it does not cover what it must, or the digest is not the body's
   kKey,        // a keyid nobody configured
-  kClock       // right, but made more than 300 s away from our clock
+  kClock       // right, but made more than 300 s away from our clock, or no longer valid by its own `expires`
 };
 
 class SignatureVerifier {

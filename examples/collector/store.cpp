@@ -521,10 +521,11 @@ std::vector<LakeFile> Store::files_to_write() {
   return found;
 }
 
-std::vector<LakeFile> Store::files() {
+std::vector<LakeFile> Store::files_behind(std::int64_t number) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<LakeFile> found;
-  Statement select = prepared("SELECT file, name, lines, written FROM files ORDER BY file");
+  Statement select = prepared("SELECT file, name, lines, written FROM files WHERE file > ?1 ORDER BY file LIMIT 1000");
+  select.number(number);
   while (select.step()) {
     found.push_back(
         {select.column_number(0), select.column_bytes(1), select.column_number(2), select.column_number(3) != 0});
@@ -593,13 +594,15 @@ std::vector<BadLine> Store::bad_lines(std::int64_t limit, std::int64_t offset) {
   std::vector<BadLine> found;
   Statement select = prepared("SELECT key, line, id, reason, bytes FROM bad ORDER BY bad LIMIT ?1 OFFSET ?2");
   select.number(limit).number(offset);
-  while (select.step()) {
+  std::size_t bytes = 0;
+  while (bytes < kShownBytesMax && select.step()) {
     BadLine bad;
     bad.key = select.column_bytes(0);
     bad.line.line = select.column_number(1);
     bad.line.id = select.column_bytes(2);
     bad.line.reason = select.column_bytes(3);
     bad.line.bytes = select.column_bytes(4);
+    bytes += bad.line.bytes.size() + bad.line.reason.size();
     found.push_back(std::move(bad));
   }
   return found;

@@ -100,6 +100,9 @@ struct LakeFile {
   bool written = false;
 };
 
+// What one answer for people shows at most, however long the lines are.
+constexpr std::size_t kShownBytesMax = 16 * 1024 * 1024;
+
 struct BadLine {
   std::string key;
   RejectedLine line;
@@ -138,7 +141,8 @@ class Store {
   // transaction.
   void cut_files(std::int64_t file_bytes, bool also_the_rest);
   std::vector<LakeFile> files_to_write();
-  std::vector<LakeFile> files();
+  // The next thousand behind a number, in order.
+  std::vector<LakeFile> files_behind(std::int64_t number);
   std::vector<Segment> segments_of(std::int64_t file_number);
   // Bodies no file has been cut for yet, in order.
   std::vector<Segment> segments_waiting();

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What somebody does who wants to harm the collector: a page in the browser beside it, a neighbour on the network, a client
-with a wrong program, another user of the machine. One promise an attack, with the answer it gets.
+"""What somebody does who wants to harm the collector: a page in the browser beside it, a neighbour on the network, a
+client with a wrong program, another user of the machine. One promise an attack, with the answer it gets.
 
     python3 tests/collector/attack_test.py --collector build/release/examples/yukha-collector
 """
@@ -10,6 +10,7 @@ import ctypes
 import fcntl
 import gzip
 import http.client
+import json
 import os
 import pathlib
 import socket
@@ -24,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 sys.path.insert(0, str(HERE))
 import collector_test as wire  # noqa: E402
 from collector_test import equal, gzipped, new_uuid7, sentence  # noqa: E402
-from support import PATIENCE_S, SECRET, Collector, Forbidden, expect, keep_promises, promise  # noqa: E402
+from support import PATIENCE_S, SECRET, Collector, Forbidden, expect, keep_promises, kilobytes, promise  # noqa: E402
 
 options = None
 
@@ -68,6 +69,14 @@ class Target(Collector):
         signed = wire.signed(body, key or new_uuid7(), authority=authority or self.authority, keyid="key",
                              secret=base64.b64decode(SECRET))
         return self.call("POST", "/v1/events", body, [*signed.items(), *fields], host)
+
+    def kilobytes(self, name):
+        return kilobytes(self.process.pid, name)
+
+    def cpu_seconds(self):
+        """What the collector has used of the processor."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def raw(self, data, wait=True):
         return wire.Collector.talk(self, data, wait)
@@ -256,6 +265,97 @@ def _(folder):
             body = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--\r\n"
             equal(target.call("POST", "/micro/fault", body, [("Content-Type", kind), *target.bearer()])[0], 400, kind)
             equal(target.call("POST", "/v1/events", body, [("Content-Type", kind)])[0], 401, kind)
+
+
+# --- bodies and signature fields -------------------------------------------------------------------------------------
+
+@promise("a gzip bomb gets 413, and costs no more than the limit's memory")
+def _(folder):
+    with Target(folder) as target:
+        before = target.kilobytes("VmHWM")
+        bomb = gzip.compress(b"\0" * 200_000_000, 1)
+        expect(len(bomb) < 1024 * 1024)
+        for _ in range(5):
+            equal(target.send(None, body=bomb)[:2], (413, b'{"error":"inflated size"}'))
+        # A member behind a member, and one of nothing but empty blocks.
+        equal(target.send(None, body=gzip.compress(b"{}\n") * 100)[0], 400)
+        empty_blocks = gzip.compress(b"")[:10] + b"\x00\x00\x00\xff\xff" * 150_000
+        equal(target.send(None, body=empty_blocks)[0], 400)
+        newlines = gzip.compress(b"\n" * 4_000_000)
+        equal(target.send(None, body=newlines)[:2], (413, b'{"error":"lines"}'))
+        grown = target.kilobytes("VmHWM") - before
+        expect(grown < 64 * 1024, "it grew by", grown, "KiB")
+
+
+@promise("a line of thousands of members costs what its bytes cost, not the square of their number")
+def _(folder):
+    def cost(members):
+        line = json.dumps({f"a{number:04}": 1 for number in range(members)}).encode() + b"\n"
+        path = folder / str(members)
+        path.write_bytes(line * (1_000_000 // len(line)) if members else b"")
+
+        def once():
+            with open(path, "rb") as lines:
+                judge = subprocess.Popen([options.collector, "--judge"], stdin=lines, stdout=subprocess.DEVNULL)
+                _, status, used = os.wait4(judge.pid, 0)
+            judge.returncode = os.waitstatus_to_exitcode(status)
+            equal(judge.returncode, 0)
+            return used.ru_utime + used.ru_stime
+        return min(once() for _ in range(3))
+    start = cost(0)
+    few, many = cost(100) - start, cost(2500) - start
+    expect(many < 3 * few, "a megabyte of lines with 2500 members took", many, "s, with 100 of them", few)
+    return f"{many / few:.2f} times what 100 members cost"
+
+
+@promise("a body made to be dear is judged like any other: thousands of members, deep nesting, escapes")
+def _(folder):
+    with Target(folder) as target:
+        plain = json.loads(sentence())
+
+        def user(count, value="1", name="a"):
+            members = {f"{name}{number}": value for number in range(count)}
+            return json.dumps({**plain, "user": {"id": "u", **members}}, separators=(",", ":"))
+
+        for good, line in ((1, user(2500)), (1, user(2500).replace('"id"', '"i\\u0064"', 1)), (0, user(2500, 1)),
+                           (0, user(2500, "1", "A")), (0, user(2500, {})), (0, "[" * 16_000 + "]" * 16_000),
+                           (0, "[" * 32_000), (0, '{"a":' * 5000 + "1" + "}" * 5000), (0, json.dumps({"id": "\x01" * 5000})),
+                           (0, "{" + ",".join(['"aA":1', '"Aa":1'] * 2000) + "}"), (0, "9" * 32_000), (0, "{}" * 10_000)):
+            answer = json.loads(target.send([line] * 3)[1])
+            equal((answer["accepted"], len(answer["rejected"])), (3 * good, 3 - 3 * good), line[:60])
+
+
+@promise("signature fields with more labels, components, parameters or longer names than anybody signs get 401")
+def _(folder):
+    with Target(folder) as target:
+        body = gzipped([sentence()])
+        signed = wire.signed(body, new_uuid7(), authority=target.authority, keyid="key", secret=base64.b64decode(SECRET))
+        usual = signed["Signature-Input"]
+        cost = target.cpu_seconds()
+        for field in ([f"a{number}=1" for number in range(1200)], [f"a{number}=()" for number in range(16)],
+                      ["yukha=(" + " ".join(f'"a{number}"' for number in range(33)) + ')' + usual[usual.index(";created"):]],
+                      [usual + "".join(f";a{number}" for number in range(16))], [usual + ";" + "a" * 65],
+                      ["a" * 65 + "=1, " + usual], ["yukha=" + "(" * 4000], ["\"" * 4000], [usual, usual],
+                      [usual[:-1]], [usual + ","], ["=" + usual], [usual.replace("yukha=", "Yukha=", 1)], [""]):
+            fields = {**signed, "Signature-Input": ""}
+            del fields["Signature-Input"]
+            # Several fields are one list, so a line's limit is none for all of them.
+            lines = [("Signature-Input", ", ".join(field[begin:begin + 300])) for begin in range(0, len(field), 300)]
+            status, answer, _ = target.call("POST", "/v1/events", body, [*fields.items(), *lines])
+            equal((status, answer), (401, b'{"error":"signature"}'), field[0][:60])
+        equal(target.call("POST", "/v1/events", body, [*signed.items()])[0], 200)
+        return f"{target.cpu_seconds() - cost:.2f} s of CPU"
+
+
+@promise("whoever learnt a key cannot swallow its owner's batch, nor the owner's parts")
+def _(folder):
+    with Target(folder) as target:
+        key, mine, theirs = new_uuid7(), [sentence() for _ in range(4)], [sentence() for _ in range(4)]
+        equal(target.send(theirs, key)[0], 200)
+        equal(target.send(mine, key)[:2], (409, b'{"error":"conflict"}'))
+        for part, lines in ((".0", mine[:2]), (".1", mine[2:])):
+            equal(json.loads(target.send(lines, key + part)[1]), {"accepted": 2, "rejected": []})
+        target.before += mine + theirs
 
 
 # --- time and numbers ------------------------------------------------------------------------------------------------

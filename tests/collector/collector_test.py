@@ -84,13 +84,14 @@ def gzipped(lines):
     return gzip.compress("".join(line + "\n" for line in lines).encode(), 6, mtime=0)
 
 
-def signed(body, key, path="/v1/events", authority=None, offset=None, keyid=KEYID, secret=SECRET, created=None):
+def signed(body, key, path="/v1/events", authority=None, offset=None, keyid=KEYID, secret=SECRET, created=None,
+           more=""):
     now = time.time()
     digest = "sha-256=:" + base64.b64encode(hashlib.sha256(body).digest()).decode() + ":"
     clock = f"{int(now * 1000)}" + ("" if offset is None else f";offset={offset}")
     params = ('("@method" "@authority" "@path" "content-digest" "content-encoding" "content-type" "idempotency-key" '
               f'"yukha-clock");created={int(now) if created is None else created};'
-              f'nonce="{random.getrandbits(64):x}";keyid="{keyid}";alg="hmac-sha256";tag="yukha-v1"')
+              f'nonce="{random.getrandbits(64):x}";keyid="{keyid}";alg="hmac-sha256";tag="yukha-v1"{more}')
     base = (f'"@method": POST\n"@authority": {authority}\n"@path": {path}\n"content-digest": {digest}\n'
             f'"content-encoding": gzip\n"content-type": application/x-ndjson\n"idempotency-key": "{key}"\n'
             f'"yukha-clock": {clock}\n"@signature-params": {params}')
@@ -700,6 +701,20 @@ def _():
             accepted(collector.call("POST", "/v1/events", body, headers, host="::1"), 1)
 
 
+@promise("a signature that says when it expires is not taken later")
+def _():
+    with Collector(None) as collector:
+        now = int(time.time())
+        accepted(collector.send([sentence()], more=f";expires={now + 600}"), 1)
+        answer = collector.send([sentence()], more=f";expires={now - 1}")
+        equal((answer.status, answer.json), (401, {"error": "clock"}))
+        expect(answer.headers["Date"])
+        equal(collector.send([sentence()], more=f";expires={now + 600}", created=now - 301).json, {"error": "clock"})
+        for odd in ('"soon"', "1.5", "?1", ":eA==:", "tomorrow", "9999999999999999"):
+            equal(collector.send([sentence()], more=f";expires={odd}").json, {"error": "signature"}, odd)
+        equal(collector.send([sentence()], more=";expires").json, {"error": "signature"})
+
+
 @promise("with public URLs given, their authority and path are what is verified, default port dropped")
 def _():
     with Collector(None, "--public-url", "https://Collect.Example.com:443/prod/in", "--public-url",
@@ -1083,6 +1098,28 @@ def _():
         done = subprocess.run([COLLECTOR, "--help"], capture_output=True, timeout=PATIENCE_S, check=False)
         equal(done.returncode, 0)
         expect(b"--public-url" in done.stdout)
+
+
+@promise("--key-file has keys one a line; what is wrong in it is told with its line and without the secret")
+def _():
+    with tempfile.TemporaryDirectory() as place:
+        keys = pathlib.Path(place, "keys")
+        one, other = base64.b64encode(SECRET).decode(), base64.b64encode(b"another secret").decode()
+        keys.write_bytes(f"# of the app\n{KEYID}:{one}\r\n\napp:with:colons:{other}".encode())
+        with Collector(None, "--key-file", str(keys), key=None) as collector:
+            accepted(collector.send([sentence()]), 1)
+            accepted(collector.send([sentence()], keyid="app:with:colons", secret=b"another secret"), 1)
+            equal(collector.send([sentence()], keyid="app").json, {"error": "key"})
+        command = [COLLECTOR, "--port", "0", "--lake", place, "--key-file"]
+        for text, says in ((f"a:{one}\na:{one}", "line 2: key a is given twice"), (one, "line 1: a key is KEYID:BASE64"),
+                           ("# only this", "--key-file or --key is missing"), ("x" * 70000, "longer than 64 KiB"),
+                           (None, "cannot be read")):
+            keys.unlink(missing_ok=True)
+            if text is not None:
+                keys.write_text(text)
+            done = subprocess.run([*command, str(keys)], capture_output=True, timeout=PATIENCE_S, check=False)
+            equal(done.returncode, 64, says)
+            expect(says in done.stderr.decode() and one not in done.stderr.decode(), done.stderr)
 
 
 @promise("only loopback is listened on")
