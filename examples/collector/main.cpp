@@ -128,8 +128,9 @@ int serve(collector::Options options) {
   // For scripts of the same user: nobody else can read it.
   own_folder.remove("token");
   if (!token.empty()) own_folder.write("token", "token.tmp", token + "\n");
-  server.start(&endpoint, &gate);
+  // Who comes now waits in line. Later a `crash` fault could end us before the file is there.
   if (ready_file) ready_file->write(server.port());
+  server.start(&endpoint, &gate);
   const std::string address = "http://" + host_of(options.addresses[0]) + ":" + std::to_string(server.port());
   std::printf("yukha-collector: %s/v1/events, lake %s\n", address.c_str(), options.lake.c_str());
   if (options.no_token) {
