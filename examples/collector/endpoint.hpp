@@ -1,4 +1,4 @@
-// The endpoint of the wire contract: one request in, one answer out.
+// The endpoint of src/send/CONTRACT.md: one request in, one answer out.
 #pragma once
 
 #include <chrono>
@@ -18,9 +18,9 @@
 
 namespace collector {
 
-constexpr std::size_t kCompressedBytesMax = 1024 * 1024;    // wire contract, rule 1
-constexpr std::size_t kInflatedBytesMax = 4 * 1024 * 1024;  // wire contract, rule 1
-constexpr std::size_t kLinesMax = 500;                      // wire contract, "The request"
+constexpr std::size_t kCompressedBytesMax = 1024 * 1024;    // CONTRACT.md, "The order of checks"
+constexpr std::size_t kInflatedBytesMax = 4 * 1024 * 1024;  // CONTRACT.md, "The order of checks"
+constexpr std::size_t kLinesMax = 500;                      // CONTRACT.md, "The request"
 
 class Endpoint {
  public:

@@ -13,7 +13,7 @@
 namespace collector {
 
 const char kHelp[] =
-    "yukha-collector: the local ingestion endpoint of yukha's wire contract, at level \"exact\".\n"
+    "yukha-collector: the local endpoint of yukha's wire contract (src/send/CONTRACT.md), at level \"exact\".\n"
     "\n"
     "  yukha-collector --port N --lake DIR --key-file F [options]\n"
     "\n"

@@ -1,4 +1,4 @@
-// Judges one line: is it a sentence of the wire contract?
+// Judges one line: is it a sentence of src/send/CONTRACT.md?
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace collector {
 
-constexpr std::size_t kSentenceBytesMax = 32 * 1024;  // wire contract, "The sentence"
+constexpr std::size_t kSentenceBytesMax = 32 * 1024;  // CONTRACT.md, "The sentence"
 
 using SentenceId = std::array<unsigned char, 16>;
 

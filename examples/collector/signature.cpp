@@ -14,7 +14,7 @@
 namespace collector {
 namespace {
 
-constexpr std::int64_t kClockToleranceSeconds = 300;  // wire contract, rule 2
+constexpr std::int64_t kClockToleranceSeconds = 300;  // CONTRACT.md, "The signature"
 // Far above what anybody signs. Repeated names are looked for by comparing each with each.
 constexpr std::size_t kMembersMax = 16;
 constexpr std::size_t kListItemsMax = 32;

@@ -1,4 +1,4 @@
-// Verifies a request's RFC 9421 signature and its RFC 9530 digest, as the wire contract asks.
+// Verifies a request's RFC 9421 signature and its RFC 9530 digest: CONTRACT.md, "The signature".
 #pragma once
 
 #include <array>

@@ -14,7 +14,7 @@ namespace collector {
 namespace {
 
 constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
-constexpr std::int64_t kKeysKeptMs = 35 * kDayMs;  // what the contract asks for
+constexpr std::int64_t kKeysKeptMs = 35 * kDayMs;  // CONTRACT.md, "The key"
 constexpr std::int64_t kPrunedAtOnce = 1000;       // rows; a request waits for one such step at most
 // A client gone wrong must not fill the disk with what was refused.
 constexpr std::int64_t kBadLinesKept = 10'000;

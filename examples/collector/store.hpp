@@ -125,7 +125,7 @@ class Store {
   void count_conflict();
   void count_verdict(int status);
 
-  // Puts an in-progress mark on the key for `lease_ms`, unless rule 3 or 4 of the contract forbids it. `digest` is of
+  // Puts an in-progress mark on the key for `lease_ms`, unless "The key" of CONTRACT.md forbids it. `digest` is of
   // the inflated body. Marks live in this process's memory: the file is held by one process alone, so a dead
   // collector's marks are gone with it.
   Marking mark(const BatchKey& key, const Sha256& digest, std::int64_t now_unix_ms, std::int64_t now_monotonic_ms,
