@@ -83,16 +83,6 @@ std::map<std::uint64_t, std::optional<RejectedLine>> lines_of_done(const std::op
   return lines;
 }
 
-// API Gateway hands gzip on as base64; somebody who replays such an event here should be understood. The digest is over
-// the gzip bytes in either case.
-std::string gzip_bytes_of(const std::string& body) {
-  constexpr std::string_view kGzipInBase64 = "H4sI";
-  if (body.compare(0, kGzipInBase64.size(), kGzipInBase64) == 0) {
-    if (auto decoded = base64_decoded(body)) return *decoded;
-  }
-  return body;
-}
-
 std::int64_t monotonic_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
@@ -141,7 +131,7 @@ HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
   received.at_unix_ms = clock_->unix_ms();
   // Bounds first.
   if (request.body_too_large) return refusal(413, "compressed size");
-  received.gzip = gzip_bytes_of(request.body);
+  received.gzip = request.body;
   if (received.gzip.size() > kCompressedBytesMax) return refusal(413, "compressed size");
   Inflated inflated = inflate_one_member(received.gzip, kInflatedBytesMax);
   if (inflated.outcome == Inflated::Outcome::kTooLarge) return refusal(413, "inflated size");
