@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The endpoint to copy keeps the contract, and serve_check.py finds it when one does not.
+"""The endpoint to copy and the collector keep the contract, and serve_check.py finds it when one does not.
 
     python3 tests/contract/endpoint_test.py --tracker build/release/tests/yukha_tracker
+        --collector build/release/examples/yukha-collector
 
 examples/endpoint/endpoint.py runs as it is, or with one line of it changed. Standard library only.
 """
@@ -21,7 +22,7 @@ import types
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from support import (PATIENCE_S, SECRET, Account, Server, Tracker, expect, expect_balanced, keep_promises,  # noqa: E402
+from support import (PATIENCE_S, SECRET, Account, Collector, Server, Tracker, expect, expect_balanced, keep_promises,  # noqa: E402
                      promise, read_request, wait_until)
 
 PROGRAM = HERE.parents[1] / "examples/endpoint/endpoint.py"
@@ -73,15 +74,17 @@ class Running:
         self.server.shutdown()
         self.server.server_close()
 
-    def check(self, *arguments, lake=True):
-        told = [sys.executable, str(HERE / "serve_check.py"), self.url, f"key:{SECRET}", f"other:{OTHER}", *arguments]
+    def check(self, *arguments):
         written = f'test -n "$1" && printf %s "$1" > {self.policy}.new && mv {self.policy}.new {self.policy} || rm -f {self.policy}'
-        told += ["--policy", written]
-        if lake:
-            told += ["--lake", f'{sys.executable} -c "{LAKE}" {self.database}', "--lake-wait", "0"]
-        done = subprocess.run(told, capture_output=True, text=True, timeout=10 * PATIENCE_S)
-        expect(not done.stderr, done.stderr)
-        return done.returncode, done.stdout
+        return serve_check(self.url, *arguments, "--policy", written, "--lake",
+                           f'{sys.executable} -c "{LAKE}" {self.database}', "--lake-wait", "0")
+
+
+def serve_check(url, *arguments):
+    done = subprocess.run([sys.executable, str(HERE / "serve_check.py"), url, f"key:{SECRET}", f"other:{OTHER}", *arguments],
+                          capture_output=True, text=True, timeout=10 * PATIENCE_S)
+    expect(not done.stderr, done.stderr)
+    return done.returncode, done.stdout
 
 
 @promise("the endpoint to copy has at most 200 lines and needs nothing but Python")
@@ -143,6 +146,24 @@ def _(folder):
     with Running(folder) as running:
         slow = f'test "$1" = 0 && rm -f {running.slow} || printf %s "$1" > {running.slow}'
         code, told = running.check("--slow", slow, "--lease", "1")
+    expect(code == 0 and "skip" not in told.replace("skip  5 requests", ""), "\n" + told)
+    return told.splitlines()[-1]
+
+
+# For a hook: $1 goes by POST to the URL.
+POST = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode(), method='POST'))"
+
+
+@promise("serve_check finds nothing wrong with the collector, slow, cut and raced upon")
+def _(folder):
+    with Collector(options.collector, folder, "--no-token", "--lease-seconds", "1", "--lake-seconds", "0.2", "--key",
+                   f"other:{OTHER}") as collector:
+        def post(path):
+            return f'{sys.executable} -c "{POST}" {collector.url}/micro/{path}'
+
+        code, told = serve_check(
+            collector.url, "--lease", "1", "--lake", f"gzip -cd {collector.lake}/dt=*/hour=*/*.gz",
+            "--slow", f'test "$1" = 0 && set -- "" || set -- "slow=$1ms"; {post("fault")} "$1"', "--policy", f'{post("policy")} "$1"')
     expect(code == 0 and "skip" not in told.replace("skip  5 requests", ""), "\n" + told)
     return told.splitlines()[-1]
 
@@ -305,6 +326,7 @@ def _(folder):
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--tracker", required=True)
+parser.add_argument("--collector", required=True)
 parser.add_argument("--only", default="")
 options = parser.parse_args()
 keep_promises(options.only)
