@@ -8,6 +8,7 @@ the lake's lines are judged by it as well. It shares no code with the collector 
 """
 import argparse
 import base64
+import contextlib
 import glob
 import gzip
 import hashlib
@@ -852,6 +853,49 @@ def _():
         collector.start()
         equal(collector.lake_ids(), ids_of(lines))
         equal([path.name for path in hour.iterdir()], [unfinished.name[:-4]])
+
+
+@promise("keys older than 35 days go, younger ones stay, and a request beside 30,000 keys looks for none of them one by one")
+def _():
+    def read_a_request(collector):
+        def read_in_all():
+            text = pathlib.Path(f"/proc/{collector.process.pid}/io").read_text()
+            return int(text.split("rchar:")[1].split()[0])
+        begin = read_in_all()
+        for _ in range(50):
+            accepted(collector.send([sentence()], str(uuid.uuid4())), 1)
+        return (read_in_all() - begin) / 50
+
+    with Collector(None) as collector:
+        plain = read_a_request(collector)
+        now, day = int(time.time() * 1000), 24 * 3600 * 1000
+        line = sentence()
+        digest = hashlib.sha256(line.encode() + b"\n").digest()
+        old, young = str(uuid.uuid4()), str(uuid.uuid4())
+        equal(collector.stop(), 0)
+        with contextlib.closing(sqlite3.connect(os.path.join(collector.lake, ".collector", "collector.db"))) as database:
+            def remember(key, age_ms):
+                return (key, 1, now - age_ms, digest, digest, '{"accepted":1,"rejected":[]}', bytes(8))
+            keys = [remember(old, 35 * day + 60_000), remember(young, 35 * day - 60 * 60_000)]
+            keys += [remember(str(uuid.uuid4()), (20 + number % 25) * day) for number in range(30_000)]
+            database.executemany("INSERT INTO keys VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", keys)
+            database.executemany("INSERT INTO sentences VALUES (?, ?, 0, ?)", [
+                (uuid.uuid4().bytes, bytes(16), now // day - 20 - number % 25) for number in range(30_000)])
+            database.commit()
+        collector.start()
+        beside = read_a_request(collector)
+        expect(beside < plain + 100_000, beside, "bytes read a request, beside none", plain)
+        good = collector.counts()["good"]
+        accepted(collector.send([line], young), 1)
+        equal(collector.counts()["good"], good, "it came before")
+        accepted(collector.send([line], old), 1)
+        equal(collector.counts()["good"], good + 1, "nobody remembers it")
+        equal(collector.stop(), 0)
+        with contextlib.closing(sqlite3.connect(os.path.join(collector.lake, ".collector", "collector.db"))) as database:
+            for table, column, before in (("keys", "at_unix_ms", now - 35 * day), ("sentences", "day", now // day - 35)):
+                equal(database.execute(f"SELECT count(*) FROM {table} WHERE {column} < {before}").fetchone()[0], 0, table)
+                expect(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > 15_000, table)
+        return f"{beside:.0f} bytes read a request, beside none {plain:.0f}"
 
 
 # --- death ---------------------------------------------------------------------------------------------------------
