@@ -50,6 +50,14 @@ void Folder::sync() const {
   if (::fsync(descriptor_) != 0) fail("fsync", "");
 }
 
+void Folder::keep_to_owner() const {
+  struct stat about {};
+  if (::fstat(descriptor_, &about) != 0) fail("look at", "");
+  errno = EPERM;
+  if (about.st_uid != ::geteuid()) fail("another user owns", "");
+  if (::fchmod(descriptor_, 0700) != 0) fail("chmod", "");
+}
+
 Folder Folder::made(const std::string& name) const {
   if (::mkdirat(descriptor_, name.c_str(), 0700) == 0) {
     sync();

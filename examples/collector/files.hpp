@@ -18,6 +18,9 @@ class Folder {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
+  // Makes it the user's alone. What another user made is refused: he could put other files there.
+  void keep_to_owner() const;
+
   // A folder in it that is no link, made (and synced) where it is missing.
   Folder made(const std::string& name) const;
   // Nothing when it is missing, or no folder.

@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 sys.path.insert(0, str(HERE))
 import collector_test as wire  # noqa: E402
 from collector_test import equal, gzipped, new_uuid7, sentence  # noqa: E402
-from support import PATIENCE_S, SECRET, Collector, Forbidden, expect, keep_promises, kilobytes, promise  # noqa: E402
+from support import PATIENCE_S, SECRET, Collector, Forbidden, expect, keep_promises, kilobytes, promise, wait_until  # noqa: E402
 
 options = None
 
@@ -403,6 +403,27 @@ def _(folder):
         expect(drip(slow).startswith(b"HTTP/1.1 408 "))
 
 
+@promise("an answer that its peer does not read holds nobody up, and ends")
+def _(folder):
+    with Target(folder) as target:
+        long_lines = [sentence(location="app://shop/" + "x" * 30_000) for _ in range(130)]
+        for _ in range(2):
+            equal(target.send(long_lines, new_uuid7())[0], 200)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", target.port))
+            deaf.sendall(head(target, path=b"/micro/good?limit=10000", method=b"GET"))
+            equal(target.send([sentence()])[0], 200)
+
+            def has_ended():
+                try:
+                    deaf.send(b"y")
+                    return False
+                except OSError:
+                    return True
+            wait_until(has_ended, PATIENCE_S, "the connection ended:")
+
+
 @promise("idle and slow connections, as many as somebody likes, keep nobody out: the one that waited longest is shut")
 def _(folder):
     with Target(folder) as target:
@@ -515,13 +536,27 @@ def _(folder):
     equal((folder / "notes").read_text(), "twelve pages")
 
 
-@promise("lake, database and token are their owner's alone")
+@promise("lake, database and token are their owner's alone; another user's folder in their place is refused")
 def _(folder):
+    own = folder / "lake" / ".collector"
+    own.mkdir(parents=True)
+    own.parent.chmod(0o700)
+    own.chmod(0o777)
     with Target(folder, "--lake-seconds", "0.05") as target:
         while not list(target.lake.glob("dt=*/hour=*/*.gz")):
             time.sleep(0.02)
         for path in [folder / "ready", *target.lake.glob("**/*")]:
             equal(oct(stat.S_IMODE(path.stat().st_mode)), "0o700" if path.is_dir() else "0o600", path)
+    if os.geteuid() == 0:
+        try:
+            os.chown(own, 12345, -1)
+        except OSError:
+            return "no other user is known here"
+        done = subprocess.run([options.collector, "--port", "0", "--lake", str(own.parent), "--key", f"key:{SECRET}"],
+                              capture_output=True, timeout=PATIENCE_S, check=False)
+        equal(done.returncode, 1)
+        expect("another user owns" in done.stderr.decode(), done.stderr)
+    return None
 
 
 def main():
