@@ -338,11 +338,17 @@ void Directory::come_back(bool alone) {
 // SQLite's own locks are the process's: two SQLites of one process do not keep each other out, and whoever closes a
 // descriptor of the file drops them; whoever reads then would roll a writer's journal back. Without a turn they have to
 // do.
-std::unique_ptr<system::File> Directory::take_turn() const {
+std::unique_ptr<system::File> Directory::take_turn() {
   constexpr int patience_ms = 1000;
+  constexpr int turns_without_patience = 100;
   std::unique_ptr<system::File> lock;
   if (files_->open(directory_ + "/directory.lock", system::OpenMode::create_if_missing, lock) != 0) return nullptr;
-  if (lock->lock(patience_ms) == EWOULDBLOCK) return nullptr;
+  // Who holds it for so long may hold it for ever, and must not stop each step of ours.
+  if (lock->lock(impatient_ > 0 ? 0 : patience_ms) == EWOULDBLOCK) {
+    impatient_ = impatient_ > 0 ? impatient_ - 1 : turns_without_patience;
+    return nullptr;
+  }
+  impatient_ = 0;
   return lock;
 }
 

@@ -90,7 +90,7 @@ class Directory {
   Status wants_change();
   const DirectoryState& read();  // in a turn that the caller has
   // Among all trackers of all processes; given up with what is returned.
-  std::unique_ptr<system::File> take_turn() const;
+  std::unique_ptr<system::File> take_turn();
   std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);
   Status fault_of_opening();
@@ -125,6 +125,7 @@ class Directory {
   bool damaged_ = false;
   bool wants_change_ = false;
   bool changes_ = false;  // it may, under directory.lock
+  int impatient_ = 0;     // turns for which nobody waits
 };
 
 // The file of that identity lies there, or nobody can tell.

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
@@ -54,21 +55,27 @@ class MakingFiles final : public test::FilesUnder {
 class AskingFiles final : public test::FilesUnder {
  public:
   Event asked;
+  bool is_held = false;          // by somebody who never lets go; nobody waits for that here
+  std::int64_t patience_ms = 0;  // what would have been waited for it
   system::Error open(const std::string& path, system::OpenMode mode,
                      std::unique_ptr<system::File>& file) noexcept override {
     const system::Error error = FilesUnder::open(path, mode, file);
     if (error == 0 && path.find("/directory.lock") != std::string::npos)
-      file = std::make_unique<Asking>(std::move(file), asked);
+      file = std::make_unique<Asking>(std::move(file), *this);
     return error;
   }
 
  private:
   class Asking final : public system::File {
    public:
-    Asking(std::unique_ptr<system::File> under, Event& asked) : under_(std::move(under)), asked_(asked) {}
+    Asking(std::unique_ptr<system::File> under, AskingFiles& files) : under_(std::move(under)), files_(files) {}
     system::Error lock(int patience_ms) noexcept override {
+      if (files_.is_held) {
+        files_.patience_ms += patience_ms;
+        return EWOULDBLOCK;
+      }
       if (under_->lock(0) == 0) return 0;
-      asked_.happen();
+      files_.asked.happen();
       return under_->lock(patience_ms);
     }
     system::Error read(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) noexcept override {
@@ -85,7 +92,7 @@ class AskingFiles final : public test::FilesUnder {
 
    private:
     std::unique_ptr<system::File> under_;
-    Event& asked_;
+    AskingFiles& files_;
   };
 };
 
@@ -131,4 +138,29 @@ TEST_CASE("who opens a directory that another process is making waits until it i
   CHECK(status_of_second == Code::ok);
   CHECK(first.state().install_id == second.state().install_id);
   CHECK_FALSE(std::filesystem::exists(place / "directory.db.damaged"));
+}
+
+TEST_CASE("a lock of the directory that is never given up delays an opening by seconds and a step once") {
+  const test::TempDirectory place;
+  test::SeededDice dice(1);
+  AskingFiles files;
+  {
+    hold::Directory directory;
+    REQUIRE(directory.open(files, place.path(), dice, "here"));
+  }
+  files.is_held = true;
+  hold::Directory directory;
+  CHECK(directory.open(files, place.path(), dice, "here"));
+  CHECK(files.patience_ms == 3'000);
+  for (int i = 0; i < 50; ++i) directory.refresh();
+  CHECK(directory.set_consent(nullptr, Consent::denied));
+  CHECK(files.patience_ms == 4'000);
+  files.is_held = false;
+  CHECK(directory.refresh().consents.all == Consent::denied);
+  // Nothing is made without it.
+  files.is_held = true;
+  std::filesystem::remove(place / "directory.db");
+  hold::Directory missing;
+  CHECK(missing.open(files, place.path(), dice, "here") == Code::disk_error);
+  CHECK_FALSE(std::filesystem::exists(place / "directory.db"));
 }
