@@ -81,7 +81,7 @@ bool read_head(std::string_view text, HttpRequest* head) {
     end = text.find("\r\n");
     const std::string_view line = text.substr(0, end);
     const std::size_t colon = line.find(':');
-    // A space before the colon, or at the begin (a folded line), is read differently by different readers.
+    // A space before the colon, or at the beginning (a folded line), is read differently by different readers.
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return false;
     if (head->fields.size() == kHeadFieldsMax) return false;
     head->fields.emplace_back(lower_ascii(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1))));
