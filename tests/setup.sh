@@ -9,7 +9,8 @@ YUKHA_CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # For what the examples and the short tests build and run.
 packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev libsqlite3-dev zlib1g-dev libssl-dev
-  nlohmann-json3-dev doctest-dev libcpp-httplib-dev libvalijson-dev python3)
+  nlohmann-json3-dev doctest-dev libcpp-httplib-dev libvalijson-dev libre2-dev
+  libhowardhinnant-date-dev tzdata python3)
 # For the second readers of the contract, which come from PyPI.
 packages_of_readers=(python3-venv)
 readers=(jsonschema http-message-signatures duckdb)

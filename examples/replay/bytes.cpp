@@ -1,30 +1,46 @@
 #include "bytes.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace replay {
 
 namespace {
 constexpr unsigned piece_bytes = 256 * 1024;
+constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
 
 gzFile as_gz(void* file) {
   return static_cast<gzFile>(file);
 }
 }  // namespace
 
+bool can_be_read_again(const std::string& path) {
+  struct stat status {};
+  // What is not there is told when it is opened.
+  return path != "-" && (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode));
+}
+
 void ByteSource::Closer::operator()(void* file) const noexcept {
   gzclose(as_gz(file));
 }
 
 bool ByteSource::open(const std::string& path, std::string& problem) {
-  path_ = path;
+  path_ = path == "-" ? "stdin" : path;
   errno = 0;
-  file_.reset(gzopen(path.c_str(), "rb"));
+  if (path == "-") {
+    const int input = ::dup(STDIN_FILENO);
+    file_.reset(input < 0 ? nullptr : gzdopen(input, "rb"));
+    if (!file_ && input >= 0) ::close(input);
+  } else {
+    file_.reset(gzopen(path.c_str(), "rb"));
+  }
   if (!file_) {
-    problem = path + " cannot be opened: " + (errno != 0 ? std::strerror(errno) : "out of memory");
+    problem = path_ + " cannot be opened: " + (errno != 0 ? std::strerror(errno) : "out of memory");
     return false;
   }
   gzbuffer(as_gz(file_.get()), piece_bytes);
@@ -45,41 +61,36 @@ bool ByteSource::next(std::string_view& bytes, std::string& problem) {
   return true;
 }
 
-bool LineSource::more(std::string& problem) {
-  if (at_end_) return true;
-  if (!bytes_.next(piece_, problem)) return false;
-  at_end_ = piece_.empty();
-  return true;
+bool TextSource::open(const std::string& path, const std::string& encoding, Stop stop, std::string& problem) {
+  stop_ = std::move(stop);
+  decodes_ = !encoding.empty() && encoding != "utf-8" && encoding != "utf8" && encoding != "UTF-8";
+  finds_out_ = encoding.empty();
+  if (decodes_ && !decoder_.open(encoding, problem)) return false;
+  return bytes_.open(path, problem);
 }
 
-LineSource::Next LineSource::next(std::string_view& line, std::string& problem) {
-  joined_.clear();
-  bool too_long = false;
-  for (;;) {
-    if (piece_.empty()) {
-      if (!more(problem)) return Next::broken;
-      if (at_end_) break;
+TextSource::Next TextSource::next(std::string_view& text, std::string& problem) {
+  while (!at_end_) {
+    if (stop_ && stop_()) return Next::stopped;
+    if (!bytes_.next(text, problem)) return Next::broken;
+    at_end_ = text.empty();
+    if (finds_out_ && (text.substr(0, 2) == "\xFF\xFE" || text.substr(0, 2) == "\xFE\xFF")) {
+      if (!decoder_.open("utf-16", problem)) return Next::broken;
+      decodes_ = true;
     }
-    const std::size_t end = piece_.find('\n');
-    const std::size_t count = end == std::string_view::npos ? piece_.size() : end + 1;
-    const std::string_view part = piece_.substr(0, count);
-    piece_.remove_prefix(count);
-    if (end != std::string_view::npos && joined_.empty() && !too_long) {
-      line = part;
-      return Next::line;
+    finds_out_ = false;
+    if (decodes_) {
+      text_.clear();
+      decoder_.decode(text, at_end_, text_);
+      text = text_;
     }
-    if (too_long || joined_.size() + part.size() > record_bytes_max) {
-      too_long = true;
-      joined_.clear();
-    } else {
-      joined_.append(part);
+    if (at_beginning_ && !text.empty()) {
+      at_beginning_ = false;
+      if (text.substr(0, utf8_mark.size()) == utf8_mark) text.remove_prefix(utf8_mark.size());
     }
-    if (end != std::string_view::npos) break;
+    if (!text.empty()) return Next::piece;
   }
-  if (too_long) return Next::too_long;
-  if (joined_.empty()) return Next::end;
-  line = joined_;
-  return Next::line;
+  return Next::end;
 }
 
 }  // namespace replay

@@ -1,17 +1,24 @@
-// The bytes of a file, plain or gzip, a piece at a time.
+// The bytes of an input, plain or gzip, a piece at a time.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "encoding.hpp"
+
 namespace replay {
 
-// Reads a file through zlib, which tells gzip from plain bytes by itself and joins the members of a gzip file.
+// Whether the input is a file: stdin and pipes can be read only once.
+bool can_be_read_again(const std::string& path);
+
+// Reads a file, or what comes through stdin, through zlib, which tells gzip from plain bytes by itself and joins the
+// members of a gzip file.
 class ByteSource {
  public:
-  // Answers false and says why in `problem`.
+  // "-" is stdin. Answers false and says why in `problem`.
   bool open(const std::string& path, std::string& problem);
   // The next bytes, at most 256 KiB, valid until the next call; empty at the end. Answers false when the file cannot be
   // read on, as at the cut end of a gzip file.
@@ -26,24 +33,28 @@ class ByteSource {
   std::string path_;
 };
 
-// Lines and characters out of a ByteSource, without a copy where a line lies within one piece.
-class LineSource {
+// Says whether the run is to end. Asked at every piece, because a small gzip file may hold any number of bytes without
+// a line end in them.
+using Stop = std::function<bool()>;
+
+// The same as UTF-8, without a byte order mark. What is no text is still in it, as bytes that are not UTF-8.
+class TextSource {
  public:
-  // A longer row is no row of any data set we know, and holding one would have no limit.
-  static constexpr std::size_t record_bytes_max = std::size_t{16} * 1024 * 1024;
+  // `encoding`: empty for UTF-8, or UTF-16 where the input begins with its byte order mark.
+  bool open(const std::string& path, const std::string& encoding, Stop stop, std::string& problem);
 
-  bool open(const std::string& path, std::string& problem) { return bytes_.open(path, problem); }
-
-  enum class Next { line, too_long, end, broken };
-  // The next line with its '\n', if it has one; valid until the next call. What is too long was passed over.
-  Next next(std::string_view& line, std::string& problem);
+  enum class Next { piece, end, broken, stopped };
+  // The next piece, not empty and valid until the next call.
+  Next next(std::string_view& text, std::string& problem);
 
  private:
-  bool more(std::string& problem);
-
   ByteSource bytes_;
-  std::string_view piece_;
-  std::string joined_;  // a line that lies across pieces
+  Decoder decoder_;
+  Stop stop_;
+  std::string text_;
+  bool decodes_ = false;
+  bool finds_out_ = false;  // no encoding was named, and nothing was read yet
+  bool at_beginning_ = true;
   bool at_end_ = false;
 };
 

@@ -57,21 +57,30 @@ std::string sha256_of_text(std::string_view text) {
   return hex_of(hash);
 }
 
-bool sha256_of_file(const std::string& path, std::string& hex, std::string& problem) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) {
-    problem = path + " cannot be opened: " + std::strerror(errno);
-    return false;
-  }
-  Sha256 hash;
+bool sha256_of_files(const std::vector<std::string>& paths, const std::function<bool()>& stop, std::string& hex,
+                     std::string& problem) {
+  problem.clear();
+  hex.clear();
   std::vector<char> buffer(256 * 1024);
-  std::size_t count = 0;
-  while ((count = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) hash.add(buffer.data(), count);
-  if (std::ferror(file.get()) != 0) {
-    problem = path + " cannot be read: " + std::strerror(errno);
-    return false;
+  for (const std::string& path : paths) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+    if (!file) {
+      problem = path + " cannot be opened: " + std::strerror(errno);
+      return false;
+    }
+    Sha256 hash;
+    std::size_t count = 0;
+    while ((count = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
+      hash.add(buffer.data(), count);
+      if (stop && stop()) return false;
+    }
+    if (std::ferror(file.get()) != 0) {
+      problem = path + " cannot be read: " + std::strerror(errno);
+      return false;
+    }
+    hex += hex_of(hash);
   }
-  hex = hex_of(hash);
+  if (paths.size() > 1) hex = sha256_of_text(hex);
   return true;
 }
 

@@ -1,13 +1,17 @@
 // SHA-256, by which a resumed run knows its input again.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace replay {
 
 std::string sha256_of_text(std::string_view text);
-// Answers false and says why when the file cannot be read.
-bool sha256_of_file(const std::string& path, std::string& hex, std::string& problem);
+// One file's, or of several the SHA-256 of theirs in order. Answers false and says why when one cannot be read;
+// `problem` is empty when `stop` ended it.
+bool sha256_of_files(const std::vector<std::string>& paths, const std::function<bool()>& stop, std::string& hex,
+                     std::string& problem);
 
 }  // namespace replay

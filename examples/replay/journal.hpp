@@ -7,8 +7,8 @@
 namespace replay {
 
 struct Journal {
-  std::string input;  // its path as given, for a person; only the hash is compared
-  std::string input_sha256;
+  std::string input;         // its path as given, for a person; only the hash is compared
+  std::string input_sha256;  // "stream" where it could be read only once
   std::string map_sha256;
   yukha::Stats began;     // the lane's counters before the first row
   bool finished = false;  // every row was given to the tracker, which keeps and delivers it

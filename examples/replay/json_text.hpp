@@ -29,6 +29,9 @@ class JsonText {
   // text cannot hold it. Nesting deeper than 256 is refused.
   bool parse(std::string_view text, std::string& problem);
 
+  // After a parse() that answered false: nothing but the end of the text was wrong.
+  bool failed_at_end() const { return at_ >= text_.size(); }
+
   const Node& root() const { return nodes_[0]; }
   const Node* first(const Node& parent) const { return parent.first == 0 ? nullptr : &nodes_[parent.first]; }
   const Node* next(const Node& node) const { return node.next == 0 ? nullptr : &nodes_[node.next]; }

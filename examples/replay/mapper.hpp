@@ -31,9 +31,17 @@ struct Sentence {
   std::int64_t duration_ms = 0;
   std::vector<yukha::Member> action;
   bool critical = false;
+  ClockChange clock_change = ClockChange::none;
+  std::string_view cut;  // the member that was too long for a sentence, and was cut
 
   void clear();
 };
+
+// The longest text of a sentence, as user.name, content.id or location, and its length.
+std::string_view longest_member(const Sentence& sentence, std::string& name);
+
+// Which of `names` was meant by one that is not there; empty when none is near.
+std::string nearest_name(std::string_view name, const std::vector<std::string>& names);
 
 // Text made for one row: taken piece by piece, given back all at once, so that a row costs no allocation.
 class Scratch {
@@ -51,14 +59,20 @@ class Scratch {
 
 class Mapper {
  public:
-  // `columns` are the input's, null where every row names its own. Throws MappingError when the mapping asks for a
-  // column that is not there. The mapping must outlive the mapper.
-  Mapper(const Mapping& mapping, const std::vector<std::string>* columns);
+  // The mapping must outlive the mapper.
+  explicit Mapper(const Mapping& mapping);
+
+  // Before the rows of an input: its columns, null where every row names its own. Throws MappingError when the mapping
+  // asks for a column that is not there.
+  void begin_input(const std::vector<std::string>* columns);
 
   enum class Outcome { mapped, skipped, unmapped };
   // Fills `sentence`, valid until the next row; `problem` says why a row is unmapped. `number` is the row's own,
   // from 1.
   Outcome map(const Record& row, std::uint64_t number, Sentence& sentence, std::string& problem);
+
+  // What the mapping asks for and no row had, each with the name that was perhaps meant.
+  std::vector<std::string> never_found() const;
 
  private:
   struct Cell {
@@ -72,8 +86,18 @@ class Mapper {
     const JsonText* json = nullptr;
     const JsonText::Node* node = nullptr;
   };
+  // Whether there ever was one, and until then the names that stood there instead.
+  struct Watch {
+    bool found = false;
+    std::size_t looked_at = 0;
+    std::vector<std::string> others;
+  };
 
   void load(const Record& row);
+  void load_json(const Record& row);
+  void compute(const Field& field);
+  bool is_null(std::string_view text) const;
+  void watch_others(Watch& watch, const JsonText& json, const JsonText::Node& object);
   Found follow(const Reference& reference);
   bool exists(const Reference& reference);
   std::string_view value(const Reference& reference);
@@ -84,19 +108,28 @@ class Mapper {
   bool holds(const Rule& rule);
   void members(const PartRule& part, const char* part_name, std::vector<yukha::Member>& result);
   void flatten(const Flatten& rule, const char* part_name, std::vector<yukha::Member>& result);
+  void flatten_columns(const Flatten& rule, const char* part_name, std::vector<yukha::Member>& result);
   void flatten_object(const Flatten& rule, const JsonText& json, const JsonText::Node& object, std::string& path,
                       const char* part_name, std::vector<yukha::Member>& result);
+  void add_member(const std::string& name, std::string_view text, const char* part_name,
+                  std::vector<yukha::Member>& result);
+  void cut(Sentence& sentence);
   void time(Sentence& sentence);
+  void duration(Sentence& sentence);
   void fail(std::string what);
 
   const Mapping& mapping_;
-  bool has_columns_;                 // CSV and TSV; otherwise every row names its own
-  std::vector<std::size_t> fields_;  // for each slot, its field in a CSV or TSV row
-  std::vector<Cell> cells_;          // for each slot
-  const JsonText* row_json_ = nullptr;
+  const std::vector<std::string>* columns_ = nullptr;  // CSV, TSV, lines; otherwise every row names its own
+  std::vector<std::size_t> fields_;                    // for each slot, its field in a CSV or TSV row
+  std::vector<Cell> cells_;                            // for each slot
+  std::vector<Watch> watched_columns_;                 // for each slot
+  std::vector<Watch> watched_paths_;                   // for each of Columns::watched()
+  const Record* row_ = nullptr;
+  std::string unmatched_;  // the field whose pattern did not match
   std::string number_;
   Scratch scratch_;
   std::string buffer_;
+  std::vector<std::string_view> groups_;
   std::string problem_;
 };
 
@@ -105,5 +138,7 @@ std::string member_name_of(std::string_view name, bool is_beginning);
 
 // RFC 3986: all but letters, digits and -._~ becomes %XX.
 void append_percent_encoded(std::string_view text, std::string& out);
+// RFC 6570's {+name}: what has a meaning in a URL stays, as do %XX that are there already.
+void append_reserved(std::string_view text, std::string& out);
 
 }  // namespace replay

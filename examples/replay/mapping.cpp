@@ -25,11 +25,18 @@ class MappingReader {
   Mapping read(std::string_view text) {
     const Json json = parse(text);
     if (!json.is_object()) fail("", "a mapping is a JSON object");
-    only(json, "",
-         {"app_id", "format", "delimiter", "columns", "time", "user", "device", "location", "content", "referral",
-          "action", "skip", "critical", "comment"});
+    only(json, "", {"app_id",   "format",  "delimiter", "quote",    "row_lines_max", "columns",  "encoding",
+                    "rows",     "null",    "fields",    "too_long", "time",          "user",     "device",
+                    "location", "content", "referral",  "action",   "skip",          "critical", "comment"});
     mapping_.app_id = required_text(json, "app_id");
     read_input(json);
+    if (json.contains("null")) mapping_.nulls = texts(json["null"], "null");
+    if (json.contains("fields")) read_fields(json["fields"]);
+    if (json.contains("too_long")) {
+      const std::string deed = text_of(json["too_long"], "too_long");
+      if (deed != "cut" && deed != "refuse") fail("too_long", "must be refuse or cut");
+      mapping_.cuts = deed == "cut";
+    }
     read_time(json);
     if (json.contains("user")) mapping_.user = part(json["user"], "user", {}, {});
     if (json.contains("device")) {
@@ -42,12 +49,10 @@ class MappingReader {
     }
     if (json.contains("referral")) mapping_.referral = alternatives(json["referral"], "referral");
     read_action(json);
-    const std::size_t needed = mapping_.columns.names().size();
+    mapping_.needed_columns = mapping_.columns.all().size();
+    mapping_.needed_watched = mapping_.columns.watched().size();
     if (json.contains("skip")) mapping_.skip = rule(json["skip"], "skip");
     if (json.contains("critical")) mapping_.critical = rule(json["critical"], "critical");
-    for (std::size_t slot = needed; slot < mapping_.columns.names().size(); ++slot) {
-      mapping_.optional_slots.push_back(slot);
-    }
     return std::move(mapping_);
   }
 
@@ -58,6 +63,11 @@ class MappingReader {
 
   // nlohmann_json keeps the last of two members with one name; a mapping that says a thing twice is a mistake, though.
   Json parse(std::string_view text) const {
+    // An ordered object looks at all its members for each new one.
+    constexpr std::size_t members_max = 5'000;
+    if (text.size() > mapping_bytes_max) {
+      fail("", "a mapping has at most 1 MiB, and this has " + std::to_string(text.size()) + " bytes or more");
+    }
     std::vector<std::set<std::string>> open;
     std::string repeated;
     const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
@@ -68,6 +78,7 @@ class MappingReader {
       } else if (event == Json::parse_event_t::key) {
         const auto name = parsed.get<std::string>();
         if (!open.back().insert(name).second && repeated.empty()) repeated = name;
+        if (open.back().size() > members_max) fail("", "an object has at most 5,000 members");
       }
       return true;
     };
@@ -98,6 +109,24 @@ class MappingReader {
   std::string required_text(const Json& object, const std::string& name) const {
     if (!object.contains(name)) fail("", "\"" + name + "\" is missing");
     return text_of(object[name], name);
+  }
+
+  // One text, or a list of them.
+  std::vector<std::string> texts(const Json& json, const std::string& place) const {
+    const Json list = json.is_array() ? json : Json::array({json});
+    std::vector<std::string> result;
+    for (const Json& one : list) result.push_back(text_of(one, place));
+    return result;
+  }
+
+  // One ASCII character that may stand between columns or around them.
+  char one_character(const Json& json, const std::string& place) const {
+    const std::string text = text_of(json, place);
+    if (text.size() != 1 || text[0] == '\n' || text[0] == '\r' || text[0] == '\0' ||
+        static_cast<unsigned char>(text[0]) >= 0x80) {
+      fail(place, "must be one ASCII character, and no line end");
+    }
+    return text[0];
   }
 
   Template one_template(const Json& json, const std::string& place) {
@@ -133,15 +162,32 @@ class MappingReader {
   void read_input(const Json& json) {
     if (json.contains("format")) {
       mapping_.records.format = format_named(text_of(json["format"], "format"));
-      if (mapping_.records.format == Format::unknown) fail("format", "must be csv, tsv or jsonl");
+      if (mapping_.records.format == Format::unknown) fail("format", "must be csv, tsv, jsonl, json or lines");
     }
-    if (json.contains("delimiter")) {
-      const std::string delimiter = text_of(json["delimiter"], "delimiter");
-      if (delimiter.size() != 1 || delimiter == "\"" || delimiter == "\n" || delimiter == "\r" ||
-          delimiter[0] == '\0') {
-        fail("delimiter", "must be one ASCII character, and no quote or line end");
+    if (json.contains("delimiter")) mapping_.records.delimiter = one_character(json["delimiter"], "delimiter");
+    if (json.contains("quote")) {
+      const bool is_off = text_of(json["quote"], "quote").empty();
+      mapping_.records.quote = is_off ? '\0' : one_character(json["quote"], "quote");
+    }
+    if (mapping_.records.quote.value_or('"') == mapping_.records.delimiter) {
+      fail("delimiter", "cannot be the quote as well; \"quote\": \"\" switches quoting off");
+    }
+    if (json.contains("row_lines_max")) {
+      const Json& most = json["row_lines_max"];
+      if (!most.is_number_unsigned() || most.get<std::uint64_t>() < 1 || most.get<std::uint64_t>() > 100'000) {
+        fail("row_lines_max", "must be a number from 1 to 100000");
       }
-      mapping_.records.delimiter = delimiter[0];
+      mapping_.records.row_lines_max = most.get<std::size_t>();
+    }
+    if (json.contains("encoding")) {
+      mapping_.records.encoding = text_of(json["encoding"], "encoding");
+      Decoder decoder;
+      std::string problem;
+      if (!decoder.open(mapping_.records.encoding, problem)) fail("encoding", problem);
+    }
+    if (json.contains("rows")) {
+      std::string problem;
+      if (!read_row_path(text_of(json["rows"], "rows"), mapping_.records.rows, problem)) fail("rows", problem);
     }
     if (json.contains("columns")) {
       const Json& columns = json["columns"];
@@ -150,6 +196,60 @@ class MappingReader {
         mapping_.records.columns.push_back(text_of(columns[i], "columns[" + std::to_string(i) + "]"));
       }
     }
+  }
+
+  void read_fields(const Json& json) {
+    if (!json.is_object()) fail("fields", "must be an object of fields");
+    for (const auto& item : json.items()) {
+      const Json& value = item.value();
+      const std::string place = "fields." + item.key();
+      if (item.key().empty() || item.key().size() > 64) fail(place, "a field's name has 1 to 64 bytes");
+      Field field;
+      field.name = item.key();
+      if (!value.is_object()) {
+        field.value = alternatives(value, place);
+      } else {
+        read_field(value, place, field);
+      }
+      // Only now, so that a field may have the name of the column that it is made of.
+      field.slot = mapping_.columns.add_field(field.name);
+      if (field.capture) {
+        const std::vector<std::string>& names = field.capture->group_names();
+        for (std::size_t i = 1; i < names.size(); ++i) {
+          field.groups.push_back(
+              mapping_.columns.add_group(field.name, names[i].empty() ? std::to_string(i) : names[i]));
+        }
+      }
+      mapping_.fields.push_back(std::move(field));
+    }
+  }
+
+  void read_field(const Json& json, const std::string& place, Field& field) {
+    only(json, place, {"value", "null", "capture", "decimal", "lookup", "default"});
+    if (!json.contains("value")) fail(place, "\"value\" is missing");
+    field.value = alternatives(json["value"], place + ".value");
+    if (json.contains("null")) field.nulls = texts(json["null"], place + ".null");
+    if (json.contains("capture")) {
+      std::string problem;
+      field.capture.emplace();
+      if (!field.capture->compile(text_of(json["capture"], place + ".capture"), problem)) {
+        fail(place + ".capture", problem);
+      }
+    }
+    if (json.contains("decimal")) field.has_decimal_comma = decimal_comma(json["decimal"], place + ".decimal");
+    if (json.contains("lookup")) {
+      if (!json["lookup"].is_object()) fail(place + ".lookup", "must be an object of a value and what it becomes");
+      for (const auto& item : json["lookup"].items()) {
+        field.lookup[item.key()] = text_of(item.value(), place + ".lookup." + item.key());
+      }
+    }
+    if (json.contains("default")) field.otherwise = alternatives(json["default"], place + ".default");
+  }
+
+  bool decimal_comma(const Json& json, const std::string& place) const {
+    const std::string decimal = text_of(json, place);
+    if (decimal != "," && decimal != ".") fail(place, "must be a comma or a point");
+    return decimal == ",";
   }
 
   void read_time(const Json& json) {
@@ -162,28 +262,28 @@ class MappingReader {
       return;
     }
     if (!time.is_object()) fail("time", "must be an object such as {\"value\": \"{t}\", \"unit\": \"s\"}, or \"now\"");
-    only(time, "time", {"value", "unit", "format", "zone"});
+    only(time, "time", {"value", "unit", "format", "zone", "decimal"});
     if (!time.contains("value")) fail("time", "\"value\" is missing");
     mapping_.time.value = alternatives(time["value"], "time.value");
     TimeFormat& format = mapping_.time.format;
     if (time.contains("unit") == time.contains("format")) fail("time", "needs either \"unit\" or \"format\"");
-    if (time.contains("unit") && !format.set_unit(text_of(time["unit"], "time.unit"))) {
-      fail("time.unit", "must be s, ms, us, ns or rfc3339");
+    if (time.contains("unit") && !format.add_unit(text_of(time["unit"], "time.unit"))) {
+      fail("time.unit", "must be s, ms, us, ns, excel, excel1904 or rfc3339");
     }
     if (time.contains("format")) {
-      const Json& patterns = time["format"];
-      const Json list = patterns.is_array() ? patterns : Json::array({patterns});
-      if (list.empty()) fail("time.format", "must not be an empty list");
-      for (const Json& pattern : list) {
+      const std::vector<std::string> ways = texts(time["format"], "time.format");
+      if (ways.empty()) fail("time.format", "must not be an empty list");
+      for (const std::string& way : ways) {
         std::string problem;
-        if (!format.add_pattern(text_of(pattern, "time.format"), problem)) fail("time.format", problem);
+        // A column may have sheets' numbers among its texts.
+        if (!format.add_unit(way) && !format.add_pattern(way, problem)) fail("time.format", problem);
       }
     }
+    if (time.contains("decimal") && decimal_comma(time["decimal"], "time.decimal")) format.set_decimal_comma();
     if (time.contains("zone")) {
       const std::string zone = text_of(time["zone"], "time.zone");
-      if (!format.set_zone(zone)) {
-        fail("time.zone", "must be UTC or an offset such as +06:00; names of places are not known here");
-      }
+      std::string problem;
+      if (!format.set_zone(zone, problem)) fail("time.zone", problem);
       if (format.is_number() && zone != "UTC" && zone != "Z") fail("time.zone", "a number since 1970 is always UTC");
     }
   }
@@ -216,10 +316,12 @@ class MappingReader {
       Flatten flatten;
       if (one.is_string()) {
         flatten.from = reference(one, place);
+        if (flatten.from.is_row_number) fail(place, "must be a column");
         result.flatten.push_back(std::move(flatten));
         continue;
       }
-      if (!one.is_object()) fail(place, "must name a column that holds a JSON object, or be {\"from\": …}");
+      if (!one.is_object())
+        fail(place, "must name a column that holds a JSON object, be \"*\" for the whole row, or be {\"from\": …}");
       only(one, place, {"from", "prefix", "except", "nested"});
       if (!one.contains("from")) fail(place, "\"from\" is missing");
       flatten.from = reference(one["from"], place + ".from");
@@ -269,17 +371,20 @@ class MappingReader {
     if (!action.contains("duration_ms")) return;
     const Json& duration = action["duration_ms"];
     TimeRule rule;
-    rule.format.set_unit("ms");
+    std::string unit = "ms";
     if (duration.is_object()) {
-      only(duration, "action.duration_ms", {"value", "unit"});
+      only(duration, "action.duration_ms", {"value", "unit", "decimal"});
       if (!duration.contains("value")) fail("action.duration_ms", "\"value\" is missing");
       rule.value = alternatives(duration["value"], "action.duration_ms.value");
-      if (duration.contains("unit") &&
-          (!rule.format.set_unit(text_of(duration["unit"], "action.duration_ms.unit")) || !rule.format.is_number())) {
-        fail("action.duration_ms.unit", "must be s, ms, us or ns");
+      if (duration.contains("unit")) unit = text_of(duration["unit"], "action.duration_ms.unit");
+      if (duration.contains("decimal") && decimal_comma(duration["decimal"], "action.duration_ms.decimal")) {
+        rule.format.set_decimal_comma();
       }
     } else {
       rule.value = alternatives(duration, "action.duration_ms");
+    }
+    if (!rule.format.add_unit(unit) || !rule.format.is_number()) {
+      fail("action.duration_ms.unit", "must be s, ms, us or ns");
     }
     mapping_.duration = std::move(rule);
   }
@@ -293,6 +398,7 @@ class MappingReader {
       only(one, place, {"column", "exists", "empty", "equals", "matches"});
       if (!one.contains("column")) fail(place, "\"column\" is missing");
       const Reference from = reference(one["column"], place + ".column");
+      if (from.is_row) fail(place + ".column", "must be a column");
       std::vector<Condition> conditions;
       const auto flag = [&](const char* name, Condition::Test test) {
         if (!one.contains(name)) return;

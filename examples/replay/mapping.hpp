@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -30,7 +32,7 @@ struct MemberRule {
   Alternatives value;
 };
 
-// Every member of a JSON object becomes a member of the part.
+// Every member of a JSON object, or every column of the row, becomes a member of the part.
 struct Flatten {
   Reference from;
   std::string prefix;
@@ -62,6 +64,19 @@ struct Condition {
   Pattern pattern;
 };
 
+// Made of a row's columns before anything else is, and named like one of them in the templates.
+struct Field {
+  std::string name;
+  std::size_t slot = 0;
+  Alternatives value;
+  std::vector<std::string> nulls;
+  std::optional<Pattern> capture;
+  std::vector<std::size_t> groups;  // for each of the pattern's groups, its slot
+  bool has_decimal_comma = false;
+  std::map<std::string, std::string, std::less<>> lookup;
+  Alternatives otherwise;  // when it is empty, or not in `lookup`
+};
+
 // True when all conditions of one of its lists hold; never when there is no list.
 using Rule = std::vector<std::vector<Condition>>;
 
@@ -69,6 +84,9 @@ struct Mapping {
   std::string app_id;
   RecordOptions records;
   Columns columns;
+  std::vector<std::string> nulls;  // values that mean none, in any column
+  std::vector<Field> fields;
+  bool cuts = false;  // what is too long for a sentence, instead of leaving the row out
   bool time_is_now = false;
   TimeRule time;
   PartRule user;
@@ -82,8 +100,13 @@ struct Mapping {
   PartRule action;
   Rule skip;
   Rule critical;
-  std::vector<std::size_t> optional_slots;  // columns that may be absent, because only a rule asks for them
+  // Columns, and ways into JSON, from these on may be in no row: only rules ask for them.
+  std::size_t needed_columns = 0;
+  std::size_t needed_watched = 0;
 };
+
+// A person wrote it; a lookup table of thousands of values fits.
+constexpr std::size_t mapping_bytes_max = 1024 * 1024;
 
 // `name` is the file's, for the messages. Throws MappingError.
 Mapping read_mapping(std::string_view text, const std::string& name);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <string_view>
 
 namespace replay {
@@ -14,6 +15,31 @@ bool read_number(const std::string& text, double& value) {
   return !text.empty() && *end == '\0' && std::isfinite(value);
 }
 
+// Base64 has no colon, a key id may have one.
+bool read_key(const std::string& text, std::vector<yukha::SigningKey>& keys) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) return false;
+  keys.push_back({text.substr(0, colon), text.substr(colon + 1)});
+  return true;
+}
+
+// A key on the command line can be read by everybody on the machine, in the list of processes.
+bool read_key_file(const std::string& path, std::vector<yukha::SigningKey>& keys, std::string& problem) {
+  constexpr std::size_t lines_max = 100;
+  std::ifstream file(path);
+  std::string line;
+  for (std::size_t number = 1; number <= lines_max && std::getline(file, line); ++number) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || line[0] == '#') continue;
+    if (read_key(line, keys)) continue;
+    problem = path + ":" + std::to_string(number) + ": a line of a key file is KEYID:BASE64";
+    return false;
+  }
+  if (!keys.empty()) return true;
+  problem = path + " has no key that can be read";
+  return false;
+}
+
 }  // namespace
 
 bool read_options(int count, const char* const* arguments, Options& options, std::string& problem) {
@@ -21,11 +47,7 @@ bool read_options(int count, const char* const* arguments, Options& options, std
   for (int i = 1; i < count; ++i) {
     std::string word = arguments[i];
     if (only_names || word.size() < 2 || word[0] != '-') {
-      if (!options.input_path.empty()) {
-        problem = "one INPUT at a time, not also \"" + word + "\"";
-        return false;
-      }
-      options.input_path = word;
+      options.input_paths.push_back(word);
       continue;
     }
     if (word == "--") {
@@ -39,14 +61,16 @@ bool read_options(int count, const char* const* arguments, Options& options, std
       options.json = true;
     } else if (word == "--allow-plain-http") {
       options.allow_plain_http = true;
+    } else if (word == "--strict") {
+      options.strict = true;
     } else if (word == "--verbose") {
       options.verbose = true;
     } else {
       std::string value;
       const std::size_t equals = word.find('=');
       const std::string name = word.substr(0, equals);
-      const std::string_view known[] = {"--endpoint", "--key",      "--queue",    "--map",
-                                        "--rate",     "--deadline", "--progress", "--format"};
+      const std::string_view known[] = {"--endpoint", "--key",   "--key-file", "--queue",   "--map",        "--rate",
+                                        "--deadline", "--limit", "--progress", "--dry-run", "--complaints", "--format"};
       bool is_known = false;
       for (const std::string_view one : known) is_known = is_known || one == name;
       if (!is_known) {
@@ -69,17 +93,16 @@ bool read_options(int count, const char* const* arguments, Options& options, std
       } else if (name == "--map") {
         options.map_path = value;
       } else if (name == "--key") {
-        // Base64 has no colon, a key id may have one.
-        const std::size_t colon = value.rfind(':');
-        if (colon == std::string::npos || colon == 0 || colon + 1 == value.size()) {
+        if (!read_key(value, options.keys)) {
           problem = "--key is KEYID:BASE64";
           return false;
         }
-        options.keys.push_back({value.substr(0, colon), value.substr(colon + 1)});
+      } else if (name == "--key-file") {
+        if (!read_key_file(value, options.keys, problem)) return false;
       } else if (name == "--format") {
         options.format = format_named(value);
         if (options.format == Format::unknown) {
-          problem = "--format is csv, tsv or jsonl";
+          problem = "--format is csv, tsv, jsonl, json or lines";
           return false;
         }
       } else if (!read_number(value, number) || number < 0 || number > 1e9) {
@@ -89,6 +112,12 @@ bool read_options(int count, const char* const* arguments, Options& options, std
         options.rows_per_second = number;
       } else if (name == "--deadline") {
         options.deadline_s = number;
+      } else if (name == "--limit") {
+        options.row_limit = static_cast<std::uint64_t>(number);
+      } else if (name == "--dry-run") {
+        options.dry_run = static_cast<std::uint64_t>(number);
+      } else if (name == "--complaints") {
+        options.complaints_max = static_cast<std::uint64_t>(number);
       } else {
         options.progress_s = number;
       }
@@ -97,11 +126,13 @@ bool read_options(int count, const char* const* arguments, Options& options, std
   const auto needed = [&problem](const std::string& value, const char* name) {
     if (value.empty() && problem.empty()) problem = std::string(name) + " is missing";
   };
-  needed(options.endpoint, "--endpoint URL");
-  if (options.keys.empty() && problem.empty()) problem = "--key KEYID:BASE64 is missing";
-  needed(options.queue_dir, "--queue DIR");
+  if (!options.dry_run) {
+    needed(options.endpoint, "--endpoint URL");
+    if (options.keys.empty() && problem.empty()) problem = "--key-file FILE or --key KEYID:BASE64 is missing";
+    needed(options.queue_dir, "--queue DIR");
+  }
   needed(options.map_path, "--map FILE");
-  needed(options.input_path, "INPUT");
+  if (options.input_paths.empty() && problem.empty()) problem = "INPUT is missing";
   return problem.empty();
 }
 

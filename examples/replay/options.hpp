@@ -1,6 +1,7 @@
 // The command line.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@ struct Options {
   std::vector<yukha::SigningKey> keys;
   std::string queue_dir;
   std::string map_path;
-  std::string input_path;
-  double rows_per_second = 0;  // 0: as fast as they are taken
+  std::vector<std::string> input_paths;  // "-": stdin
+  double rows_per_second = 0;            // 0: as fast as they are taken
   bool resume = false;
   std::optional<double> deadline_s;  // since the program began
   bool json = false;
@@ -24,6 +25,10 @@ struct Options {
   bool allow_plain_http = false;
   bool verbose = false;
   Format format = Format::unknown;
+  std::optional<std::uint64_t> row_limit;
+  std::optional<std::uint64_t> dry_run;  // nothing is sent, and so many sentences are printed
+  bool strict = false;
+  std::uint64_t complaints_max = 20;  // of one kind; the others are counted
   bool help = false;
 };
 

@@ -1,54 +1,56 @@
 #include "pattern.hpp"
 
-#include <regex.h>
+#include <re2/re2.h>
 
-#include <cctype>
+#include <cstddef>
+#include <utility>
 
 namespace replay {
 
 namespace {
-const regex_t* as_regex(const void* compiled) {
-  return static_cast<const regex_t*>(compiled);
-}
+// More than any pattern a person writes for a row; compiled ones are bounded by RE2 itself (8 MiB each).
+constexpr std::size_t pattern_bytes_max = 10'000;
+constexpr int groups_max = 100;
 }  // namespace
 
 bool Pattern::compile(const std::string& text, std::string& problem) {
-  for (std::size_t i = 0; i + 1 < text.size(); ++i) {
-    if (text[i] != '\\') continue;
-    // POSIX leaves \d and its like undefined, and some libraries silently take \d for the letter.
-    if (std::isalnum(static_cast<unsigned char>(text[++i])) != 0) {
-      problem = std::string("\\") + text[i] +
-                " is not known in POSIX extended regular expressions; write [0-9] for \\d, " +
-                "[[:space:]] for \\s, [[:alnum:]_] for \\w";
-      return false;
-    }
-  }
-  if (text.find('\0') != std::string::npos) {
-    problem = "a NUL cannot stand in a regular expression";
+  if (text.size() > pattern_bytes_max) {
+    problem = "is a regular expression of more than 10,000 bytes";
     return false;
   }
-  auto regex = std::make_unique<regex_t>();
-  const int error = ::regcomp(regex.get(), text.c_str(), REG_EXTENDED | REG_NOSUB);
-  if (error != 0) {
-    char why[128];
-    ::regerror(error, regex.get(), why, sizeof why);
-    problem = std::string("not a regular expression: ") + why;
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  auto compiled = std::make_shared<re2::RE2>(text, options);
+  if (!compiled->ok()) {
+    problem = "not a regular expression as RE2 knows them: " + compiled->error() +
+              "; it has no references back and no look-around, and a repeat counts to 1000 at most";
     return false;
   }
-  compiled_ = std::shared_ptr<void>(regex.release(), [](void* compiled) {
-    ::regfree(static_cast<regex_t*>(compiled));
-    delete static_cast<regex_t*>(compiled);
-  });
+  if (compiled->NumberOfCapturingGroups() > groups_max) {
+    problem = "has more than 100 groups; write (?:…) for those that capture nothing";
+    return false;
+  }
+  group_names_.assign(static_cast<std::size_t>(compiled->NumberOfCapturingGroups()) + 1, std::string());
+  for (const auto& [number, name] : compiled->CapturingGroupNames()) {
+    group_names_[static_cast<std::size_t>(number)] = name;
+  }
+  compiled_ = std::move(compiled);
   return true;
 }
 
 bool Pattern::found_in(std::string_view text) const {
-  // REG_STARTEND takes the text by its length: it need not end with a NUL and may hold one.
-  regmatch_t range{};
-  range.rm_so = 0;
-  range.rm_eo = static_cast<regoff_t>(text.size());
-  const char* const begin = text.empty() ? "" : text.data();
-  return ::regexec(as_regex(compiled_.get()), begin, 1, &range, REG_STARTEND) == 0;
+  return compiled_->Match({text.data(), text.size()}, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
+}
+
+bool Pattern::capture(std::string_view text, std::vector<std::string_view>& groups) const {
+  std::vector<re2::StringPiece> found(group_names_.size());
+  groups.assign(group_names_.size(), {});
+  if (!compiled_->Match({text.data(), text.size()}, 0, text.size(), re2::RE2::UNANCHORED, found.data(),
+                        static_cast<int>(found.size()))) {
+    return false;
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) groups[i] = {found[i].data(), found[i].size()};
+  return true;
 }
 
 }  // namespace replay

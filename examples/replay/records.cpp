@@ -1,8 +1,11 @@
 #include "records.hpp"
 
 #include <cctype>
-#include <cstddef>
 #include <utility>
+
+#include "json_rows.hpp"
+#include "lines.hpp"
+#include "template.hpp"
 
 namespace replay {
 
@@ -18,41 +21,30 @@ std::string_view without_line_end(std::string_view line) {
   return line;
 }
 
-// Counts lines and takes the byte order mark away.
-class NumberedLines {
- public:
-  bool open(const std::string& path, std::string& problem) { return lines_.open(path, problem); }
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
-  LineSource::Next next(std::string_view& line, std::string& problem) {
-    const LineSource::Next result = lines_.next(line, problem);
-    if (result == LineSource::Next::end || result == LineSource::Next::broken) return result;
-    if (++number_ > 1 || result == LineSource::Next::too_long) return result;
-    if (line.substr(0, 3) == "\xEF\xBB\xBF") line.remove_prefix(3);
-    if (line.substr(0, 2) == "\xFF\xFE" || line.substr(0, 2) == "\xFE\xFF") {
-      problem = "the input is UTF-16; convert it to UTF-8 first";
-      return LineSource::Next::broken;
-    }
-    return result;
-  }
-
-  std::uint64_t number() const { return number_; }
-
- private:
-  LineSource lines_;
-  std::uint64_t number_ = 0;
-};
-
-constexpr const char* too_long_text = "the row is longer than 16 MiB";
+std::string too_long_text(std::uint64_t bytes) {
+  return "the line has " + std::to_string(bytes) + " bytes, and a row may have 16 MiB";
+}
 
 // RFC 4180: a field in quotes may hold the delimiter, line ends and doubled quotes. A quote within a field that does
 // not begin with one is an ordinary character, because screen sizes and nicknames have them.
+//
+// A quote that somebody forgot to close would take all rows behind it along. So a row that cannot be read is its first
+// line alone, and the lines behind that are read again.
 class DelimitedReader : public RecordReader {
  public:
-  explicit DelimitedReader(char delimiter) : delimiter_(delimiter) {}
-
-  bool open(const std::string& path, std::vector<std::string> columns, std::string& problem) {
-    if (!lines_.open(path, problem)) return false;
-    columns_ = std::move(columns);
+  bool open(const std::string& path, const RecordOptions& options, std::string& problem) {
+    whole_lines_ = options.format == Format::lines;
+    const bool is_tsv = options.format == Format::tsv;
+    delimiter_ = options.delimiter != '\0' ? options.delimiter : is_tsv ? '\t' : ',';
+    quote_ = options.quote.value_or(is_tsv ? '\0' : '"');
+    row_lines_max_ = options.row_lines_max;
+    if (!lines_.open(path, options.encoding, options.stop, problem)) return false;
+    columns_ = options.columns;
+    if (whole_lines_) columns_ = {"line"};
     if (!columns_.empty()) return true;
     Record header;
     switch (read(header, problem)) {
@@ -66,7 +58,12 @@ class DelimitedReader : public RecordReader {
         return false;
       case Next::broken:
         return false;
+      case Next::stopped:
+        problem = "the run ended before the header line was read";
+        return false;
     }
+    counts_.header = 1 + counts_.further;
+    counts_.further = 0;
     columns_.assign(header.fields.begin(), header.fields.end());
     return true;
   }
@@ -76,10 +73,16 @@ class DelimitedReader : public RecordReader {
     if (result != Next::record || row.fields.size() == columns_.size()) return result;
     problem = "the row has " + std::to_string(row.fields.size()) + " columns where there should be " +
               std::to_string(columns_.size());
-    return Next::bad;
+    return give_up(problem);
   }
 
   const std::vector<std::string>* columns() const override { return &columns_; }
+
+  LineCounts counts() const override {
+    LineCounts counts = counts_;
+    counts.lines = lines_.count();
+    return counts;
+  }
 
  private:
   enum class Step { row_ends, line_ends, stray_text };
@@ -87,32 +90,45 @@ class DelimitedReader : public RecordReader {
   Next read(Record& row, std::string& problem) {
     text_.clear();
     ends_.clear();
+    further_.clear();
     in_quotes_ = false;
+    counted_further_ = 0;
     row.line = 0;
     for (;;) {
-      std::string_view line;
-      const LineSource::Next got = lines_.next(line, problem);
-      if (got == LineSource::Next::broken) return Next::broken;
+      Line line;
+      const Lines::Next got = lines_.next(line, problem);
+      if (got == Lines::Next::broken) return Next::broken;
+      if (got == Lines::Next::stopped) return Next::stopped;
       if (row.line == 0) {
-        if (got == LineSource::Next::end) return Next::end;
-        if (got == LineSource::Next::line && without_line_end(line).empty()) continue;
-        row.line = lines_.number();
+        if (got == Lines::Next::end) return Next::end;
+        if (!line.is_too_long && without_line_end(line.text).empty()) {
+          ++counts_.blank;
+          continue;
+        }
+        row.line = line.number;
+        row.repaired = 0;
+        if (line.is_too_long) {
+          problem = too_long_text(line.bytes);
+          return Next::bad;
+        }
+      } else if (got == Lines::Next::line) {
+        further_.push_back({line, std::string(line.text)});
       }
-      if (got == LineSource::Next::end) {
-        problem = "a quote is opened here and closed nowhere";
-        return Next::bad;
+      if (got == Lines::Next::end) return not_closed("to the end of the input", problem);
+      if (further_.size() >= row_lines_max_) {
+        return not_closed("within " + std::to_string(row_lines_max_) + " lines", problem);
       }
-      if (got == LineSource::Next::too_long || text_.size() + line.size() > LineSource::record_bytes_max) {
-        problem = too_long_text;
-        return Next::bad;
+      if (line.is_too_long || text_.size() + line.text.size() > Lines::record_bytes_max) {
+        return not_closed("within 16 MiB", problem);
       }
-      switch (split(line)) {
+      row.repaired += line.repaired;
+      switch (split(line.text)) {
         case Step::line_ends:
           continue;
         case Step::stray_text:
           problem = "text stands between the closing quote of column " + std::to_string(ends_.size() + 1) +
                     " and the delimiter";
-          return Next::bad;
+          return give_up(problem);
         case Step::row_ends:
           break;
       }
@@ -122,17 +138,41 @@ class DelimitedReader : public RecordReader {
         row.fields.push_back(std::string_view(text_).substr(begin, end - begin));
         begin = end;
       }
+      counts_.further += further_.size();
+      counted_further_ = further_.size();
       return Next::record;
     }
+  }
+
+  Next not_closed(const std::string& where, std::string& problem) {
+    problem = "a quote is opened in column " + std::to_string(ends_.size() + 1) + " and not closed " + where;
+    return give_up(problem);
+  }
+
+  // Only the first line of the row is given up.
+  Next give_up(std::string& problem) {
+    if (!further_.empty()) {
+      problem +=
+          "; the row took " + std::to_string(further_.size() + 1) + " lines, and those behind this one are read again";
+    }
+    counts_.further -= std::exchange(counted_further_, 0);
+    lines_.give_back(std::move(further_));
+    further_.clear();
+    return Next::bad;
   }
 
   // Adds what the line holds to text_, field after field.
   Step split(std::string_view line) {
     const std::string_view content = without_line_end(line);
+    if (whole_lines_) {
+      text_.append(content);
+      ends_.push_back(text_.size());
+      return Step::row_ends;
+    }
     std::size_t at = 0;
     for (;;) {
       if (!in_quotes_) {
-        if (at >= content.size() || content[at] != '"') {
+        if (quote_ == '\0' || at >= content.size() || content[at] != quote_) {
           const std::size_t end = content.find(delimiter_, at);
           text_.append(content.substr(at, end == std::string_view::npos ? end : end - at));
           ends_.push_back(text_.size());
@@ -143,12 +183,12 @@ class DelimitedReader : public RecordReader {
         in_quotes_ = true;
         ++at;
       }
-      const std::size_t quote = line.find('"', at);
+      const std::size_t quote = line.find(quote_, at);
       text_.append(line.substr(at, quote == std::string_view::npos ? quote : quote - at));
       if (quote == std::string_view::npos) return Step::line_ends;
       at = quote + 1;
-      if (at < content.size() && content[at] == '"') {
-        text_.push_back('"');
+      if (at < content.size() && content[at] == quote_) {
+        text_.push_back(quote_);
         ++at;
         continue;
       }
@@ -160,52 +200,107 @@ class DelimitedReader : public RecordReader {
     }
   }
 
-  char delimiter_;
-  NumberedLines lines_;
+  bool whole_lines_ = false;
+  char delimiter_ = ',';
+  char quote_ = '"';
+  std::size_t row_lines_max_ = 0;
+  Lines lines_;
+  LineCounts counts_;
   std::vector<std::string> columns_;
   std::string text_;
   std::vector<std::size_t> ends_;
+  std::vector<Lines::Kept> further_;  // the row's lines behind its first
+  std::uint64_t counted_further_ = 0;
   bool in_quotes_ = false;
 };
 
 class JsonLinesReader : public RecordReader {
  public:
-  bool open(const std::string& path, std::string& problem) { return lines_.open(path, problem); }
+  // Refuses a document where lines were meant: it would be thousands of lines that are no rows.
+  bool open(const std::string& path, const RecordOptions& options, std::string& problem) {
+    path_ = options.rows;
+    if (!lines_.open(path, options.encoding, options.stop, problem)) return false;
+    std::vector<Lines::Kept> seen;
+    for (std::size_t with_text = 0; with_text < 2;) {
+      Line line;
+      const Lines::Next got = lines_.next(line, problem);
+      if (got == Lines::Next::broken) return false;
+      if (got != Lines::Next::line) break;
+      with_text += is_blank(line.text) ? 0 : 1;
+      seen.push_back({line, std::string(line.text)});
+    }
+    const bool is_document = begins_a_document(seen);
+    lines_.give_back(std::move(seen));
+    if (!is_document) return true;
+    problem =
+        "this is one JSON document and not a row on each line; say where its rows are, as with "
+        "\"format\": \"json\", \"rows\": \"statuses[]\" (\"[]\" when it is an array itself)";
+    return false;
+  }
 
   Next next(Record& row, std::string& problem) override {
     for (;;) {
-      std::string_view line;
+      if (rows_.next(row, problem)) return problem.empty() ? Next::record : Next::bad;
+      Line line;
       switch (lines_.next(line, problem)) {
-        case LineSource::Next::end:
+        case Lines::Next::end:
           return Next::end;
-        case LineSource::Next::broken:
+        case Lines::Next::broken:
           return Next::broken;
-        case LineSource::Next::too_long:
-          row.line = lines_.number();
-          problem = too_long_text;
-          return Next::bad;
-        case LineSource::Next::line:
+        case Lines::Next::stopped:
+          return Next::stopped;
+        case Lines::Next::line:
           break;
       }
-      if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) continue;
-      row.line = lines_.number();
+      row.line = line.number;
+      row.repaired = line.repaired;
+      if (line.is_too_long) {
+        problem = too_long_text(line.bytes);
+        return Next::bad;
+      }
+      if (is_blank(line.text)) {
+        ++counts_.blank;
+        continue;
+      }
+      text_.assign(line.text);
       std::string why;
-      if (!row.json.parse(line, why)) {
+      if (!json_.parse(text_, why)) {
         problem = "not JSON: " + why;
         return Next::bad;
       }
-      if (row.json.root().kind != JsonText::Kind::object) {
-        problem = "not a JSON object";
-        return Next::bad;
-      }
-      return Next::record;
+      rows_.begin(json_, path_.levels, row.line, row.repaired);
+      if (rows_.count() == 0) ++counts_.without_rows;
     }
   }
 
   const std::vector<std::string>* columns() const override { return nullptr; }
 
+  LineCounts counts() const override {
+    LineCounts counts = counts_;
+    counts.lines = path_.levels.empty() ? lines_.count() : 0;
+    return counts;
+  }
+
  private:
-  NumberedLines lines_;
+  static bool begins_a_document(const std::vector<Lines::Kept>& seen) {
+    std::vector<std::string_view> texts;
+    for (const Lines::Kept& one : seen) {
+      const std::size_t begin = one.text.find_first_not_of(" \t\r\n");
+      if (begin != std::string::npos) texts.push_back(std::string_view(one.text).substr(begin));
+    }
+    if (texts.empty() || (texts[0][0] != '{' && texts[0][0] != '[')) return false;
+    if (texts[0][0] == '[') return true;
+    JsonText json;
+    std::string why;
+    return !json.parse(texts[0], why) && json.failed_at_end() && texts.size() > 1 && texts[1][0] != '{';
+  }
+
+  Lines lines_;
+  RowPath path_;
+  LineCounts counts_;
+  std::string text_;
+  JsonText json_;
+  JsonRows rows_;
 };
 
 }  // namespace
@@ -216,7 +311,9 @@ Format format_of(std::string_view path) {
   if (ends_with(name, ".gz")) name.resize(name.size() - 3);
   if (ends_with(name, ".csv")) return Format::csv;
   if (ends_with(name, ".tsv") || ends_with(name, ".tab")) return Format::tsv;
-  if (ends_with(name, ".jsonl") || ends_with(name, ".ndjson") || ends_with(name, ".json")) return Format::jsonl;
+  if (ends_with(name, ".jsonl") || ends_with(name, ".ndjson")) return Format::jsonl;
+  if (ends_with(name, ".json")) return Format::json;
+  if (ends_with(name, ".log") || ends_with(name, ".txt")) return Format::lines;
   return Format::unknown;
 }
 
@@ -224,19 +321,64 @@ Format format_named(std::string_view word) {
   if (word == "csv") return Format::csv;
   if (word == "tsv") return Format::tsv;
   if (word == "jsonl") return Format::jsonl;
+  if (word == "json") return Format::json;
+  if (word == "lines") return Format::lines;
   return Format::unknown;
+}
+
+bool read_row_path(std::string_view text, RowPath& path, std::string& problem) {
+  path.levels.clear();
+  if (!ends_with(text, "[]")) {
+    problem = "must end with [], which says that each element of that array is a row: \"statuses[]\"";
+    return false;
+  }
+  while (!text.empty()) {
+    const std::size_t end = text.find("[]");
+    std::string_view names = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 2);
+    if (!path.levels.empty() && names.substr(0, 1) == ".") names.remove_prefix(1);
+    std::vector<std::string>& level = path.levels.emplace_back();
+    if (names.empty()) continue;
+    Columns columns;
+    Reference reference;
+    if (!read_reference(names, columns, reference, problem)) return false;
+    if (columns.all().empty()) {
+      problem = "must be names and []";
+      return false;
+    }
+    level.push_back(columns.all()[0].name);
+    for (const Step& step : reference.path) {
+      if (step.is_index) {
+        problem = "cannot take one element by its number";
+        return false;
+      }
+      level.push_back(step.name);
+    }
+  }
+  return true;
 }
 
 std::unique_ptr<RecordReader> open_records(const std::string& path, const RecordOptions& options,
                                            std::string& problem) {
-  if (options.format == Format::jsonl) {
+  RecordOptions meant = options;
+  if (options.format == Format::json && options.rows.levels.empty()) {
+    // A file named .json may have a row on each line, or be an array of them; its first character tells.
+    char first = '[';
+    if (can_be_read_again(path) && !first_character(path, options, first, problem)) return nullptr;
+    if (first == '[') {
+      meant.rows.levels = {{}};
+    } else {
+      meant.format = Format::jsonl;
+    }
+  }
+  if (meant.format == Format::json) return open_document(path, meant, problem);
+  if (meant.format == Format::jsonl) {
     auto reader = std::make_unique<JsonLinesReader>();
-    if (!reader->open(path, problem)) return nullptr;
+    if (!reader->open(path, meant, problem)) return nullptr;
     return reader;
   }
-  const char own = options.format == Format::tsv ? '\t' : ',';
-  auto reader = std::make_unique<DelimitedReader>(options.delimiter != '\0' ? options.delimiter : own);
-  if (!reader->open(path, options.columns, problem)) return nullptr;
+  auto reader = std::make_unique<DelimitedReader>();
+  if (!reader->open(path, meant, problem)) return nullptr;
   return reader;
 }
 

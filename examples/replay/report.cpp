@@ -24,6 +24,29 @@ Outcome outcome_of(const Rows& rows, const yukha::Stats& now, const yukha::Stats
   return outcome;
 }
 
+void Complaints::tell(const std::string& input, std::uint64_t line, const std::string& what) {
+  constexpr std::size_t kinds_max = 1'000;
+  std::string name;
+  bool quoted = false;
+  for (const char c : what) {
+    if (c == '"') quoted = !quoted;
+    if ((!quoted || c == '"') && (c < '0' || c > '9')) name.push_back(c);
+  }
+  const bool is_new = kinds_.find(name) == kinds_.end();
+  Kind& kind = kinds_[is_new && kinds_.size() >= kinds_max ? "other reasons" : name];
+  if (kind.example.empty()) kind.example = what;
+  if (++kind.count > most_) return;
+  std::fprintf(stderr, "%s:%llu: %s\n", input.c_str(), static_cast<unsigned long long>(line), what.c_str());
+}
+
+void Complaints::tell_the_rest() const {
+  for (const auto& [name, kind] : kinds_) {
+    if (kind.count <= most_) continue;
+    std::fprintf(stderr, "%llu more rows like this: %s\n", static_cast<unsigned long long>(kind.count - most_),
+                 kind.example.c_str());
+  }
+}
+
 Progress::Progress(double every_s, bool every_given) : every_(every_s), last_(Clock::now()) {
   if (!every_given) every_ = std::chrono::seconds(::isatty(STDERR_FILENO) != 0 ? 1 : 5);
   next_ = last_ + std::chrono::duration_cast<Clock::duration>(every_);
@@ -43,19 +66,30 @@ void Progress::print(Clock::time_point now, const Rows& rows, const yukha::Stats
 
 std::string as_json(const Outcome& outcome) {
   const yukha::Stats& since = outcome.since;
-  const nlohmann::ordered_json json = {{"read", outcome.rows.read},
-                                       {"mapped", outcome.mapped()},
-                                       {"unmapped", outcome.unmapped()},
-                                       {"skipped", outcome.rows.skipped},
-                                       {"accepted", since.accepted},
-                                       {"refused", since.refused},
-                                       {"delivered", since.delivered},
-                                       {"waiting", since.waiting},
-                                       {"quarantined", since.quarantined},
-                                       {"evicted", since.evicted},
-                                       {"erased", since.erased},
-                                       {"lost", since.lost},
-                                       {"waiting_before", outcome.waiting_before}};
+  const Rows& rows = outcome.rows;
+  nlohmann::ordered_json json = {{"read", outcome.rows.read},
+                                 {"mapped", outcome.mapped()},
+                                 {"unmapped", outcome.unmapped()},
+                                 {"skipped", outcome.rows.skipped},
+                                 {"accepted", since.accepted},
+                                 {"refused", since.refused},
+                                 {"delivered", since.delivered},
+                                 {"waiting", since.waiting},
+                                 {"quarantined", since.quarantined},
+                                 {"evicted", since.evicted},
+                                 {"erased", since.erased},
+                                 {"lost", since.lost},
+                                 {"waiting_before", outcome.waiting_before},
+                                 {"repaired", rows.repaired},
+                                 {"clock_change", rows.clock_change},
+                                 {"cut", rows.cut}};
+  if (rows.lines.lines > 0) {
+    json["lines"] = rows.lines.lines;
+    json["header_lines"] = rows.lines.header;
+    json["blank_lines"] = rows.lines.blank;
+    json["further_lines"] = rows.lines.further;
+  }
+  if (rows.lines.without_rows > 0) json["without_rows"] = rows.lines.without_rows;
   return json.dump();
 }
 
@@ -67,10 +101,22 @@ std::string as_table(const Outcome& outcome) {
     text += buffer;
   };
   const yukha::Stats& since = outcome.since;
-  line("read", outcome.rows.read, "rows of the input");
+  const Rows& rows = outcome.rows;
+  if (rows.lines.lines > 0) {
+    line("lines", rows.lines.lines, "of the input: the following three, and a row's first line each");
+    line("  header", rows.lines.header, "names of the columns");
+    line("  blank", rows.lines.blank, "nothing in them");
+    line("  further", rows.lines.further, "of rows that have several lines");
+  }
+  if (rows.lines.without_rows > 0) line("without", rows.lines.without_rows, "elements that have no rows in them");
+  line("read", rows.read, "rows: mapped + unmapped + skipped");
   line("mapped", outcome.mapped(), "became sentences");
   line("unmapped", outcome.unmapped(), "could not, see above");
-  line("skipped", outcome.rows.skipped, "left out by the mapping's skip rule");
+  line("skipped", rows.skipped, "left out by the mapping's skip rule");
+  if (rows.repaired > 0) line("repaired", rows.repaired, "had bytes that are no text; U+FFFD stands for them");
+  if (rows.clock_change > 0)
+    line("clock", rows.clock_change, "times that a change of the clocks showed twice or never");
+  if (rows.cut > 0) line("cut", rows.cut, "were too long for a sentence");
   if (outcome.waiting_before > 0) line("before", outcome.waiting_before, "waited in this queue already");
   line("accepted", since.accepted, "kept on this device");
   line("delivered", since.delivered, "are with the endpoint");
@@ -80,6 +126,10 @@ std::string as_table(const Outcome& outcome) {
   line("erased", since.erased, "removed on request");
   line("lost", since.lost, "not found again");
   line("refused", since.refused, "calls of track() that kept nothing");
+  text +=
+      "accepted (+ before) = delivered + waiting + quarantined + evicted + erased + lost. The endpoint also has the\n"
+      "library's own counters, one sentence an hour at the most with the action yukha_ledger: no row, and not "
+      "counted.\n";
   return text;
 }
 

@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <yukha/stats.hpp>
+
+#include "records.hpp"
 
 namespace replay {
 
@@ -13,7 +16,29 @@ struct Rows {
   std::uint64_t read = 0;
   std::uint64_t unmapped = 0;  // without those the tracker refused
   std::uint64_t skipped = 0;
-  std::uint64_t offered = 0;  // given to the tracker and not to be given again: accepted or refused as no sentence
+  std::uint64_t offered = 0;       // given to the tracker and not to be given again: accepted or refused as no sentence
+  std::uint64_t repaired = 0;      // had bytes that were no text
+  std::uint64_t clock_change = 0;  // whose time was shown twice or never by the clocks of its zone
+  std::uint64_t cut = 0;           // were too long for a sentence
+  LineCounts lines;                // of all inputs; `lines` is 0 when they are not counted
+};
+
+// What is told row by row. Of one kind only the first are told, or a damaged input of a million rows would drown all
+// else; kinds differ by more than numbers and what stands in quotes.
+class Complaints {
+ public:
+  explicit Complaints(std::uint64_t most) : most_(most) {}
+  void tell(const std::string& input, std::uint64_t line, const std::string& what);
+  // How many more there were of each kind.
+  void tell_the_rest() const;
+
+ private:
+  struct Kind {
+    std::uint64_t count = 0;
+    std::string example;
+  };
+  std::uint64_t most_;
+  std::map<std::string, Kind> kinds_;
 };
 
 // The lane's counters since the run's journal was begun.

@@ -14,6 +14,7 @@
 #include <yukha/yukha.hpp>
 
 #include "digest.hpp"
+#include "dry_run.hpp"
 #include "journal.hpp"
 #include "mapper.hpp"
 #include "mapping.hpp"
@@ -43,7 +44,10 @@ struct Failure {
 class Run {
  public:
   Run(const Options& options, Clock::time_point began)
-      : options_(options), progress_(options.progress_s.value_or(0), options.progress_s.has_value()) {
+      : options_(options),
+        queue_dir_(options.queue_dir),
+        progress_(options.progress_s.value_or(0), options.progress_s.has_value()),
+        complaints_(options.complaints_max) {
     if (options.deadline_s) {
       deadline_ =
           began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*options.deadline_s));
@@ -51,14 +55,19 @@ class Run {
   }
 
   int go() {
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
     try {
       read_map();
-      open_input();
+      know_inputs();
+      if (options_.dry_run) {
+        dry_run_ = std::make_shared<DryRun>(*options_.dry_run);
+        queue_dir_ = dry_run_->folder();
+      }
+      open_input(0);
       consult_journal();
       open_tracker();
       begin_or_resume();
-      std::signal(SIGINT, on_signal);
-      std::signal(SIGTERM, on_signal);
       track_rows();
       if (all_offered_) {
         finish_journal();
@@ -85,10 +94,17 @@ class Run {
     }
   }
 
+  [[noreturn]] void stop_early(const std::string& when) const {
+    if (caught_signal != 0) throw Failure{128 + caught_signal, "ended by a signal " + when};
+    throw Failure{exit_waiting, "the deadline came " + when};
+  }
+
   void read_map() {
     std::ifstream file(options_.map_path, std::ios::binary);
     if (!file) throw Failure{exit_usage, options_.map_path + " cannot be opened: " + std::strerror(errno)};
-    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::string text(mapping_bytes_max + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
     try {
       mapping_ = read_mapping(text, options_.map_path);
     } catch (const MappingError& error) {
@@ -97,30 +113,66 @@ class Run {
     map_sha256_ = sha256_of_text(text);
   }
 
-  void open_input() {
+  // Whether there is one that can be read only once, and the digest by which a resumed run knows its inputs.
+  void know_inputs() {
+    const std::vector<std::string>& paths = options_.input_paths;
+    for (const std::string& path : paths) input_names_ += (input_names_.empty() ? "" : ", ") + path;
+    if (!std::all_of(paths.begin(), paths.end(), can_be_read_again)) {
+      if (options_.resume) {
+        throw Failure{exit_usage, "--resume reads its input from the beginning, and " + input_names_ +
+                                      " can be read only once; write it to a file first"};
+      }
+      input_sha256_ = "stream";
+      return;
+    }
+    if (options_.dry_run) return;
     std::string problem;
-    RecordOptions& records = mapping_.records;
+    if (sha256_of_files(
+            paths, [this] { return stopped(); }, input_sha256_, problem))
+      return;
+    if (problem.empty()) stop_early("before the first row, while the input was read for its SHA-256");
+    throw Failure{exit_usage, problem};
+  }
+
+  void open_input(std::size_t index) {
+    const std::string& path = options_.input_paths[index];
+    std::string problem;
+    RecordOptions records = mapping_.records;
     if (options_.format != Format::unknown) records.format = options_.format;
-    if (records.format == Format::unknown) records.format = format_of(options_.input_path);
+    if (records.format == Format::unknown) records.format = format_of(path);
     if (records.format == Format::unknown) {
-      throw Failure{exit_usage,
-                    options_.input_path +
-                        " does not tell its format by its name; say --format csv, tsv or jsonl, or \"format\" "
-                        "in the mapping"};
+      throw Failure{exit_usage, path +
+                                    " does not tell its format by its name; say --format csv, tsv, jsonl, json or "
+                                    "lines, or \"format\" in the mapping"};
     }
-    if (!sha256_of_file(options_.input_path, input_sha256_, problem)) throw Failure{exit_usage, problem};
-    reader_ = open_records(options_.input_path, records, problem);
-    if (!reader_) throw Failure{exit_usage, options_.input_path + ": " + problem};
+    records.stop = [this] { return stopped(); };
+    reader_ = open_records(path, records, problem);
+    if (!reader_) {
+      if (stopped()) stop_early("before the first row of " + path);
+      throw Failure{exit_usage, path + ": " + problem};
+    }
     try {
-      mapper_ = std::make_unique<Mapper>(mapping_, reader_->columns());
+      if (!mapper_) mapper_ = std::make_unique<Mapper>(mapping_);
+      mapper_->begin_input(reader_->columns());
     } catch (const MappingError& error) {
-      throw Failure{exit_usage, options_.map_path + " and " + options_.input_path + ": " + error.what()};
+      throw Failure{exit_usage, options_.map_path + " and " + path + ": " + error.what()};
     }
+    input_ = index;
+  }
+
+  void count_lines() {
+    const LineCounts counts = reader_->counts();
+    rows_.lines.lines += counts.lines;
+    rows_.lines.header += counts.header;
+    rows_.lines.blank += counts.blank;
+    rows_.lines.further += counts.further;
+    rows_.lines.without_rows += counts.without_rows;
   }
 
   // Before anything is opened: may this run use the queue at all?
   void consult_journal() {
-    journal_path_ = journal_path(options_.queue_dir);
+    if (dry_run_) return;
+    journal_path_ = journal_path(queue_dir_);
     std::string problem;
     switch (read_journal(journal_path_, journal_, problem)) {
       case JournalRead::unreadable:
@@ -134,13 +186,13 @@ class Run {
     }
     if (!options_.resume) {
       if (journal_.finished) return;
-      throw Failure{exit_usage, "the queue " + options_.queue_dir + " holds an unfinished replay of " + journal_.input +
+      throw Failure{exit_usage, "the queue " + queue_dir_ + " holds an unfinished replay of " + journal_.input +
                                     "; go on with --resume, use another --queue, or remove " + journal_path_ +
                                     " to begin anew (rows that are in the queue are delivered all the same)"};
     }
     if (journal_.input_sha256 != input_sha256_) {
-      throw Failure{exit_usage, "cannot resume: the queue " + options_.queue_dir + " holds a replay of " +
-                                    journal_.input + ", and " + options_.input_path + " has other bytes than that had"};
+      throw Failure{exit_usage, "cannot resume: the queue " + queue_dir_ + " holds a replay of " + journal_.input +
+                                    ", and " + input_names_ + " has other bytes than that had"};
     }
     if (journal_.map_sha256 != map_sha256_) {
       throw Failure{exit_usage, "cannot resume: the mapping " + options_.map_path +
@@ -152,11 +204,17 @@ class Run {
   void open_tracker() {
     yukha::Config config;
     config.app_id = mapping_.app_id;
-    config.queue_dir = options_.queue_dir;
+    config.queue_dir = queue_dir_;
     config.lane = "replay";
-    config.endpoint = options_.endpoint;
-    config.allow_plain_http = options_.allow_plain_http;
-    config.keys = options_.keys;
+    if (dry_run_) {
+      config.endpoint = "http://127.0.0.1/";
+      config.transport = dry_run_;
+      config.debug = true;
+    } else {
+      config.endpoint = options_.endpoint;
+      config.allow_plain_http = options_.allow_plain_http;
+      config.keys = options_.keys;
+    }
     // The rows tell with what device they came about; this machine had no part in it.
     config.collect_device_facts = false;
     // Rows wait for room instead of being dropped. Short enough that Ctrl-C is answered while the disk is full.
@@ -165,7 +223,8 @@ class Run {
     config.queue_bytes_max = 64ULL * 1024 * 1024 * 1024;
     config.upload_interval = std::chrono::seconds(1);
     const bool verbose = options_.verbose;
-    config.log = [verbose](yukha::LogLevel level, std::string_view text) {
+    config.log = [verbose, dry_run = dry_run_](yukha::LogLevel level, std::string_view text) {
+      if (dry_run && level == yukha::LogLevel::debug) return dry_run->hear(text);
       if (!verbose && level != yukha::LogLevel::error) return;
       std::fprintf(stderr, "yukha: %.*s\n", static_cast<int>(text.size()), text.data());
     };
@@ -177,11 +236,10 @@ class Run {
       throw Failure{usage ? exit_usage : exit_failed, status.message()};
     }
     if (tracker_.consent() == yukha::Consent::denied) {
-      throw Failure{exit_failed, "consent is denied in " + options_.queue_dir + "; nothing would be kept"};
+      throw Failure{exit_failed, "consent is denied in " + queue_dir_ + "; nothing would be kept"};
     }
     if (tracker_.consent() == yukha::Consent::pending) {
-      std::fprintf(stderr, "yukha-replay: consent is pending in %s; rows are kept and not sent\n",
-                   options_.queue_dir.c_str());
+      std::fprintf(stderr, "yukha-replay: consent is pending in %s; rows are kept and not sent\n", queue_dir_.c_str());
     }
   }
 
@@ -199,8 +257,12 @@ class Run {
       begun_ = true;
       return;
     }
-    journal_ = Journal{options_.input_path, input_sha256_, map_sha256_, now, false};
+    journal_ = Journal{input_names_, input_sha256_, map_sha256_, now, false};
     std::string problem;
+    if (dry_run_) {
+      begun_ = true;
+      return;
+    }
     if (!write_journal(journal_path_, journal_, problem)) throw Failure{exit_failed, problem};
     begun_ = true;
   }
@@ -214,18 +276,28 @@ class Run {
     while (caught_signal == 0) {
       // Looking at the clock costs more than mapping a row.
       if ((rows_.read & 63) == 0 && !look_around()) return;
+      if (options_.row_limit && rows_.read >= *options_.row_limit) {
+        count_lines();
+        rows_.lines.lines = 0;  // there are more, and nobody knows how many
+        return end_rows();
+      }
       const RecordReader::Next next = reader_->next(row, problem);
       if (next == RecordReader::Next::end) {
-        check_passed_over();
-        all_offered_ = true;
-        return;
+        count_lines();
+        if (input_ + 1 == options_.input_paths.size()) return end_rows();
+        open_input(input_ + 1);
+        continue;
       }
-      if (next == RecordReader::Next::broken) throw Failure{exit_failed, problem};
+      if (next == RecordReader::Next::stopped) return;
+      if (next == RecordReader::Next::broken) {
+        throw Failure{exit_failed, options_.input_paths[input_] + ": " + problem};
+      }
       ++rows_.read;
       if (next == RecordReader::Next::bad) {
         unmapped(row.line, problem);
         continue;
       }
+      if (row.repaired > 0 && !allow_repaired(row)) continue;
       switch (mapper_->map(row, rows_.read, sentence, problem)) {
         case Mapper::Outcome::skipped:
           ++rows_.skipped;
@@ -236,6 +308,11 @@ class Run {
         case Mapper::Outcome::mapped:
           break;
       }
+      if (sentence.clock_change != ClockChange::none && !allow_clock_change(row.line, sentence.clock_change)) continue;
+      if (!sentence.cut.empty()) {
+        ++rows_.cut;
+        tell(row.line, "cut: " + std::string(sentence.cut) + " is too long for a sentence of 32 KiB");
+      }
       if (rows_.offered < passed_over_) {
         ++rows_.offered;
         continue;
@@ -244,6 +321,39 @@ class Run {
       if (!track(row.line, sentence)) return;
       ++rows_.offered;
     }
+  }
+
+  void end_rows() {
+    check_passed_over();
+    all_offered_ = true;
+    complaints_.tell_the_rest();
+    for (const std::string& text : mapper_->never_found()) {
+      never_found_ = true;
+      std::fprintf(stderr, "%s: %s\n", options_.map_path.c_str(), text.c_str());
+    }
+  }
+
+  // With --strict whatever would only be told leaves its row out.
+  bool allow_repaired(const Record& row) {
+    const std::string what = std::to_string(row.repaired) + " sequences of bytes are no text in " +
+                             (mapping_.records.encoding.empty() ? "UTF-8" : mapping_.records.encoding) +
+                             "; \"encoding\" says what the input is in";
+    ++rows_.repaired;
+    if (options_.strict) return unmapped(row.line, what), false;
+    tell(row.line, "repaired with U+FFFD: " + what);
+    return true;
+  }
+
+  bool allow_clock_change(std::uint64_t line, ClockChange change) {
+    ++rows_.clock_change;
+    const std::string what =
+        change == ClockChange::twice
+            ? "the clocks of the zone were set back, and showed this time twice; the first is taken"
+            : "the clocks of the zone were set forward, and never showed this time; it is read as "
+              "if they had not been";
+    if (options_.strict) return unmapped(line, what), false;
+    tell(line, "time: " + what);
+    return true;
   }
 
   bool look_around() {
@@ -267,13 +377,10 @@ class Run {
 
   void unmapped(std::uint64_t line, const std::string& why) {
     ++rows_.unmapped;
-    tell_unmapped(line, why);
+    tell(line, "unmapped: " + why);
   }
 
-  void tell_unmapped(std::uint64_t line, const std::string& why) const {
-    std::fprintf(stderr, "%s:%llu: unmapped: %s\n", options_.input_path.c_str(), static_cast<unsigned long long>(line),
-                 why.c_str());
-  }
+  void tell(std::uint64_t line, const std::string& what) { complaints_.tell(options_.input_paths[input_], line, what); }
 
   yukha::Status track_once(const Sentence& sentence) {
     const auto list = [](const std::vector<yukha::Member>& members) {
@@ -293,7 +400,8 @@ class Run {
       event.action(sentence.action_type, list(sentence.action));
     }
     if (sentence.has_time) event.at_unix_ms(sentence.unix_ms);
-    if (sentence.critical) event.critical();
+    // A dry run shows the rows in their order.
+    if (sentence.critical && !dry_run_) event.critical();
     return event.track();
   }
 
@@ -331,12 +439,21 @@ class Run {
         case yukha::Code::not_a_sentence:
         case yukha::Code::bad_argument:
           // The tracker counts these itself, so that a resumed run passes over them like over accepted ones.
-          tell_unmapped(line, status.message());
+          tell(line, "unmapped: " + why_refused(status, sentence));
           return true;
         default:
           throw Failure{exit_failed, status.message()};
       }
     }
+  }
+
+  static std::string why_refused(const yukha::Status& status, const Sentence& sentence) {
+    std::string why = status.message();
+    if (status != yukha::Code::sentence_too_large) return why;
+    std::string name;
+    const std::size_t bytes = longest_member(sentence, name).size();
+    return why + "; its largest member is " + name + " with " + std::to_string(bytes) +
+           " bytes, which \"too_long\": \"cut\" in the mapping shortens";
   }
 
   void check_passed_over() const {
@@ -347,7 +464,7 @@ class Run {
   }
 
   void finish_journal() {
-    if (journal_.finished) return;
+    if (journal_.finished || dry_run_) return;
     journal_.finished = true;
     std::string problem;
     if (!write_journal(journal_path_, journal_, problem)) throw Failure{exit_failed, problem};
@@ -372,9 +489,14 @@ class Run {
   }
 
   int report() {
-    const yukha::Status closed = tracker_.close();
+    // What a request that runs still may take; the deadline was for it, too.
+    const yukha::Status closed = deadline_ && stopped() ? tracker_.close(milliseconds(0)) : tracker_.close();
     if (!closed.good()) std::fprintf(stderr, "yukha-replay: %s\n", closed.message().c_str());
     const Outcome outcome = outcome_of(rows_, tracker_.stats(), journal_.began);
+    if (dry_run_) {
+      dry_run_->print(options_.json);
+      std::fputs("yukha-replay: a dry run: nothing was sent, and delivered is what would have been\n", stderr);
+    }
     if (options_.json) {
       std::puts(as_json(outcome).c_str());
     } else {
@@ -386,12 +508,18 @@ class Run {
     if (!all_delivered) return caught_signal != 0 ? 128 + caught_signal : exit_waiting;
     const yukha::Stats& since = outcome.since;
     if (since.quarantined + since.evicted + since.erased + since.lost > 0) return exit_given_up;
-    return outcome.unmapped() > 0 ? exit_unmapped : exit_delivered;
+    return outcome.unmapped() > 0 || (options_.strict && never_found_) ? exit_unmapped : exit_delivered;
   }
 
   const Options& options_;
+  std::string queue_dir_;
+  std::shared_ptr<DryRun> dry_run_;
+  std::string input_names_;
+  std::size_t input_ = 0;  // which of the inputs is read
+  bool never_found_ = false;
   std::optional<Clock::time_point> deadline_;
   Progress progress_;
+  Complaints complaints_;
   Mapping mapping_;
   std::string map_sha256_;
   std::string input_sha256_;

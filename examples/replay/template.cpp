@@ -35,11 +35,45 @@ bool read_name(std::string_view text, std::size_t& at, std::string_view ends, st
 
 }  // namespace
 
-std::size_t Columns::slot(std::string_view name) {
-  const auto found = std::find(names_.begin(), names_.end(), name);
-  if (found != names_.end()) return static_cast<std::size_t>(found - names_.begin());
-  names_.emplace_back(name);
-  return names_.size() - 1;
+std::size_t Columns::slot(std::string_view name, std::size_t up) {
+  const auto field = up == 0 ? fields_.find(std::string(name)) : fields_.end();
+  if (field != fields_.end()) return field->second;
+  const auto same = [&](const Column& column) { return !column.is_field && column.up == up && column.name == name; };
+  const auto found = std::find_if(columns_.begin(), columns_.end(), same);
+  if (found != columns_.end()) return static_cast<std::size_t>(found - columns_.begin());
+  return add({std::string(name), up, false});
+}
+
+std::size_t Columns::add_field(const std::string& name) {
+  return fields_[name] = add({name, 0, true});
+}
+
+std::size_t Columns::add_group(const std::string& field, const std::string& group) {
+  return groups_[field][group] = add({field + "." + group, 0, true});
+}
+
+bool Columns::group(const std::string& field, const std::string& group, std::size_t& slot, std::string& problem) const {
+  problem.clear();
+  const auto groups = groups_.find(field);
+  if (groups == groups_.end()) return false;
+  const auto found = groups->second.find(group);
+  if (found != groups->second.end()) {
+    slot = found->second;
+    return true;
+  }
+  problem = "the field \"" + field + "\" captures no \"" + group + "\", but";
+  for (const auto& [name, unused] : groups->second) problem += " " + name;
+  return false;
+}
+
+std::size_t Columns::watch(std::string text) {
+  watched_.push_back(std::move(text));
+  return watched_.size() - 1;
+}
+
+std::size_t Columns::add(Column column) {
+  columns_.push_back(std::move(column));
+  return columns_.size() - 1;
 }
 
 bool Template::has_references() const {
@@ -52,10 +86,16 @@ bool read_reference(std::string_view text, Columns& columns, Reference& referenc
     reference.is_row_number = true;
     return true;
   }
-  std::size_t at = 0;
+  if (text == "*") {
+    reference.is_row = true;
+    return true;
+  }
+  std::size_t up = 0;
+  while (up < text.size() && text[up] == '^') ++up;
+  std::size_t at = up;
   std::string name;
   if (!read_name(text, at, ".[", name, problem)) return false;
-  reference.slot = columns.slot(name);
+  bool is_first = true;
   while (at < text.size()) {
     Step step;
     if (text[at] == '.') {
@@ -76,8 +116,24 @@ bool read_reference(std::string_view text, Columns& columns, Reference& referenc
       problem = "a point or [ should follow the name in {" + std::string(text) + "}";
       return false;
     }
+    if (std::exchange(is_first, false) && up == 0) {
+      const std::string group = step.is_index ? std::to_string(step.index) : step.name;
+      if (columns.group(name, group, reference.slot, problem)) {
+        name.clear();
+        continue;
+      }
+      if (!problem.empty()) return false;
+    }
     reference.path.push_back(std::move(step));
   }
+  if (!name.empty()) reference.slot = columns.slot(name, up);
+  // Each row looks for all of them.
+  constexpr std::size_t columns_max = 5'000;
+  if (columns.all().size() > columns_max) {
+    problem = "a mapping names at most 5,000 columns";
+    return false;
+  }
+  if (!reference.path.empty()) reference.watch = columns.watch(std::string(text));
   return true;
 }
 
@@ -86,7 +142,8 @@ bool read_template(std::string_view text, Columns& columns, Template& result, st
   std::string literal;
   const auto end_literal = [&] {
     if (literal.empty()) return;
-    result.pieces.push_back(Piece{std::move(literal), false, {}});
+    result.pieces.emplace_back();
+    result.pieces.back().literal = std::move(literal);
     literal.clear();
   };
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -116,7 +173,14 @@ bool read_template(std::string_view text, Columns& columns, Template& result, st
     end_literal();
     Piece piece;
     piece.is_reference = true;
-    if (!read_reference(text.substr(at + 1, end - at - 1), columns, piece.reference, problem)) return false;
+    std::string_view inside = text.substr(at + 1, end - at - 1);
+    piece.is_raw = inside.substr(0, 1) == "+";
+    if (piece.is_raw) inside.remove_prefix(1);
+    if (!read_reference(inside, columns, piece.reference, problem)) return false;
+    if (piece.reference.is_row) {
+      problem = "{*}, the whole row, stands only where a part takes all members: \"*\": \"*\"";
+      return false;
+    }
     result.pieces.push_back(std::move(piece));
     at = end;
   }

@@ -1,7 +1,13 @@
 #include "time_text.hpp"
 
+#include <date/tz.h>
+
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <exception>
+#include <utility>
 
 namespace replay {
 
@@ -62,7 +68,8 @@ struct Fields {
   bool has_unix = false;
   std::int64_t unix_seconds = 0;
 
-  bool to_unix_ms(std::int64_t& unix_ms) const {
+  // Without what `zone_seconds` says: where the text has no zone, the caller knows one.
+  bool to_local_ms(std::int64_t& local_ms) const {
     std::int64_t seconds = 0;
     if (has_unix) {
       seconds = unix_seconds;
@@ -79,9 +86,9 @@ struct Fields {
         if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
         days = days_since_1970(year, month, day);
       }
-      seconds = days * seconds_a_day + hour_of_day * 3600 + minute * 60 + second - zone_seconds;
+      seconds = days * seconds_a_day + hour_of_day * 3600 + minute * 60 + second;
     }
-    unix_ms = seconds * 1000 + ms;
+    local_ms = seconds * 1000 + ms;
     return true;
   }
 };
@@ -249,23 +256,20 @@ bool read_directive(char directive, Cursor& cursor, Fields& fields) {
 
 }  // namespace
 
-bool TimeFormat::set_unit(std::string_view unit) {
+bool TimeFormat::add_unit(std::string_view unit) {
+  Way way;
   if (unit == "rfc3339") {
-    kind_ = Kind::rfc3339;
-    return true;
-  }
-  kind_ = Kind::number;
-  if (unit == "s") {
-    unit_exponent_ = 0;
-  } else if (unit == "ms") {
-    unit_exponent_ = 3;
-  } else if (unit == "us") {
-    unit_exponent_ = 6;
-  } else if (unit == "ns") {
-    unit_exponent_ = 9;
+    way.kind = Kind::rfc3339;
+  } else if (unit == "excel" || unit == "excel1904") {
+    way.kind = Kind::excel;
+    // Excel's day 60 is a 29 February 1900 that was none, so its day 0 is a day earlier for all that come later.
+    way.days_before_1970 = unit == "excel" ? 25'569 : 24'107;
+  } else if (unit == "s" || unit == "ms" || unit == "us" || unit == "ns") {
+    way.unit_exponent = unit == "s" ? 0 : unit == "ms" ? 3 : unit == "us" ? 6 : 9;
   } else {
     return false;
   }
+  ways_.push_back(std::move(way));
   return true;
 }
 
@@ -284,49 +288,91 @@ bool TimeFormat::add_pattern(std::string pattern, std::string& problem) {
       return false;
     }
   }
-  kind_ = Kind::patterns;
-  patterns_.push_back(std::move(pattern));
+  Way way;
+  way.kind = Kind::pattern;
+  way.pattern = std::move(pattern);
+  ways_.push_back(std::move(way));
   return true;
 }
 
-bool TimeFormat::set_zone(std::string_view zone) {
+bool TimeFormat::set_zone(std::string_view zone, std::string& problem) {
   has_zone_ = true;
   zone_seconds_ = 0;
   if (zone == "UTC" || zone == "Z") return true;
   Cursor cursor(zone);
-  return cursor.zone(zone_seconds_) && cursor.at_end();
+  if (cursor.zone(zone_seconds_) && cursor.at_end()) return true;
+  zone_seconds_ = 0;
+  try {
+    place_ = date::locate_zone(std::string(zone));
+    return true;
+  } catch (const std::exception&) {
+    problem = "\"" + std::string(zone.substr(0, 64)) +
+              "\" is neither UTC nor an offset such as +06:00 nor a place of this system's tz database (tzdata), such "
+              "as Europe/Berlin";
+    return false;
+  }
 }
 
-bool TimeFormat::read(std::string_view text, std::int64_t& unix_ms, std::string& problem) const {
-  bool understood = false;
-  switch (kind_) {
-    case Kind::none:
-      break;
-    case Kind::number:
-      understood = decimal_to_ms(text, unit_exponent_, unix_ms);
-      break;
-    case Kind::rfc3339:
-      understood = read_rfc3339(text, unix_ms);
-      break;
-    case Kind::patterns:
-      for (const std::string& pattern : patterns_) {
-        understood = read_pattern(pattern, text, unix_ms);
-        if (understood) break;
-      }
+bool TimeFormat::is_number() const {
+  return std::all_of(ways_.begin(), ways_.end(), [](const Way& way) { return way.kind == Kind::number; });
+}
+
+bool TimeFormat::read(std::string_view text, std::int64_t& unix_ms, ClockChange& change, std::string& problem) const {
+  std::string pointed;
+  if (has_decimal_comma_) {
+    pointed = with_decimal_point(text);
+    text = pointed;
   }
-  if (understood) return true;
+  change = ClockChange::none;
+  for (const Way& way : ways_) {
+    if (read_way(way, text, unix_ms, change)) return true;
+  }
   problem = "the time \"" + std::string(text.substr(0, 64)) + "\" is not ";
-  if (kind_ == Kind::number) {
+  if (is_number()) {
     problem += "a number of the unit the mapping names";
-  } else if (kind_ == Kind::rfc3339) {
+  } else if (ways_.size() == 1 && ways_[0].kind == Kind::rfc3339) {
     problem += "RFC 3339 (2026-05-22T03:52:00.123Z), or the day does not exist";
+  } else if (ways_.size() == 1 && ways_[0].kind == Kind::excel) {
+    problem += "a day's number as a sheet has it";
   } else {
     problem += "as the mapping's format says, or the day does not exist";
   }
   return false;
 }
 
-bool TimeFormat::read_rfc3339(std::string_view text, std::int64_t& unix_ms) const {
+bool TimeFormat::read_way(const Way& way, std::string_view text, std::int64_t& unix_ms, ClockChange& change) const {
+  switch (way.kind) {
+    case Kind::number:
+      return decimal_to_ms(text, way.unit_exponent, unix_ms);
+    case Kind::excel:
+      return read_excel(way, text, unix_ms, change);
+    case Kind::rfc3339:
+      return read_rfc3339(text, unix_ms, change);
+    case Kind::pattern:
+      return read_pattern(way.pattern, text, unix_ms, change);
+  }
+  return false;
+}
+
+// A day has 86,400,000 ms, so the number is multiplied exactly and rounded to the nearest: a sheet's double cannot hold
+// 08:05 as a fraction of a day.
+bool TimeFormat::read_excel(const Way& way, std::string_view text, std::int64_t& unix_ms, ClockChange& change) const {
+  constexpr std::int64_t day_ms = seconds_a_day * 1000;
+  std::int64_t billionths = 0;
+  // 10^-9 of a day: 86 microseconds.
+  if (!decimal_to_ms(text, -6, billionths)) return false;
+  const std::int64_t day = billionths / 1'000'000'000;
+  if (billionths < 0 || day < (way.days_before_1970 == 25'569 ? 61 : 0) || day > 2'958'465) return false;
+  const std::int64_t rest = billionths % 1'000'000'000;
+  // To the second when it is within what the double cannot say.
+  std::int64_t of_day = (rest * day_ms + 500'000'000) / 1'000'000'000;
+  const std::int64_t second = (of_day + 500) / 1000 * 1000;
+  if (second - of_day <= 1 && of_day - second <= 1) of_day = second;
+  unix_ms = to_utc((day - way.days_before_1970) * day_ms + of_day, change);
+  return true;
+}
+
+bool TimeFormat::read_rfc3339(std::string_view text, std::int64_t& unix_ms, ClockChange& change) const {
   Fields fields;
   Cursor cursor(text);
   int year = 0;
@@ -340,15 +386,17 @@ bool TimeFormat::read_rfc3339(std::string_view text, std::int64_t& unix_ms) cons
   if (cursor.one('.') && !cursor.fraction(fields.ms)) return false;
   if (cursor.at_end()) {
     // A time without its offset means nothing by itself; the mapping's zone is the permission to read it.
-    if (!has_zone_) return false;
-    fields.zone_seconds = zone_seconds_;
-  } else if (!cursor.zone(fields.zone_seconds) || !cursor.at_end()) {
-    return false;
+    if (!has_zone_ || !fields.to_local_ms(unix_ms)) return false;
+    unix_ms = to_utc(unix_ms, change);
+    return true;
   }
-  return fields.to_unix_ms(unix_ms);
+  if (!cursor.zone(fields.zone_seconds) || !cursor.at_end() || !fields.to_local_ms(unix_ms)) return false;
+  unix_ms -= fields.zone_seconds * 1000;
+  return true;
 }
 
-bool TimeFormat::read_pattern(std::string_view pattern, std::string_view text, std::int64_t& unix_ms) const {
+bool TimeFormat::read_pattern(std::string_view pattern, std::string_view text, std::int64_t& unix_ms,
+                              ClockChange& change) const {
   Fields fields;
   Cursor cursor(text);
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -361,51 +409,87 @@ bool TimeFormat::read_pattern(std::string_view pattern, std::string_view text, s
       return false;
     }
   }
-  if (!cursor.at_end()) return false;
-  if (!fields.has_zone) fields.zone_seconds = zone_seconds_;
-  return fields.to_unix_ms(unix_ms);
+  if (!cursor.at_end() || !fields.to_local_ms(unix_ms)) return false;
+  if (fields.has_zone) {
+    unix_ms -= fields.has_unix ? 0 : fields.zone_seconds * 1000;
+  } else if (!fields.has_unix) {
+    unix_ms = to_utc(unix_ms, change);
+  }
+  return true;
+}
+
+std::int64_t TimeFormat::to_utc(std::int64_t local_ms, ClockChange& change) const {
+  if (place_ == nullptr) return local_ms - zone_seconds_ * 1000;
+  const std::chrono::milliseconds local(local_ms);
+  const date::local_info info = place_->get_info(date::local_time<std::chrono::milliseconds>(local));
+  if (info.result == date::local_info::ambiguous) change = ClockChange::twice;
+  if (info.result == date::local_info::nonexistent) change = ClockChange::skipped;
+  return local_ms - std::chrono::milliseconds(info.first.offset).count();
+}
+
+std::string with_decimal_point(std::string_view text) {
+  std::string result;
+  bool has_comma = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (is_digit(c) || (c == '-' && i == 0) || (c == '+' && i == 0)) {
+      result.push_back(c);
+    } else if (c == ',' && !has_comma) {
+      has_comma = true;
+      result.push_back('.');
+    } else if (has_comma || (c != '.' && c != ' ' && c != '\'')) {
+      return std::string(text);
+    }
+  }
+  return result;
 }
 
 bool decimal_to_ms(std::string_view text, int unit_exponent, std::int64_t& ms) {
+  // More digits than any time has, and 10^40 is no time in any unit.
+  constexpr std::size_t exponent_digits_max = 2;
+  constexpr std::int64_t digits_max = 400;
+  const std::size_t e = std::min(text.find_first_of("eE"), text.size());
+  std::int64_t exponent = 0;
+  if (e < text.size()) {
+    std::string_view power = text.substr(e + 1);
+    const bool is_negative = !power.empty() && power.front() == '-';
+    if (is_negative || (!power.empty() && power.front() == '+')) power.remove_prefix(1);
+    if (power.empty() || power.size() > exponent_digits_max) return false;
+    for (const char c : power) {
+      if (!is_digit(c)) return false;
+      exponent = exponent * 10 + (c - '0');
+    }
+    if (is_negative) exponent = -exponent;
+    text = text.substr(0, e);
+  }
   const bool negative = !text.empty() && text.front() == '-';
   if (negative) text.remove_prefix(1);
   const std::size_t point = text.find('.');
-  std::string_view whole = text.substr(0, point);
+  const std::string_view whole = text.substr(0, point);
   const std::string_view part = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
   if (whole.empty() || (point != std::string_view::npos && part.empty())) return false;
+  if (static_cast<std::int64_t>(text.size()) > digits_max) return false;
 
   // The digits up to the millisecond make the number, whatever stands after them only decides about rounding down.
-  const int shift = 3 - unit_exponent;
+  const std::int64_t kept = static_cast<std::int64_t>(whole.size()) + exponent + 3 - unit_exponent;
   std::int64_t value = 0;
   bool remainder = false;
-  const auto take = [&value](char digit) {
+  std::int64_t at = 0;
+  for (const std::string_view digits : {whole, part}) {
+    for (const char digit : digits) {
+      if (!is_digit(digit)) return false;
+      if (at++ >= kept) {
+        remainder = remainder || digit != '0';
+      } else if (value > (INT64_MAX - 9) / 10) {
+        return false;
+      } else {
+        value = value * 10 + (digit - '0');
+      }
+    }
+  }
+  for (; at < kept; ++at) {
     if (value > (INT64_MAX - 9) / 10) return false;
-    value = value * 10 + (digit - '0');
-    return true;
-  };
-  const std::size_t kept = shift >= 0 ? whole.size()
-                           : whole.size() > static_cast<std::size_t>(-shift)
-                               ? whole.size() - static_cast<std::size_t>(-shift)
-                               : 0;
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    if (!is_digit(whole[i])) return false;
-    if (i >= kept) {
-      remainder = remainder || whole[i] != '0';
-    } else if (!take(whole[i])) {
-      return false;
-    }
-  }
-  const std::size_t kept_part = shift > 0 ? static_cast<std::size_t>(shift) : 0;
-  for (std::size_t i = 0; i < part.size(); ++i) {
-    if (!is_digit(part[i])) return false;
-    if (i >= kept_part) {
-      remainder = remainder || part[i] != '0';
-    } else if (!take(part[i])) {
-      return false;
-    }
-  }
-  for (std::size_t i = part.size(); i < kept_part; ++i) {
-    if (!take('0')) return false;
+    value *= 10;
   }
   ms = negative ? -value - (remainder ? 1 : 0) : value;
   return true;

@@ -42,7 +42,8 @@ bool read_rows(const std::string& name, const std::string& path, const std::stri
     if (options.format == replay::Format::unknown) options.format = replay::format_of(path);
     const auto reader = replay::open_records(path, options, problem);
     if (!reader) return false;
-    replay::Mapper mapper(mapping, reader->columns());
+    replay::Mapper mapper(mapping);
+    mapper.begin_input(reader->columns());
     replay::Record row;
     replay::Sentence sentence;
     Keeper keeper(input);

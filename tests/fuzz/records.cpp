@@ -104,14 +104,19 @@ std::vector<std::vector<std::string>> rows_of(const std::string& path, const rep
     promise(calls <= size + 1, "an input comes to an end");
     problem.clear();
     const auto next = reader->next(row, problem);
-    if (next == replay::RecordReader::Next::end) break;
+    if (next == replay::RecordReader::Next::end) {
+      const replay::LineCounts counts = reader->counts();
+      promise(counts.lines == 0 || counts.lines == counts.header + counts.blank + counts.further + calls,
+              "every line of an input is in one count");
+      break;
+    }
     promise(next == replay::RecordReader::Next::record || !problem.empty(), "a row that cannot be read says why");
     if (next == replay::RecordReader::Next::broken) break;
-    promise(row.line > line, "rows are numbered by their lines");
+    promise(row.line > line || options.format == replay::Format::json, "rows are numbered by their lines");
     line = row.line;
     if (next != replay::RecordReader::Next::record) continue;
-    if (options.format == replay::Format::jsonl) {
-      promise(row.json.root().kind == JsonText::Kind::object, "a row of JSON is an object");
+    if (reader->columns() == nullptr) {
+      promise(row.node->kind == JsonText::Kind::object, "a row of JSON is an object");
       continue;
     }
     promise(row.fields.size() == reader->columns()->size(), "a row has all its columns");
@@ -124,12 +129,20 @@ std::vector<std::vector<std::string>> rows_of(const std::string& path, const rep
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  const std::size_t which = input.below(8);
+  const std::size_t which = input.below(12);
   replay::RecordOptions options;
   options.format = which % 4 == 0 ? replay::Format::csv : which % 4 == 1 ? replay::Format::tsv : replay::Format::jsonl;
-  if (which >= 4) options.columns = {"a", "b"};
+  if (which >= 4 && which < 8) options.columns = {"a", "b"};
+  if (which == 8 || which == 9) {
+    options.format = replay::Format::json;
+    std::string problem;
+    promise(replay::read_row_path(which == 8 ? "[]" : "a[].b[]", options.rows, problem), "a way to rows is read");
+  } else if (which >= 10) {
+    options.format = which == 10 ? replay::Format::csv : replay::Format::lines;
+    options.encoding = which == 10 ? "euc-kr" : "utf-16";
+  }
   const std::string_view bytes = input.rest();
-  if (which % 4 == 3) {
+  if (which == 3 || which == 7) {
     check_json(bytes);
     return 0;
   }
@@ -148,7 +161,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     }
     text += '\n';
   }
+  options.format = options.format == replay::Format::lines ? replay::Format::csv : options.format;
+  options.encoding = "utf-8";
   options.columns.assign(rows[0].size(), "x");
+  options.quote = '"';
+  options.row_lines_max = bytes.size() + 2;
   test::write_file(path, text);
   promise(rows_of(path, options, text.size()) == rows, "rows that are written are read as they were");
   return 0;

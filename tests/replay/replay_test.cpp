@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "digest.hpp"
+#include "encoding.hpp"
 #include "journal.hpp"
 #include "json_text.hpp"
+#include "lines.hpp"
 #include "mapper.hpp"
 #include "mapping.hpp"
 #include "options.hpp"
@@ -65,11 +67,9 @@ std::string content_of(const std::string& path) {
 }
 
 // Every row as "line:field|field", every bad one as "line!why".
-std::vector<std::string> rows_of(std::string_view content, char delimiter = ',', std::string* trouble = nullptr) {
+std::vector<std::string> rows_of(std::string_view content, const RecordOptions& options, std::string* trouble = nullptr,
+                                 LineCounts* counts = nullptr) {
   const Folder folder;
-  RecordOptions options;
-  options.format = Format::csv;
-  options.delimiter = delimiter;
   std::string problem;
   const auto reader = open_records(folder.file("x.csv", content), options, problem);
   std::vector<std::string> rows;
@@ -80,17 +80,27 @@ std::vector<std::string> rows_of(std::string_view content, char delimiter = ',',
   Record row;
   for (;;) {
     const RecordReader::Next next = reader->next(row, problem);
+    if (counts != nullptr) *counts = reader->counts();
     if (next == RecordReader::Next::end) return rows;
     if (next == RecordReader::Next::broken) {
       if (trouble != nullptr) *trouble = problem;
       return rows;
     }
     std::string text = std::to_string(row.line) + (next == RecordReader::Next::bad ? "!" + problem : ":");
-    if (next == RecordReader::Next::record) {
+    if (next == RecordReader::Next::record && row.node != nullptr) {
+      text += row.node->text;
+    } else if (next == RecordReader::Next::record) {
       for (std::size_t i = 0; i < row.fields.size(); ++i) text += (i == 0 ? "" : "|") + std::string(row.fields[i]);
     }
     rows.push_back(std::move(text));
   }
+}
+
+std::vector<std::string> rows_of(std::string_view content, char delimiter = ',', std::string* trouble = nullptr) {
+  RecordOptions options;
+  options.format = Format::csv;
+  options.delimiter = delimiter;
+  return rows_of(content, options, trouble);
 }
 
 using Rows = std::vector<std::string>;
@@ -120,7 +130,8 @@ Shown map_row(const std::string& mapping_text, const std::string& content, const
   std::string problem;
   const auto reader = open_records(folder.file(name, content), options, problem);
   REQUIRE_MESSAGE(reader != nullptr, problem);
-  Mapper mapper(mapping, reader->columns());
+  Mapper mapper(mapping);
+  mapper.begin_input(reader->columns());
   Record row;
   Sentence sentence;
   Shown result;
@@ -183,17 +194,290 @@ TEST_CASE("a row that cannot be read is named with its line, and the next one is
   CHECK(rows_of("a,b\n1,2,3\n3,4\n") == Rows{"2!the row has 3 columns where there should be 2", "3:3|4"});
   CHECK(rows_of("a,b\n1,\"x\"y\n3,4\n") ==
         Rows{"2!text stands between the closing quote of column 2 and the delimiter", "3:3|4"});
-  CHECK(rows_of("a,b\n1,2\n3,\"4\n5,6\n") == Rows{"2:1|2", "3!a quote is opened here and closed nowhere"});
+  CHECK(rows_of("a,b\n1,2\n3,\"4\n") ==
+        Rows{"2:1|2", "3!a quote is opened in column 2 and not closed to the end of the input"});
   CHECK(rows_of("") == Rows{"no reader: the input is empty; a header line with the names of the columns is missing"});
   std::string trouble;
   CHECK(rows_of("\xFF\xFE", ',', &trouble).size() == 1);
+  const std::string again = "; the row took 2 lines, and those behind this one are read again";
+  CHECK(rows_of("a,b\n1,\"2\n3,\"4\n5,6\n") ==
+        Rows{"2!text stands between the closing quote of column 2 and the delimiter" + again,
+             "3!a quote is opened in column 2 and not closed to the end of the input" + again, "4:5|6"});
+  CHECK(rows_of("a,b\n\"1\n2\"\n3,4\n") == Rows{"2!the row has 1 columns where there should be 2" + again,
+                                                "3!the row has 1 columns where there should be 2", "4:3|4"});
+}
+
+TEST_CASE("a quote that is never closed takes no other row along, and every line is in one count") {
+  RecordOptions options;
+  options.format = Format::csv;
+  options.row_lines_max = 3;
+  LineCounts counts;
+  Rows rows = rows_of("a,b\n1,2\n\n\"3,4\n5,6\n7,8\n9,10\n\"x\ny\",z\n", options, nullptr, &counts);
+  const std::string again = "; the row took 4 lines, and those behind this one are read again";
+  CHECK(rows == Rows{"2:1|2", "4!a quote is opened in column 1 and not closed within 3 lines" + again, "5:5|6", "6:7|8",
+                     "7:9|10", "8:x\ny|z"});
+  CHECK(counts.lines == 9);
+  CHECK(counts.header == 1);
+  CHECK(counts.blank == 1);
+  CHECK(counts.further == 1);
+  // Half of the lines open a quote: each is read by itself, in time that grows with the input.
+  std::string many = "a,b\n";
+  for (int i = 0; i < 20'000; ++i) many += i % 2 == 0 ? "1,\"2\n" : "3,4\n";
+  options.row_lines_max = 200;
+  rows = rows_of(many, options, nullptr, &counts);
+  CHECK(rows.size() == 20'000);
+  CHECK(counts.lines == 20'001);
+}
+
+TEST_CASE("quoting is another character's, or nobody's, as in a TSV") {
+  RecordOptions options;
+  options.format = Format::tsv;
+  CHECK(rows_of("a\tb\n1\t\"Rome\" the series\n2\t\"Giliap\n3\tFoo\n", options) ==
+        Rows{"2:1|\"Rome\" the series", "3:2|\"Giliap", "4:3|Foo"});
+  options.quote = '"';
+  CHECK(rows_of("a\tb\n1\t\"x\ty\"\n", options) == Rows{"2:1|x\ty"});
+  options.format = Format::csv;
+  options.quote = '\'';
+  CHECK(rows_of("a,b\n'it''s, so',\"x\"\n", options) == Rows{"2:it's, so|\"x\""});
+  options.quote = '\0';
+  CHECK(rows_of("a,b\n\"1,2\"\n", options) == Rows{"2:\"1|2\""});
+  options.format = Format::lines;
+  CHECK(rows_of("a, \"b\n\nc\r\n", options) == Rows{"1:a, \"b", "3:c"});
+}
+
+TEST_CASE("an input may be in any encoding, and what is no text in it is counted") {
+  const Folder folder;
+  const auto read = [&](const std::string& encoding, std::string_view bytes) {
+    RecordOptions options;
+    options.format = Format::lines;
+    options.encoding = encoding;
+    std::string problem;
+    const auto reader = open_records(folder.file("x", bytes), options, problem);
+    if (reader == nullptr) return problem;
+    std::string text;
+    Record row;
+    while (reader->next(row, problem) == RecordReader::Next::record) {
+      text += std::string(row.fields[0]) + (row.repaired > 0 ? "!" + std::to_string(row.repaired) : "") + "|";
+    }
+    return text;
+  };
+  CHECK(read("latin1", "M\xFCller\nCaf\xE9") == "Müller|Café|");
+  CHECK(read("cp1252", "\x80\x93x\x94 \x81") == "€“x” \xEF\xBF\xBD!1|");
+  CHECK(read("utf-16", std::string_view("\xFF\xFE"
+                                        "a\0\xAC\x20\n\0b\0",
+                                        10)) == "a€|b|");
+  CHECK(read("", std::string_view("\xFF\xFE"
+                                  "a\0\n\0b\0",
+                                  8)) == "a|b|");
+  CHECK(read("", std::string_view("\xFE\xFF\0a\0\n\0b", 8)) == "a|b|");
+  CHECK(read("utf-16le", std::string_view("a\0\0\xD8"
+                                          "b\0",
+                                          6)) ==
+        "a\xEF\xBF\xBD"
+        "b!1|");
+  CHECK(read("euc-kr", "\xC7\xD1\xB1\xDB\n\xC7") == "한글|\xEF\xBF\xBD!1|");
+  CHECK(read("cp949", "\x8C\x63") == "똠|");
+  CHECK(read("shift_jis", "\x93\xFA\x96\x7B") == "日本|");
+  CHECK(read("", "ok\n\xC3(\xE2\x82 \xF0\x9F\x98\nend") == "ok|\xEF\xBF\xBD(\xEF\xBF\xBD \xEF\xBF\xBD!3|end|");
+  CHECK(read("utf-8", "\xED\xA0\x80\xC0\x80\xF5") ==
+        "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD!6|");
+  CHECK(read("utf-7x", "").find("iconv --list") != std::string::npos);
+  CHECK(read("latin1//IGNORE", "").find("iconv --list") != std::string::npos);
+  // A character that lies across two pieces of the file, each of 256 KiB.
+  for (const std::size_t before : {262'142, 262'143, 262'144}) {
+    const std::string fill(before, 'f');
+    CHECK(read("euc-kr", fill + "\xC7\xD1") == fill + "한|");
+  }
+}
+
+TEST_CASE("rows may be in a document, in arrays of arrays, and see what is around them") {
+  const auto read = [](const std::string& rows, std::string_view content, Format format = Format::json) {
+    RecordOptions options;
+    options.format = format;
+    std::string problem;
+    if (!rows.empty()) REQUIRE(read_row_path(rows, options.rows, problem));
+    std::string trouble;
+    Rows result = rows_of(content, options, &trouble);
+    if (!trouble.empty()) result.push_back("broken: " + trouble);
+    return result;
+  };
+  CHECK(read("[]", "[{\"a\":1}, {\"a\":\"]}\\\"\"}\n,\n 7]") ==
+        Rows{"1:{\"a\":1}", "1:{\"a\":\"]}\\\"\"}", "3!not a JSON object"});
+  CHECK(read("", " [ {} ]") == Rows{"1:{}"});
+  CHECK(read("", "{\"a\":1}\n{\"a\":2}\n") == Rows{"1:{\"a\":1}", "2:{\"a\":2}"});
+  CHECK(read("d.statuses[]",
+             "{\"x\":[1,{\"statuses\":[{}]}],\n\"d\":{\"n\":2,\"statuses\":[\n{\"a\":1},\n{\"a\":2}],\"z\":3},\"y\":{}"
+             "}") == Rows{"3:{\"a\":1}", "4:{\"a\":2}"});
+  // Pages that follow each other, and an empty one.
+  CHECK(read("s[]", "{\"s\":[{\"a\":1}]}\n{\"s\":[]}{\"s\":[{\"a\":2}]}") == Rows{"1:{\"a\":1}", "2:{\"a\":2}"});
+  CHECK(read("items[].r[]",
+             "{\"items\":[{\"r\":[{\"a\":1},{\"a\":2}]},{},{\"r\":null},{\"r\":3},{\"r\":[{\"a\":4}]}]}") ==
+        Rows{"1:{\"a\":1}", "1:{\"a\":2}", "1!\"rows\" leads to something that is no array", "1:{\"a\":4}"});
+  CHECK(read("r[]", "{\"r\":[{\"a\":1}]}\n{\"r\":[{\"a\":2}]}\n", Format::jsonl) == Rows{"1:{\"a\":1}", "2:{\"a\":2}"});
+  CHECK(read("s[]", "{\"t\":[],\"u\":1}") ==
+        Rows{"broken: line 1: \"rows\" asks for a member \"s\", and the document has t, u"});
+  CHECK(read("s[]", "{\"s\":{}}") == Rows{"broken: line 1: \"s\" is no array"});
+  CHECK(read("s[]", "{\"s\":[{\"a\":1},\n{\"a\":") ==
+        Rows{"1:{\"a\":1}", "broken: line 2: the document ends in the middle of a row"});
+  CHECK(read("[]", "[{\"a\":1}{\"a\":2}]") ==
+        Rows{"1:{\"a\":1}", "broken: line 1: a comma or ] is missing between the rows"});
+  CHECK(read("[]", "[{\"a\":tru},{\"a\":2}]")[0] == "1!not JSON: not a value at byte 6");
+  CHECK(read("[]", "[{\"a\":\"" + std::string(Lines::record_bytes_max, 'x') + "\"},{\"a\":2}]") ==
+        Rows{"1!the row has 16777224 bytes, and one may have 16 MiB", "1:{\"a\":2}"});
+  // A document where lines were meant is told in one sentence.
+  CHECK(read("", "[\n{\"a\":1}\n]", Format::jsonl)[0].find("no reader: this is one JSON document") == 0);
+  CHECK(read("", "{\n\"statuses\": [\n{\"a\":1}]}")[0].find("no reader: this is one JSON document") == 0);
+  CHECK(read("", "{\"a\":\n{\"b\":2}\n", Format::jsonl).size() == 2);  // a damaged line is no document
+
+  RowPath path;
+  std::string problem;
+  for (const char* const bad : {"", "a", "a[0]", "a[", "[]a", "a..b[]", "#[]", "a[][]b"}) {
+    CHECK_MESSAGE(!read_row_path(bad, path, problem), bad);
+  }
+  const Shown shown = map_row(R"({"app_id":"a","time":"now","rows":"p[].r[]","user":{"id":"{who}"},
+      "content":{"id":"{^id}","shop":"{^^shop}"},"action":{"type":"T"}})",
+                              R"({"shop":"s","p":[{"r":[{"who":"w"}],"id":"i"}]})");
+  CHECK(shown.user == "id=w");
+  CHECK(shown.content_id == "i");
+  CHECK(shown.content == "shop=s");
+}
+
+TEST_CASE("a field is captured, looked up, or something else when there is none") {
+  const auto value = [](const std::string& field, const std::string& row, const std::string& show = "{f}",
+                        const std::string& more = "") {
+    return map_row(mapping_with(more + "\"fields\":{\"f\":" + field + "},\"referral\":\"" + show + "\""), row).referral;
+  };
+  const std::string log = R"--({"value":"{l}","capture":"^(?P<ip>\\S+) \"(?P<verb>\\S+) (?P<path>\\S+)"})--";
+  const std::string row = R"({"l":"192.0.2.1 \"GET /a/b?c=1 HTTP/1.1\""})";
+  CHECK(value(log, row, "{f.verb} {f.path} {f.ip}") == "GET /a/b?c=1 192.0.2.1");
+  CHECK(value(log, R"({"l":"-"})", "{f.verb}") == "");
+  CHECK(value(R"({"value":"{l}","capture":"[0-9]+"})", R"({"l":"a12b3"})") == "12");
+  CHECK(value(R"--({"value":"{l}","capture":"a([0-9])([0-9])"})--", R"({"l":"a12b3"})", "{f}{f[2]}") == "12");
+  CHECK(value(R"({"value":"{l}","capture":"x(y)?"})", R"({"l":"x"})", "[{f[1]}]") == "");
+  CHECK(value(R"({"value":"{l}","lookup":{"de":"Germany"}})", R"({"l":"de"})") == "Germany");
+  CHECK(value(R"({"value":"{l}","lookup":{"de":"Germany"}})", R"({"l":"kr"})") == "kr");
+  CHECK(value(R"({"value":"{l}","lookup":{"de":"Germany"},"default":"other {l}"})", R"({"l":"kr"})") == "other kr");
+  CHECK(value(R"({"value":"{l}","default":"none"})", R"({"l":null})") == "none");
+  CHECK(value(R"({"value":"{l}","null":["-","N/A"],"default":"none"})", R"({"l":"N/A"})") == "none");
+  CHECK(value(R"({"value":"{l}","decimal":","})", R"({"l":"1.234,50"})") == "1234.50");
+  CHECK(value(R"(["{a}","{l}"])", R"({"l":"x"})") == "x");
+  CHECK(map_row(mapping_with(R"("fields":{"l":{"value":"{l}","decimal":","},"m":"<{l}>"},"referral":"{m}")"),
+                R"({"l":"1,5"})")
+            .referral == "<1.5>");
+  CHECK(value("\"{l}\"", R"({"l":"\\N"})", "{f}{l}", R"("null":"\\N",)") == "");
+  CHECK(map_row(mapping_with(R"("null":["NULL"],"user":{"id":"{u}"},"content":{"*":"c"})"),
+                R"({"u":"NULL","c":{"a":"NULL","b":"x"}})")
+            .content == "b=x");
+  const Shown damaged = map_row(R"({"app_id":"a","fields":{"f":{"value":"{l}","capture":"^([0-9]+) "}},
+      "time":{"value":"{f}","unit":"s"},"action":{"type":"T"}})",
+                                R"({"l":"x 1"})");
+  CHECK(damaged.problem == "the time is missing; the field \"f\" does not match its pattern");
+
+  CHECK(error_of(mapping_with(R"--("fields":{"f":{"value":"{l}","capture":"(?P<a>x)"}},"referral":"{f.b}")--")) ==
+        "map.json: referral: the field \"f\" captures no \"b\", but a");
+  CHECK_FALSE(error_of(mapping_with(R"("fields":{"f":{"capture":"x"}})")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("fields":{"f":{"value":"{l}","capture":"("}})")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("fields":{"f":{"value":"{l}","decimal":";"}})")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("fields":{"f":{"value":"{l}","lookup":["x"]}})")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("fields":["f"])")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("encoding":"latin9000")")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("rows":"a")")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("quote":"ab")")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("delimiter":"\"")")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("row_lines_max":0)")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("too_long":"shrink")")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("referral":"{*}")")).empty());
+  CHECK_FALSE(error_of(mapping_with(R"("skip":{"column":"*","empty":true})")).empty());
+}
+
+TEST_CASE("the whole row becomes members, and a path keeps its slashes") {
+  const std::string map =
+      R"({"app_id":"a","time":"now","null":"-","action":{"type":"T","*":{"from":"*","except":["k"]}}})";
+  CHECK(map_row(map, R"({"k":1,"userName":"u","o":{"x":1},"e":"","n":"-"})").action == "user_name=u,o_x=1");
+  CHECK(map_row(map, "k,userName,e,n\n1,u,,-\n", "x.csv").action == "user_name=u");
+  CHECK(map_row(map, "k,a b,a_b\n1,2,3\n", "x.csv").problem ==
+        "two members of the row become action.a_b; use prefix or except");
+
+  const auto screen = [](const std::string& location, const std::string& row) {
+    return map_row(mapping_with("\"location\":\"" + location + "\""), row).screen;
+  };
+  CHECK(screen("https://x{+p}?v=1", R"({"p":"/a b/%20c%zz?q=ü"})") == "https://x/a%20b/%20c%25zz?q=%C3%BC&v=1");
+  CHECK(screen("https://x{+p}?v=1", R"({"p":"/a"})") == "https://x/a?v=1");
+  CHECK(screen("https://x/{p}", R"({"p":"/a"})") == "https://x/%2Fa");
+}
+
+TEST_CASE("a column that no row has is told with the nearest name") {
+  const Mapping mapping = read_mapping(
+      mapping_with(
+          R"("user":{"id":"{usr}"},"content":{"id":"{d.titel}","x":"{zzz.y}","n":"{n}"},"skip":{"column":"q","exists":true})"),
+      "m");
+  const Folder folder;
+  std::string problem;
+  RecordOptions options;
+  options.format = Format::jsonl;
+  const auto reader = open_records(
+      folder.file("x", "{\"h\":1}\n{\"user\":1,\"d\":{\"title\":2,\"other\":3},\"n\":null}\n"), options, problem);
+  Mapper mapper(mapping);
+  mapper.begin_input(nullptr);
+  Record row;
+  Sentence sentence;
+  while (reader->next(row, problem) == RecordReader::Next::record) mapper.map(row, 1, sentence, problem);
+  CHECK(mapper.never_found() == std::vector<std::string>{"no row has a column \"usr\"; did you mean \"user\"?",
+                                                         "no row has a column \"zzz\"",
+                                                         "no row has \"d.titel\"; did you mean \"title\"?"});
+  CHECK(nearest_name("usrid", {"user_id", "item"}) == "user_id");
+  CHECK(nearest_name("ts", {"item", "what"}) == "");
+}
+
+TEST_CASE("what is too long for a sentence is named, and cut where the mapping says so") {
+  const std::string map =
+      R"({"app_id":"a","time":"now","too_long":"cut","content":{"id":"i","text":"{t}"},"action":{"type":"T"}})";
+  const Folder folder;
+  const Mapping mapping = read_mapping(map, "m");
+  std::string problem;
+  RecordOptions options;
+  options.format = Format::jsonl;
+  const auto reader =
+      open_records(folder.file("x", "{\"t\":\"short\"}\n{\"t\":\"" + std::string(20'000, 'x') +
+                                        std::string(10'000, 'n') + "ü" + "é" + std::string(9'000, 'z') + "\"}\n"),
+                   options, problem);
+  Mapper mapper(mapping);
+  mapper.begin_input(nullptr);
+  Record row;
+  Sentence sentence;
+  REQUIRE(reader->next(row, problem) == RecordReader::Next::record);
+  REQUIRE(mapper.map(row, 1, sentence, problem) == Mapper::Outcome::mapped);
+  CHECK(sentence.cut.empty());
+  REQUIRE(reader->next(row, problem) == RecordReader::Next::record);
+  REQUIRE(mapper.map(row, 2, sentence, problem) == Mapper::Outcome::mapped);
+  CHECK(sentence.cut == "content.text");
+  REQUIRE(sentence.content.size() == 1);
+  CHECK(sentence.content[0].value.size() <= 31'000);
+  CHECK(sentence.content[0].value.size() > 30'900);
+  CHECK(is_utf8(sentence.content[0].value));
+  std::string name;
+  CHECK(longest_member(sentence, name) == sentence.content[0].value);
+  CHECK(name == "content.text");
+}
+
+TEST_CASE("a mapping of megabytes and one of many columns are refused at once") {
+  CHECK(error_of(mapping_with("\"comment\":\"" + std::string(10'000'000, 'x') + "\"")).find("at most 1 MiB") !=
+        std::string::npos);
+  std::string lookup;
+  for (int i = 0; i < 5'001; ++i) lookup += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":\"x\"";
+  CHECK(error_of(mapping_with("\"fields\":{\"f\":{\"value\":\"{l}\",\"lookup\":{" + lookup + "}}}"))
+            .find("at most 5,000 members") != std::string::npos);
+  std::string columns;
+  for (int i = 0; i < 5'002; ++i) columns += "{c" + std::to_string(i) + "}";
+  CHECK(error_of(mapping_with("\"referral\":\"" + columns + "\"")).find("at most 5,000 columns") != std::string::npos);
+  CHECK_FALSE(error_of(std::string(500'000, '[')).empty());
 }
 
 TEST_CASE("a row longer than the limit is one bad row, not the end") {
-  const std::string huge(LineSource::record_bytes_max + 10, 'x');
+  const std::string huge(Lines::record_bytes_max + 10, 'x');
   const Rows rows = rows_of("a\n" + huge + "\nsmall\n");
   REQUIRE(rows.size() == 2);
-  CHECK(rows[0] == "2!the row is longer than 16 MiB");
+  CHECK(rows[0] == "2!the line has 16777227 bytes, and a row may have 16 MiB");
   CHECK(rows[1] == "3:small");
 }
 
@@ -202,9 +486,12 @@ TEST_CASE("rows are the same wherever a piece of the file ends") {
   for (const std::size_t before : {262'130, 262'136, 262'140, 262'141, 262'142, 262'143, 262'144, 262'145}) {
     const std::string fill(before - 4, 'f');
     const Rows rows = rows_of("a,b\n" + fill + ",\"q\"\"\r\nr\",\n" + "x,\"y\"\n");
-    REQUIRE(rows.size() == 2);
-    CHECK(rows[0] == "2!the row has 3 columns where there should be 2");
-    CHECK(rows[1] == "4:x|y");
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[0] ==
+          "2!the row has 3 columns where there should be 2; the row took 2 lines, and those behind this one "
+          "are read again");
+    CHECK(rows[1] == "3:r\"|");
+    CHECK(rows[2] == "4:x|y");
   }
 }
 
@@ -239,6 +526,8 @@ TEST_CASE("the file's name tells the format") {
   CHECK(format_of("b.jsonl") == Format::jsonl);
   CHECK(format_of("b.ndjson.gz") == Format::jsonl);
   CHECK(format_of("a.csv/b") == Format::unknown);
+  CHECK(format_of("b.json") == Format::json);
+  CHECK(format_of("access.log.gz") == Format::lines);
   CHECK(format_of("b.gz") == Format::unknown);
 }
 
@@ -283,10 +572,11 @@ TEST_CASE("JSON: what others must accept is accepted, what they must refuse is r
 TEST_CASE("time: units since 1970 are exact to the millisecond, rounded down") {
   const auto read = [](std::string_view unit, std::string_view text) -> std::int64_t {
     TimeFormat format;
-    REQUIRE(format.set_unit(unit));
+    REQUIRE(format.add_unit(unit));
+    ClockChange change = ClockChange::none;
     std::int64_t ms = -1;
     std::string problem;
-    return format.read(text, ms, problem) ? ms : INT64_MIN;
+    return format.read(text, ms, change, problem) ? ms : INT64_MIN;
   };
   CHECK(read("s", "1465413032") == 1465413032000);
   CHECK(read("s", "1465413032.9999") == 1465413032999);
@@ -300,22 +590,28 @@ TEST_CASE("time: units since 1970 are exact to the millisecond, rounded down") {
   CHECK(read("us", "-1000") == -1);
   CHECK(read("ns", "1465413032123999999") == 1465413032123);
   CHECK(read("ns", "5") == 0);
-  for (const char* const bad :
-       {"", "-", ".", "1.", ".5", "1e9", "0x10", " 1", "1 ", "+1", "nan", "99999999999999999999"}) {
+  CHECK(read("s", "1.46541303212E+9") == 1465413032120);
+  CHECK(read("s", "1465413032123e-3") == 1465413032123);
+  CHECK(read("s", "-1e-9") == -1);
+  CHECK(read("us", "1.465413032123e15") == 1465413032123);
+  CHECK(read("s", "0.00000000000000000000000000000000000001e45") == 10'000'000'000);
+  for (const char* const bad : {"", "-", ".", "1.", ".5", "1e", "e9", "1e+", "1e999", "1e40", "0x10", " 1", "1 ", "+1",
+                                "nan", "99999999999999999999"}) {
     CHECK_MESSAGE(read("s", bad) == INT64_MIN, bad);
   }
   TimeFormat format;
-  CHECK_FALSE(format.set_unit("seconds"));
+  CHECK_FALSE(format.add_unit("seconds"));
 }
 
 TEST_CASE("time: RFC 3339") {
   const auto read = [](std::string_view text, std::string_view zone = {}) -> std::int64_t {
     TimeFormat format;
-    REQUIRE(format.set_unit("rfc3339"));
-    if (!zone.empty()) REQUIRE(format.set_zone(zone));
-    std::int64_t ms = -1;
+    REQUIRE(format.add_unit("rfc3339"));
     std::string problem;
-    return format.read(text, ms, problem) ? ms : INT64_MIN;
+    if (!zone.empty()) REQUIRE(format.set_zone(zone, problem));
+    ClockChange change = ClockChange::none;
+    std::int64_t ms = -1;
+    return format.read(text, ms, change, problem) ? ms : INT64_MIN;
   };
   CHECK(read("1970-01-01T00:00:00Z") == 0);
   CHECK(read("2026-05-22T03:52:00.123Z") == 1779421920123);
@@ -341,9 +637,10 @@ TEST_CASE("time: patterns") {
     TimeFormat format;
     std::string problem;
     for (std::string& pattern : patterns) REQUIRE(format.add_pattern(std::move(pattern), problem));
-    REQUIRE(format.set_zone(zone));
+    REQUIRE(format.set_zone(zone, problem));
+    ClockChange change = ClockChange::none;
     std::int64_t ms = -1;
-    return format.read(text, ms, problem) ? ms : INT64_MIN;
+    return format.read(text, ms, change, problem) ? ms : INT64_MIN;
   };
   CHECK(read({"%Y-%m-%d %H:%M:%S.%f"}, "2023-02-01 16:16:51.497000") == 1675268211497);
   CHECK(read({"%Y-%m-%d %H:%M:%S.%f"}, "2023-02-01 16:16:51") == INT64_MIN);
@@ -366,8 +663,60 @@ TEST_CASE("time: patterns") {
   CHECK_FALSE(format.add_pattern("%Q", problem));
   CHECK_FALSE(format.add_pattern("%Y%", problem));
   CHECK_FALSE(format.add_pattern("", problem));
-  CHECK_FALSE(format.set_zone("Asia/Seoul"));
-  CHECK_FALSE(format.set_zone("+6x"));
+  CHECK(format.set_zone("Asia/Seoul", problem));
+  CHECK_FALSE(format.set_zone("+6x", problem));
+  CHECK_FALSE(format.set_zone("Europe/Nowhere", problem));
+  CHECK_FALSE(format.set_zone("../../etc/passwd", problem));
+  CHECK(problem.find("tz database") != std::string::npos);
+}
+
+TEST_CASE("time: places have their clocks set forward and back, and that is told") {
+  TimeFormat format;
+  std::string problem;
+  REQUIRE(format.add_pattern("%Y-%m-%d %H:%M", problem));
+  REQUIRE(format.set_zone("Europe/Berlin", problem));
+  ClockChange change = ClockChange::none;
+  const auto read = [&](std::string_view text) {
+    std::int64_t ms = -1;
+    return format.read(text, ms, change, problem) ? ms : INT64_MIN;
+  };
+  CHECK(read("2024-01-15 12:00") == 1705316400000);  // +01:00
+  CHECK(read("2024-07-15 12:00") == 1721037600000);  // +02:00
+  CHECK(change == ClockChange::none);
+  CHECK(read("2024-10-27 02:30") == 1729989000000);  // the first of the two, at +02:00
+  CHECK(change == ClockChange::twice);
+  CHECK(read("2024-10-27 03:30") == 1729996200000);
+  CHECK(change == ClockChange::none);
+  CHECK(read("2024-03-31 02:30") == 1711848600000);  // as if at +01:00
+  CHECK(change == ClockChange::skipped);
+}
+
+TEST_CASE("time: a sheet's days, among texts and with a decimal comma") {
+  TimeFormat format;
+  std::string problem;
+  REQUIRE(format.add_pattern("%m/%d/%Y %I:%M %p", problem));
+  REQUIRE(format.add_unit("excel"));
+  REQUIRE(format.set_zone("UTC", problem));
+  ClockChange change = ClockChange::none;
+  const auto read = [&](std::string_view text) {
+    std::int64_t ms = -1;
+    return format.read(text, ms, change, problem) ? ms : INT64_MIN;
+  };
+  CHECK(read("1/2/2024 3:04 PM") == 1704207840000);
+  CHECK(read("44197.5") == 1609502400000);
+  CHECK(read("45292.336805555555") == 1704096300000);  // 2024-01-01 08:05
+  CHECK(read("25569") == 0);
+  CHECK(read("61") == -2203891200000);  // 1900-03-01
+  CHECK(read("60") == INT64_MIN);
+  CHECK(read("-1") == INT64_MIN);
+  CHECK(read("2958466") == INT64_MIN);
+  CHECK(read("44197,5") == INT64_MIN);
+  format.set_decimal_comma();
+  CHECK(read("44197,5") == 1609502400000);
+  CHECK(with_decimal_point("-1.234.567,89") == "-1234567.89");
+  CHECK(with_decimal_point("1 234") == "1234");
+  CHECK(with_decimal_point("1,2,3") == "1,2,3");
+  CHECK(with_decimal_point("12:30") == "12:30");
 }
 
 TEST_CASE("a template takes values as they are written and leaves out what is empty") {
@@ -460,7 +809,13 @@ TEST_CASE("rules: skip and critical") {
   CHECK(map_row(mapping_with(R"("critical":{"column":"k","matches":"BUY"})"), R"({"k":"BUY_NOW"})").critical);
   // A recursive matcher would end its stack here.
   CHECK_FALSE(outcome(R"({"column":"k","matches":"(a|b)*c"})", R"({"k":")" + std::string(50'000, 'a') + R"("})"));
-  CHECK(error_of(mapping_with(R"("skip":{"column":"k","matches":"\\d+"})")).find("write [0-9]") != std::string::npos);
+  CHECK(outcome(R"({"column":"k","matches":"^\\d+$"})", R"({"k":"123"})"));
+  CHECK(error_of(mapping_with(R"("skip":{"column":"k","matches":"(a)\\1"})")).find("references back") !=
+        std::string::npos);
+  // Nested repeats: a matcher that goes back would take for ever, one that unrolls them all memory.
+  CHECK_FALSE(outcome(R"({"column":"k","matches":"^(a+)+$"})", R"({"k":")" + std::string(100'000, 'a') + R"(b"})"));
+  CHECK(error_of(mapping_with(R"("skip":{"column":"k","matches":"((a{100}){100}){100}"})"))
+            .find("not a regular expression") != std::string::npos);
 }
 
 TEST_CASE("durations and times of a row") {
@@ -487,7 +842,7 @@ TEST_CASE("a mapping that cannot be used is refused with the place named") {
   CHECK(error_of(R"({"app_id":"a","time":{"value":"{t}"},"action":{"type":"x"}})") ==
         "map.json: time: needs either \"unit\" or \"format\"");
   CHECK(error_of(R"({"app_id":"a","time":{"value":"{t}","unit":"h"},"action":{"type":"x"}})") ==
-        "map.json: time.unit: must be s, ms, us, ns or rfc3339");
+        "map.json: time.unit: must be s, ms, us, ns, excel, excel1904 or rfc3339");
   CHECK(error_of(R"({"app_id":"a","time":{"value":"{t}","unit":"s","zone":"+01:00"},"action":{"type":"x"}})") ==
         "map.json: time.zone: a number since 1970 is always UTC");
   CHECK(error_of(mapping_with(R"("user":{"Id":"{x}"})")) ==
@@ -515,13 +870,15 @@ TEST_CASE("a mapping that cannot be used is refused with the place named") {
 
 TEST_CASE("a column the input does not have is told before the first row") {
   const Mapping mapping = read_mapping(mapping_with(R"("referral":"{x}","skip":{"column":"y","exists":true})"), "m");
-  const std::vector<std::string> without{"a", "b"};
-  CHECK_THROWS_WITH_AS(Mapper(mapping, &without), "the mapping asks for a column \"x\", and the input has a, b",
+  Mapper mapper(mapping);
+  const std::vector<std::string> without{"a", "X"};
+  CHECK_THROWS_WITH_AS(mapper.begin_input(&without),
+                       "the mapping asks for a column \"x\", and the input has a, X; did you mean \"X\"?",
                        MappingError);
   const std::vector<std::string> twice{"x", "x"};
-  CHECK_THROWS_AS(Mapper(mapping, &twice), MappingError);
+  CHECK_THROWS_AS(mapper.begin_input(&twice), MappingError);
   const std::vector<std::string> enough{"x"};  // a column only a rule asks for may be missing
-  CHECK_NOTHROW(Mapper(mapping, &enough));
+  CHECK_NOTHROW(mapper.begin_input(&enough));
 }
 
 TEST_CASE("a file without a header line has the columns the mapping names") {
@@ -606,7 +963,7 @@ TEST_CASE("the command line") {
   };
   Options options;
   CHECK(read({"--endpoint", "http://127.0.0.1:1", "--key=a:b:QUJD", "--queue", "q", "--map", "m", "--rate", "2.5",
-              "--resume", "--deadline", "3", "--json", "in.csv"},
+              "--resume", "--deadline", "3", "--json", "in.csv", "-"},
              options)
             .empty());
   CHECK(options.keys.at(0).id == "a:b");
@@ -615,11 +972,26 @@ TEST_CASE("the command line") {
   CHECK(options.resume);
   CHECK(options.json);
   CHECK(options.deadline_s == 3.0);
-  CHECK(options.input_path == "in.csv");
+  CHECK(options.input_paths == std::vector<std::string>{"in.csv", "-"});
   Options other;
   CHECK(read({"in.csv"}, other) == "--endpoint URL is missing");
   CHECK(read({"--rate", "fast"}, other).find("--rate needs a number") == 0);
   CHECK(read({"--key", "abc"}, other) == "--key is KEYID:BASE64");
+  const Folder folder;
+  Options dry;
+  CHECK(read({"--dry-run", "3", "--map", "m", "--strict", "--limit", "9", "--complaints", "0", "x"}, dry).empty());
+  CHECK(dry.dry_run == 3U);
+  CHECK(dry.row_limit == 9U);
+  CHECK(dry.strict);
+  Options keyed;
+  const std::string keys = folder.file("keys", "# this year's\n\na:QUJD\r\nb:c:REVG\n");
+  CHECK(read({"--key-file", keys.c_str(), "--help"}, keyed).empty());
+  REQUIRE(keyed.keys.size() == 2);
+  CHECK(keyed.keys[0].secret_base64 == "QUJD");
+  CHECK(keyed.keys[1].id == "b:c");
+  const std::string no_keys = folder.file("no-keys", "a:QUJD\nsecret\n");
+  CHECK(read({"--key-file", no_keys.c_str()}, keyed) == no_keys + ":2: a line of a key file is KEYID:BASE64");
+  CHECK(read({"--key-file", "/nowhere"}, other) == "/nowhere has no key that can be read");
   CHECK(read({"--colour"}, other) == "unknown option --colour");
   CHECK(read({"--map"}, other) == "--map needs a value");
   CHECK(read({"--help"}, other).empty());

@@ -1,0 +1,50 @@
+// Rows within JSON: the elements of an array in a document, or of arrays within those.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "json_text.hpp"
+#include "records.hpp"
+
+namespace replay {
+
+// The rows of one JSON text, which is read as a whole.
+class JsonRows {
+ public:
+  // `levels` lead from the root to the rows; without any the root is the only row. `json` stays where it is until the
+  // last row was taken.
+  void begin(const JsonText& json, const std::vector<std::vector<std::string>>& levels, std::uint64_t line,
+             std::uint64_t repaired);
+  std::size_t count() const { return rows_.size(); }
+  // Answers false when there is none left. `problem` is empty when `row` holds one, and says otherwise why it does not.
+  bool next(Record& row, std::string& problem);
+
+ private:
+  struct Row {
+    const JsonText::Node* node;
+    std::vector<const JsonText::Node*> enclosing;
+    bool is_wrong = false;  // not an array where one was to be
+  };
+  void collect(const JsonText::Node& node, const std::vector<std::vector<std::string>>& levels, std::size_t level,
+               const std::vector<const JsonText::Node*>& enclosing);
+
+  const JsonText* json_ = nullptr;
+  std::vector<Row> rows_;
+  std::size_t at_ = 0;
+  std::uint64_t line_ = 0;
+  std::uint64_t repaired_ = 0;
+};
+
+// Reads a document an element of its first array at a time, so that it may be larger than the memory. What stands in it
+// outside of that array is passed over; documents may follow each other.
+std::unique_ptr<RecordReader> open_document(const std::string& path, const RecordOptions& options,
+                                            std::string& problem);
+
+// The first character that is no white space; '\0' when there is none.
+bool first_character(const std::string& path, const RecordOptions& options, char& first, std::string& problem);
+
+}  // namespace replay
