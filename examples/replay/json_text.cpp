@@ -5,6 +5,8 @@ namespace replay {
 namespace {
 
 constexpr int depth_max = 256;
+// A node has 48 bytes, and a value may have one: 16 MiB of "0," would take half a gigabyte.
+constexpr std::size_t values_max = 1'000'000;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -62,6 +64,7 @@ void JsonText::skip_space() {
 bool JsonText::value(std::uint32_t& made, std::string_view name, int depth) {
   if (depth > depth_max) return fail("nested too deeply");
   if (at_ >= text_.size()) return fail("ends where a value should stand");
+  if (nodes_.size() >= values_max) return fail("more than 1,000,000 values");
   made = static_cast<std::uint32_t>(nodes_.size());
   nodes_.emplace_back();
   nodes_[made].name = name;

@@ -26,7 +26,8 @@ class JsonText {
   };
 
   // Answers false and says in `problem` what is wrong and at which byte. A lone surrogate escape becomes U+FFFD, as
-  // text cannot hold it. Nesting deeper than 256 is refused.
+  // text cannot hold it. Nesting deeper than 256
+  // and more than 1,000,000 values are refused.
   bool parse(std::string_view text, std::string& problem);
 
   // After a parse() that answered false: nothing but the end of the text was wrong.

@@ -24,6 +24,21 @@ Outcome outcome_of(const Rows& rows, const yukha::Stats& now, const yukha::Stats
   return outcome;
 }
 
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7F) {
+      result.push_back(c);
+    } else {
+      result += "\\x";
+      result.push_back("0123456789ABCDEF"[byte >> 4]);
+      result.push_back("0123456789ABCDEF"[byte & 15]);
+    }
+  }
+  return result;
+}
+
 void Complaints::tell(const std::string& input, std::uint64_t line, const std::string& what) {
   constexpr std::size_t kinds_max = 1'000;
   std::string name;
@@ -36,14 +51,14 @@ void Complaints::tell(const std::string& input, std::uint64_t line, const std::s
   Kind& kind = kinds_[is_new && kinds_.size() >= kinds_max ? "other reasons" : name];
   if (kind.example.empty()) kind.example = what;
   if (++kind.count > most_) return;
-  std::fprintf(stderr, "%s:%llu: %s\n", input.c_str(), static_cast<unsigned long long>(line), what.c_str());
+  std::fprintf(stderr, "%s:%llu: %s\n", input.c_str(), static_cast<unsigned long long>(line), printable(what).c_str());
 }
 
 void Complaints::tell_the_rest() const {
   for (const auto& [name, kind] : kinds_) {
     if (kind.count <= most_) continue;
     std::fprintf(stderr, "%llu more rows like this: %s\n", static_cast<unsigned long long>(kind.count - most_),
-                 kind.example.c_str());
+                 printable(kind.example).c_str());
   }
 }
 

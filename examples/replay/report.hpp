@@ -23,6 +23,9 @@ struct Rows {
   LineCounts lines;                // of all inputs; `lines` is 0 when they are not counted
 };
 
+// Without control characters: what is told may quote an input, and a terminal obeys them.
+std::string printable(std::string_view text);
+
 // What is told row by row. Of one kind only the first are told, or a damaged input of a million rows would drown all
 // else; kinds differ by more than numbers and what stands in quotes.
 class Complaints {

@@ -64,7 +64,10 @@ class Run {
         dry_run_ = std::make_shared<DryRun>(*options_.dry_run);
         queue_dir_ = dry_run_->folder();
       }
-      open_input(0);
+      // What is wrong with the last one's columns is told before the first one's rows are sent.
+      for (std::size_t i = options_.input_paths.size(); i-- > 0;) {
+        if (i == 0 || can_be_read_again(options_.input_paths[i])) open_input(i);
+      }
       consult_journal();
       open_tracker();
       begin_or_resume();
@@ -74,7 +77,7 @@ class Run {
         wait_for_delivery();
       }
     } catch (const Failure& failure) {
-      std::fprintf(stderr, "yukha-replay: %s\n", failure.text.c_str());
+      std::fprintf(stderr, "yukha-replay: %s\n", printable(failure.text).c_str());
       if (!begun_) return failure.code;
       report();
       return failure.code;
@@ -110,6 +113,9 @@ class Run {
     } catch (const MappingError& error) {
       throw Failure{exit_usage, error.what()};
     }
+    // These two say as well what becomes of a row; a journal is for one way of it.
+    if (options_.strict) text += "\n--strict";
+    if (options_.format != Format::unknown) text += "\n--format " + std::to_string(static_cast<int>(options_.format));
     map_sha256_ = sha256_of_text(text);
   }
 
@@ -196,7 +202,8 @@ class Run {
     }
     if (journal_.map_sha256 != map_sha256_) {
       throw Failure{exit_usage, "cannot resume: the mapping " + options_.map_path +
-                                    " was changed since the replay began; rows before and after would differ"};
+                                    ", --strict or --format was changed since the replay began; rows before and after "
+                                    "would differ"};
     }
     resumed_ = true;
   }
@@ -278,7 +285,8 @@ class Run {
       if ((rows_.read & 63) == 0 && !look_around()) return;
       if (options_.row_limit && rows_.read >= *options_.row_limit) {
         count_lines();
-        rows_.lines.lines = 0;  // there are more, and nobody knows how many
+        rows_.lines.lines = 0;                                 // there are more, and nobody knows how many
+        passed_over_ = std::min(passed_over_, rows_.offered);  // an earlier run may have had a higher limit
         return end_rows();
       }
       const RecordReader::Next next = reader_->next(row, problem);
@@ -329,7 +337,7 @@ class Run {
     complaints_.tell_the_rest();
     for (const std::string& text : mapper_->never_found()) {
       never_found_ = true;
-      std::fprintf(stderr, "%s: %s\n", options_.map_path.c_str(), text.c_str());
+      std::fprintf(stderr, "%s: %s\n", options_.map_path.c_str(), printable(text).c_str());
     }
   }
 
