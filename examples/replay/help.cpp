@@ -16,9 +16,10 @@ const char* const help_text = R"help(yukha-replay: tracks every row of its input
   --map FILE           says what of a row goes into which part of a sentence, see README.md
   --dry-run N          send nothing: print the first N sentences, each as its line of JSON
                        and in words, and count what the whole input would give
-  --strict             a row with bytes that are no text, or a time that a change of the
-                       clocks showed twice or never, is unmapped; a column that no row has
-                       makes the exit code 2. Without it they are told and counted
+  --strict             a row with bytes that are no text, with a time that a change of the
+                       clocks showed twice or never, or with lines in its quotes that look
+                       like rows is unmapped; a column that no row has makes the exit code
+                       2. Without it they are told and counted
   --limit N            only the first N rows
   --rate N             rows a second, evenly spaced; otherwise as fast as they are taken
   --resume             go on where an earlier run ended or was killed
@@ -68,6 +69,7 @@ The counts (--json), of all runs since the journal was begun
   repaired     rows with bytes that are no text in the input's encoding: U+FFFD instead
   clock_change rows whose time the clocks of its zone showed twice or never
   cut          rows that were too long for a sentence, and were cut as the mapping says
+  suspect      rows of several lines, where those in the quotes look like rows themselves
   without_rows JSON elements in which "rows" leads to none
   A row that cannot be mapped is told on stderr as INPUT:LINE: unmapped: why.
   The endpoint gets one sentence an hour, at the most, that no row stands for: the

@@ -1,5 +1,6 @@
 #include "records.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <utility>
 
@@ -42,6 +43,7 @@ class DelimitedReader : public RecordReader {
     delimiter_ = options.delimiter != '\0' ? options.delimiter : is_tsv ? '\t' : ',';
     quote_ = options.quote.value_or(is_tsv ? '\0' : '"');
     row_lines_max_ = options.row_lines_max;
+    refuses_inner_rows_ = options.refuses_inner_rows;
     if (!lines_.open(path, options.encoding, options.stop, problem)) return false;
     columns_ = options.columns;
     if (whole_lines_) columns_ = {"line"};
@@ -70,7 +72,13 @@ class DelimitedReader : public RecordReader {
 
   Next next(Record& row, std::string& problem) override {
     const Next result = read(row, problem);
-    if (result != Next::record || row.fields.size() == columns_.size()) return result;
+    if (result != Next::record) return result;
+    if (row.fields.size() == columns_.size()) {
+      row.inner_rows = inner_rows();
+      if (row.inner_rows == 0 || !refuses_inner_rows_) return result;
+      problem = "lines within its quotes look like rows themselves";
+      return give_up(problem);
+    }
     problem = "the row has " + std::to_string(row.fields.size()) + " columns where there should be " +
               std::to_string(columns_.size());
     return give_up(problem);
@@ -144,6 +152,20 @@ class DelimitedReader : public RecordReader {
     }
   }
 
+  // Two stray quotes may make one row of many, and nothing is wrong with it but that: the lines between its first and
+  // its last have as many columns as a row has.
+  std::uint64_t inner_rows() const {
+    // Two words with a comma between them are no row yet.
+    constexpr std::size_t columns_min = 3;
+    if (further_.size() < 2 || columns_.size() < columns_min) return 0;
+    for (std::size_t i = 0; i + 1 < further_.size(); ++i) {
+      const std::string& text = further_[i].text;
+      const auto delimiters = static_cast<std::size_t>(std::count(text.begin(), text.end(), delimiter_));
+      if (delimiters + 1 != columns_.size()) return 0;
+    }
+    return further_.size() - 1;
+  }
+
   Next not_closed(const std::string& where, std::string& problem) {
     problem = "a quote is opened in column " + std::to_string(ends_.size() + 1) + " and not closed " + where;
     return give_up(problem);
@@ -204,6 +226,7 @@ class DelimitedReader : public RecordReader {
   char delimiter_ = ',';
   char quote_ = '"';
   std::size_t row_lines_max_ = 0;
+  bool refuses_inner_rows_ = false;
   Lines lines_;
   LineCounts counts_;
   std::vector<std::string> columns_;

@@ -25,6 +25,7 @@ Format format_named(std::string_view word);
 struct Record {
   std::uint64_t line = 0;                // where it begins, from 1
   std::uint64_t repaired = 0;            // sequences of bytes that were no text, and are U+FFFD now
+  std::uint64_t inner_rows = 0;          // lines within its quotes that look like rows themselves
   std::vector<std::string_view> fields;  // CSV, TSV and plain lines
   const JsonText* json = nullptr;        // JSON; `node` is an object in it
   const JsonText::Node* node = nullptr;
@@ -65,6 +66,7 @@ struct RecordOptions {
   char delimiter = '\0';             // '\0': the format's own
   std::optional<char> quote;         // missing: `"` for CSV, none for TSV; '\0': none
   std::size_t row_lines_max = 200;   // a row in quotes that has more is one whose quote is not closed
+  bool refuses_inner_rows = false;   // such a row is bad, and its lines are read again
   std::vector<std::string> columns;  // not empty: the input has no header line, and these are its columns
   std::string encoding;              // empty: UTF-8, or UTF-16 by its byte order mark
   RowPath rows;

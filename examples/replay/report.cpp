@@ -97,7 +97,8 @@ std::string as_json(const Outcome& outcome) {
                                  {"waiting_before", outcome.waiting_before},
                                  {"repaired", rows.repaired},
                                  {"clock_change", rows.clock_change},
-                                 {"cut", rows.cut}};
+                                 {"cut", rows.cut},
+                                 {"suspect", rows.suspect}};
   if (rows.lines.lines > 0) {
     json["lines"] = rows.lines.lines;
     json["header_lines"] = rows.lines.header;
@@ -131,6 +132,7 @@ std::string as_table(const Outcome& outcome) {
   if (rows.repaired > 0) line("repaired", rows.repaired, "had bytes that are no text; U+FFFD stands for them");
   if (rows.clock_change > 0)
     line("clock", rows.clock_change, "times that a change of the clocks showed twice or never");
+  if (rows.suspect > 0) line("suspect", rows.suspect, "rows with lines in quotes that look like rows");
   if (rows.cut > 0) line("cut", rows.cut, "were too long for a sentence");
   if (outcome.waiting_before > 0) line("before", outcome.waiting_before, "waited in this queue already");
   line("accepted", since.accepted, "kept on this device");

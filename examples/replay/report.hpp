@@ -20,6 +20,7 @@ struct Rows {
   std::uint64_t repaired = 0;      // had bytes that were no text
   std::uint64_t clock_change = 0;  // whose time was shown twice or never by the clocks of its zone
   std::uint64_t cut = 0;           // were too long for a sentence
+  std::uint64_t suspect = 0;       // have lines in quotes that look like rows
   LineCounts lines;                // of all inputs; `lines` is 0 when they are not counted
 };
 

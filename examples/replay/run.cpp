@@ -152,6 +152,7 @@ class Run {
                                     "lines, or \"format\" in the mapping"};
     }
     records.stop = [this] { return stopped(); };
+    records.refuses_inner_rows = options_.strict;
     reader_ = open_records(path, records, problem);
     if (!reader_) {
       if (stopped()) stop_early("before the first row of " + path);
@@ -294,6 +295,7 @@ class Run {
         count_lines();
         if (input_ + 1 == options_.input_paths.size()) return end_rows();
         open_input(input_ + 1);
+        row = Record{};  // it showed what the one before had
         continue;
       }
       if (next == RecordReader::Next::stopped) return;
@@ -306,6 +308,8 @@ class Run {
         continue;
       }
       if (row.repaired > 0 && !allow_repaired(row)) continue;
+      if (row.inner_rows > 0) tell_inner_rows(row);
+      if (row.node != nullptr && rows_.read == 1) array_in_first_row_ = array_of_objects(row);
       switch (mapper_->map(row, rows_.read, sentence, problem)) {
         case Mapper::Outcome::skipped:
           ++rows_.skipped;
@@ -335,10 +339,35 @@ class Run {
     check_passed_over();
     all_offered_ = true;
     complaints_.tell_the_rest();
+    if (rows_.read == 1 && rows_.unmapped == 1 && !array_in_first_row_.empty()) {
+      std::fprintf(
+          stderr,
+          "yukha-replay: the only row is an object with an array of objects, \"%s\"; if those are the rows, say "
+          "\"rows\": \"%s[]\" in the mapping\n",
+          printable(array_in_first_row_).c_str(), printable(array_in_first_row_).c_str());
+    }
     for (const std::string& text : mapper_->never_found()) {
       never_found_ = true;
       std::fprintf(stderr, "%s: %s\n", options_.map_path.c_str(), printable(text).c_str());
     }
+  }
+
+  // A document on one line looks like a row.
+  static std::string array_of_objects(const Record& row) {
+    for (const JsonText::Node* node = row.json->first(*row.node); node != nullptr; node = row.json->next(*node)) {
+      const JsonText::Node* const first = row.json->first(*node);
+      if (node->kind == JsonText::Kind::array && first != nullptr && first->kind == JsonText::Kind::object) {
+        return std::string(node->name);
+      }
+    }
+    return {};
+  }
+
+  void tell_inner_rows(const Record& row) {
+    ++rows_.suspect;
+    tell(row.line, "the row has " + std::to_string(row.inner_rows + 2) +
+                       " lines, and those between the first and the last look like rows themselves; if a quote is not "
+                       "closed here, --strict reads them as rows");
   }
 
   // With --strict whatever would only be told leaves its row out.
@@ -525,6 +554,7 @@ class Run {
   std::string input_names_;
   std::size_t input_ = 0;  // which of the inputs is read
   bool never_found_ = false;
+  std::string array_in_first_row_;
   std::optional<Clock::time_point> deadline_;
   Progress progress_;
   Complaints complaints_;

@@ -107,6 +107,19 @@ def _(folder):
     expect([one["user"]["id"] for one in ran.sentences()] == [f"u{i}" for i in range(1000) if i != 2])
 
 
+@promise("two stray quotes that make one good row of many are told, and with --strict their lines are rows")
+def _(folder):
+    rows = [f"{1700000000 + i},u{i},item {i}" for i in range(20)]
+    rows[3], rows[9] = '1700000003,u3,"12 inch', '1700000009,u9,12"'
+    path = write(folder, "pair.csv", "ts,user,item\n" + "\n".join(rows) + '\n1700000020,u20,"two\nlines, or\nthree"\n')
+    ran = dry(folder, SECONDS, path)
+    expect((ran.code, ran["mapped"], ran["suspect"], ran["further_lines"]) == (0, 15, 1, 8), ran.counts, ran.told)
+    expect("pair.csv:5: the row has 7 lines, and those between" in ran.told, ran.told)
+    ran = dry(folder, SECONDS, path, "--strict")
+    expect((ran.code, ran["read"], ran["mapped"], ran["unmapped"], ran["further_lines"]) == (2, 21, 20, 1, 2), ran.counts,
+           ran.told)
+
+
 @promise("a TSV that does not quote, and a log with a damaged line, lose no good row")
 def _(folder):
     mapping = {"app_id": "t", "null": "\\N", "time": {"value": "{year}", "format": "%Y"}, "content": {"id": "{title}"},
@@ -155,6 +168,8 @@ def _(folder):
     expect(ran.code == 64 and len(ran.told.splitlines()) == 1 and '"rows": "statuses[]"' in ran.told, ran.code, ran.told)
     ran = dry(folder, {**SECONDS, "rows": "statuses[]"}, document)
     expect((ran.code, ran["mapped"]) == (0, 1000), ran.code, ran.counts)
+    ran = dry(folder, SECONDS, write(folder, "line.json", json.dumps({"statuses": rows})))
+    expect(ran.code == 2 and 'say "rows": "statuses[]"' in ran.told, ran.code, ran.told)
     ran = dry(folder, SECONDS, write(folder, "array.json", json.dumps(rows)))
     expect((ran.code, ran["mapped"]) == (0, 1000), ran.code, ran.counts)
 
@@ -169,6 +184,10 @@ def _(folder):
     expect([(line["user"]["id"], line["content"]["row"]) for line in ran.sentences()] == [("a", "1"), ("b", "2"), ("c", "4")],
            ran.lines)
     expect((ran["read"], ran["unmapped"], ran["lines"]) == (4, 1, 7) and "two.csv.gz:3: unmapped" in ran.told, ran.counts)
+    both = write(folder, "quoted.csv", 'ts,user,item\n1700000000,a,"x\n1,b,y\nz"\n')
+    lines = write(folder, "lines.jsonl", '{"ts":1700000000,"user":"c","item":"i"}\n')
+    ran = dry(folder, SECONDS, lines, both, lines)
+    expect((ran["mapped"], ran["suspect"], ran["further_lines"]) == (3, 1, 2), ran.counts, ran.told)
     ran = dry(folder, mapping, one, two, "--limit", "2")
     expect((ran.code, ran["read"], ran["mapped"]) == (0, 2, 2), ran.counts)
     other = write(folder, "three.csv", "ts,item\n1,2\n")
