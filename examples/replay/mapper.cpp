@@ -97,9 +97,12 @@ void Sentence::clear() {
 void Scratch::clear() {
   block_ = 0;
   used_ = 0;
+  taken_ = 0;
 }
 
 char* Scratch::take(std::size_t bytes) {
+  taken_ += bytes;
+  if (taken_ > bytes_max) throw TooMuchText{};
   while (block_ < blocks_.size() && used_ + bytes > sizes_[block_]) {
     ++block_;
     used_ = 0;
@@ -275,8 +278,6 @@ void Mapper::watch_others(Watch& watch, const JsonText& json, const JsonText::No
 
 void Mapper::load(const Record& row) {
   scratch_.clear();
-  problem_.clear();
-  unmatched_.clear();
   row_ = &row;
   if (columns_ == nullptr) {
     load_json(row);
@@ -663,7 +664,22 @@ void Mapper::duration(Sentence& sentence) {
 Mapper::Outcome Mapper::map(const Record& row, std::uint64_t number, Sentence& sentence, std::string& problem) {
   sentence.clear();
   number_ = std::to_string(number);
-  load(row);
+  problem_.clear();
+  unmatched_.clear();
+  Outcome outcome = Outcome::unmapped;
+  try {
+    load(row);
+    outcome = make(sentence);
+  } catch (const TooMuchText&) {
+    problem_ = "the mapping makes more than 64 MiB of text of this row";
+  }
+  if (outcome != Outcome::unmapped) return outcome;
+  problem = problem_;
+  if (!unmatched_.empty()) problem += "; the field \"" + unmatched_ + "\" does not match its pattern";
+  return outcome;
+}
+
+Mapper::Outcome Mapper::make(Sentence& sentence) {
   if (!mapping_.skip.empty() && holds(mapping_.skip)) return Outcome::skipped;
 
   time(sentence);
@@ -685,13 +701,9 @@ Mapper::Outcome Mapper::map(const Record& row, std::uint64_t number, Sentence& s
   if (mapping_.duration) duration(sentence);
   if (sentence.action_type.empty()) fail("action.type is empty");
   sentence.critical = !mapping_.critical.empty() && holds(mapping_.critical);
-  if (problem_.empty()) {
-    if (mapping_.cuts) cut(sentence);
-    return Outcome::mapped;
-  }
-  problem = problem_;
-  if (!unmatched_.empty()) problem += "; the field \"" + unmatched_ + "\" does not match its pattern";
-  return Outcome::unmapped;
+  if (!problem_.empty()) return Outcome::unmapped;
+  if (mapping_.cuts) cut(sentence);
+  return Outcome::mapped;
 }
 
 }  // namespace replay

@@ -43,9 +43,13 @@ std::string_view longest_member(const Sentence& sentence, std::string& name);
 // Which of `names` was meant by one that is not there; empty when none is near.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& names);
 
-// Text made for one row: taken piece by piece, given back all at once, so that a row costs no allocation.
+// Text made for one row: taken piece by piece, given back all at once, so that a row costs no allocation. A mapping
+// that doubles a text again and again ends at a limit: take() throws TooMuchText.
+struct TooMuchText {};
 class Scratch {
  public:
+  static constexpr std::size_t bytes_max = std::size_t{64} * 1024 * 1024;  // four of the longest rows
+
   void clear();
   char* take(std::size_t bytes);
   std::string_view keep(std::string_view text);
@@ -55,6 +59,7 @@ class Scratch {
   std::vector<std::size_t> sizes_;
   std::size_t block_ = 0;
   std::size_t used_ = 0;
+  std::size_t taken_ = 0;
 };
 
 class Mapper {
@@ -93,6 +98,7 @@ class Mapper {
     std::vector<std::string> others;
   };
 
+  Outcome make(Sentence& sentence);
   void load(const Record& row);
   void load_json(const Record& row);
   void compute(const Field& field);

@@ -230,11 +230,7 @@ class MappingReader {
     field.value = alternatives(json["value"], place + ".value");
     if (json.contains("null")) field.nulls = texts(json["null"], place + ".null");
     if (json.contains("capture")) {
-      std::string problem;
-      field.capture.emplace();
-      if (!field.capture->compile(text_of(json["capture"], place + ".capture"), problem)) {
-        fail(place + ".capture", problem);
-      }
+      field.capture = pattern(json["capture"], place + ".capture");
     }
     if (json.contains("decimal")) field.has_decimal_comma = decimal_comma(json["decimal"], place + ".decimal");
     if (json.contains("lookup")) {
@@ -244,6 +240,16 @@ class MappingReader {
       }
     }
     if (json.contains("default")) field.otherwise = alternatives(json["default"], place + ".default");
+  }
+
+  // Each may take 4 MiB once it is compiled.
+  Pattern pattern(const Json& json, const std::string& place) {
+    constexpr std::size_t patterns_max = 100;
+    Pattern result;
+    std::string problem;
+    if (++patterns_ > patterns_max) fail(place, "is one regular expression too many; a mapping has at most 100");
+    if (!result.compile(text_of(json, place), problem)) fail(place, problem);
+    return result;
   }
 
   bool decimal_comma(const Json& json, const std::string& place) const {
@@ -420,10 +426,7 @@ class MappingReader {
       if (one.contains("matches")) {
         Condition condition;
         condition.test = Condition::Test::matches;
-        std::string problem;
-        if (!condition.pattern.compile(text_of(one["matches"], place + ".matches"), problem)) {
-          fail(place + ".matches", problem);
-        }
+        condition.pattern = pattern(one["matches"], place + ".matches");
         conditions.push_back(std::move(condition));
       }
       if (conditions.empty()) fail(place, "needs exists, empty, equals or matches");
@@ -434,6 +437,7 @@ class MappingReader {
   }
 
   std::string file_;
+  std::size_t patterns_ = 0;
   Mapping mapping_;
 };
 

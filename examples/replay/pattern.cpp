@@ -3,13 +3,15 @@
 #include <re2/re2.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace replay {
 
 namespace {
-// More than any pattern a person writes for a row; compiled ones are bounded by RE2 itself (8 MiB each).
+// More than any pattern a person writes for a row.
 constexpr std::size_t pattern_bytes_max = 10'000;
+constexpr std::int64_t compiled_bytes_max = 4 * 1024 * 1024;
 constexpr int groups_max = 100;
 }  // namespace
 
@@ -20,6 +22,7 @@ bool Pattern::compile(const std::string& text, std::string& problem) {
   }
   re2::RE2::Options options;
   options.set_log_errors(false);
+  options.set_max_mem(compiled_bytes_max);
   auto compiled = std::make_shared<re2::RE2>(text, options);
   if (!compiled->ok()) {
     problem = "not a regular expression as RE2 knows them: " + compiled->error() +

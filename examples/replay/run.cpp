@@ -225,8 +225,9 @@ class Run {
     }
     // The rows tell with what device they came about; this machine had no part in it.
     config.collect_device_facts = false;
-    // Rows wait for room instead of being dropped. Short enough that Ctrl-C is answered while the disk is full.
-    config.ring_full_wait = std::chrono::seconds(10);
+    // Rows wait for room instead of being dropped. Short enough that Ctrl-C, and the deadline, are answered while the
+    // disk is full.
+    config.ring_full_wait = std::chrono::seconds(deadline_ ? 1 : 10);
     // A replay that outruns its endpoint fills the disk rather than giving rows up.
     config.queue_bytes_max = 64ULL * 1024 * 1024 * 1024;
     config.upload_interval = std::chrono::seconds(1);

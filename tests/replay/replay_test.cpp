@@ -471,6 +471,21 @@ TEST_CASE("a mapping of megabytes and one of many columns are refused at once") 
   for (int i = 0; i < 5'002; ++i) columns += "{c" + std::to_string(i) + "}";
   CHECK(error_of(mapping_with("\"referral\":\"" + columns + "\"")).find("at most 5,000 columns") != std::string::npos);
   CHECK_FALSE(error_of(std::string(500'000, '[')).empty());
+  std::string rules;
+  for (int i = 0; i < 101; ++i) rules += (i == 0 ? "" : ",") + std::string(R"({"column":"k","matches":".{900}"})");
+  CHECK(error_of(mapping_with("\"skip\":[" + rules + "]")).find("at most 100") != std::string::npos);
+}
+
+TEST_CASE("a mapping that doubles a text again and again ends at a limit") {
+  std::string fields = R"("f0":"{t}{t}")";
+  for (int i = 1; i < 60; ++i) {
+    const std::string before = "{f" + std::to_string(i - 1) + "}";
+    fields += ",\"f" + std::to_string(i) + "\":\"" + before + before + "\"";
+  }
+  const Shown shown =
+      map_row(mapping_with("\"fields\":{" + fields + "},\"referral\":\"{f59}\""), R"({"t":"0123456789"})");
+  CHECK(shown.outcome == Mapper::Outcome::unmapped);
+  CHECK(shown.problem == "the mapping makes more than 64 MiB of text of this row");
 }
 
 TEST_CASE("a row longer than the limit is one bad row, not the end") {
