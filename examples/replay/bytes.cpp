@@ -1,5 +1,7 @@
 #include "bytes.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -13,10 +15,7 @@ namespace replay {
 namespace {
 constexpr unsigned piece_bytes = 256 * 1024;
 constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
-
-gzFile as_gz(void* file) {
-  return static_cast<gzFile>(file);
-}
+constexpr std::string_view gzip_mark = "\x1F\x8B";
 }  // namespace
 
 bool can_be_read_again(const std::string& path) {
@@ -25,55 +24,135 @@ bool can_be_read_again(const std::string& path) {
   return path != "-" && (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode));
 }
 
-void ByteSource::Closer::operator()(void* file) const noexcept {
-  gzclose(as_gz(file));
+struct ByteSource::Inflater {
+  Inflater() : is_usable(inflateInit2(&stream, 15 + 16) == Z_OK), out(std::make_unique<char[]>(piece_bytes)) {}
+  ~Inflater() { inflateEnd(&stream); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  z_stream stream{};
+  bool is_usable;
+  bool in_member = true;
+  std::unique_ptr<char[]> out;
+};
+
+ByteSource::ByteSource() = default;
+
+ByteSource::~ByteSource() {
+  if (file_ >= 0) ::close(file_);
 }
 
-bool ByteSource::open(const std::string& path, std::string& problem) {
+bool ByteSource::open(const std::string& path, Stop stop, std::string& problem) {
   path_ = path == "-" ? "stdin" : path;
-  errno = 0;
-  if (path == "-") {
-    const int input = ::dup(STDIN_FILENO);
-    file_.reset(input < 0 ? nullptr : gzdopen(input, "rb"));
-    if (!file_ && input >= 0) ::close(input);
-  } else {
-    file_.reset(gzopen(path.c_str(), "rb"));
-  }
-  if (!file_) {
-    problem = path_ + " cannot be opened: " + (errno != 0 ? std::strerror(errno) : "out of memory");
+  stop_ = std::move(stop);
+  is_stream_ = !can_be_read_again(path);
+  // Without O_NONBLOCK a named pipe is waited for until somebody writes to it, deadline or not.
+  file_ = path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                      : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (is_stream_ ? O_NONBLOCK : 0));
+  if (file_ < 0) {
+    problem = path_ + " cannot be opened: " + std::strerror(errno);
     return false;
   }
-  gzbuffer(as_gz(file_.get()), piece_bytes);
   buffer_ = std::make_unique<char[]>(piece_bytes);
   return true;
 }
 
-bool ByteSource::next(std::string_view& bytes, std::string& problem) {
-  const int count = gzread(as_gz(file_.get()), buffer_.get(), piece_bytes);
-  int error = Z_OK;
-  const char* text = gzerror(as_gz(file_.get()), &error);
-  // A cut gzip file reads as a short piece first, and only the error says that it is not the end.
-  if (count < 0 || (count == 0 && error != Z_OK && error != Z_STREAM_END)) {
-    problem = path_ + " cannot be read on: " + (error == Z_ERRNO ? std::strerror(errno) : text);
-    return false;
+ByteSource::Next ByteSource::broken(const char* why, std::string& problem) const {
+  problem = path_ + " cannot be read on: " + why;
+  return Next::broken;
+}
+
+// More bytes behind those of read_, which are fewer than the buffer holds.
+ByteSource::Next ByteSource::fill(std::string& problem) {
+  constexpr int patience_ms = 50;
+  if (!read_.empty()) std::memmove(buffer_.get(), read_.data(), read_.size());
+  const std::size_t kept = read_.size();
+  for (;;) {
+    if (stop_ && stop_()) return Next::stopped;
+    pollfd waiting{file_, POLLIN, 0};
+    if (is_stream_ && ::poll(&waiting, 1, patience_ms) <= 0) continue;
+    const ssize_t count = ::read(file_, buffer_.get() + kept, piece_bytes - kept);
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (count < 0) return broken(std::strerror(errno), problem);
+    read_ = std::string_view(buffer_.get(), kept + static_cast<std::size_t>(count));
+    return count == 0 ? Next::end : Next::piece;
   }
-  bytes = std::string_view(buffer_.get(), static_cast<std::size_t>(count));
-  return true;
+}
+
+ByteSource::Next ByteSource::next(std::string_view& bytes, std::string& problem) {
+  while (at_beginning_ && read_.size() < gzip_mark.size()) {
+    const Next filled = fill(problem);
+    if (filled == Next::end) break;
+    if (filled != Next::piece) return filled;
+  }
+  if (std::exchange(at_beginning_, false) && read_.substr(0, gzip_mark.size()) == gzip_mark) {
+    inflater_ = std::make_unique<Inflater>();
+    if (!inflater_->is_usable) return broken("out of memory", problem);
+  }
+  if (inflater_) return inflate_on(bytes, problem);
+  if (read_.empty()) {
+    const Next filled = fill(problem);
+    if (filled != Next::piece) return filled;
+  }
+  bytes = std::exchange(read_, std::string_view());
+  return Next::piece;
+}
+
+ByteSource::Next ByteSource::inflate_on(std::string_view& bytes, std::string& problem) {
+  z_stream& stream = inflater_->stream;
+  for (;;) {
+    if (stop_ && stop_()) return Next::stopped;
+    if (read_.size() < (inflater_->in_member ? 1 : gzip_mark.size())) {
+      const Next filled = fill(problem);
+      if (filled == Next::end && inflater_->in_member) return broken("unexpected end of file", problem);
+      if (filled == Next::end && read_.empty()) return Next::end;
+      if (filled != Next::piece && filled != Next::end) return filled;
+    }
+    if (!inflater_->in_member) {
+      // Archives pad with zeros. Whatever else is no gzip here was meant to be rows.
+      if (read_.front() == '\0') {
+        read_.remove_prefix(1);
+        continue;
+      }
+      if (read_.substr(0, gzip_mark.size()) != gzip_mark) return broken("what follows is no gzip", problem);
+      inflateReset(&stream);
+      inflater_->in_member = true;
+    }
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(read_.data()));  // zlib reads it only
+    stream.avail_in = static_cast<uInt>(read_.size());
+    stream.next_out = reinterpret_cast<Bytef*>(inflater_->out.get());
+    stream.avail_out = piece_bytes;
+    const int result = ::inflate(&stream, Z_NO_FLUSH);
+    read_.remove_prefix(read_.size() - stream.avail_in);
+    if (result == Z_STREAM_END) {
+      inflater_->in_member = false;
+    } else if (result != Z_OK && result != Z_BUF_ERROR) {
+      return broken(stream.msg != nullptr ? stream.msg : "its compressed data is damaged", problem);
+    }
+    bytes = std::string_view(inflater_->out.get(), piece_bytes - stream.avail_out);
+    if (!bytes.empty()) return Next::piece;
+  }
 }
 
 bool TextSource::open(const std::string& path, const std::string& encoding, Stop stop, std::string& problem) {
-  stop_ = std::move(stop);
   decodes_ = !encoding.empty() && encoding != "utf-8" && encoding != "utf8" && encoding != "UTF-8";
   finds_out_ = encoding.empty();
   if (decodes_ && !decoder_.open(encoding, problem)) return false;
-  return bytes_.open(path, problem);
+  return bytes_.open(path, std::move(stop), problem);
 }
 
 TextSource::Next TextSource::next(std::string_view& text, std::string& problem) {
   while (!at_end_) {
-    if (stop_ && stop_()) return Next::stopped;
-    if (!bytes_.next(text, problem)) return Next::broken;
-    at_end_ = text.empty();
+    const Next got = bytes_.next(text, problem);
+    if (got == Next::broken || got == Next::stopped) return got;
+    at_end_ = got == Next::end;
+    if (at_end_) text = {};
+    if (at_beginning_) {
+      // A pipe may bring half of a byte order mark first.
+      beginning_ += text;
+      if (beginning_.size() < utf8_mark.size() && !at_end_) continue;
+      text = beginning_;
+    }
     if (finds_out_ && (text.substr(0, 2) == "\xFF\xFE" || text.substr(0, 2) == "\xFE\xFF")) {
       if (!decoder_.open("utf-16", problem)) return Next::broken;
       decodes_ = true;
@@ -84,8 +163,7 @@ TextSource::Next TextSource::next(std::string_view& text, std::string& problem) 
       decoder_.decode(text, at_end_, text_);
       text = text_;
     }
-    if (at_beginning_ && !text.empty()) {
-      at_beginning_ = false;
+    if (std::exchange(at_beginning_, false)) {
       if (text.substr(0, utf8_mark.size()) == utf8_mark) text.remove_prefix(utf8_mark.size());
     }
     if (!text.empty()) return Next::piece;

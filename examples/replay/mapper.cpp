@@ -358,7 +358,7 @@ void Mapper::compute(const Field& field) {
 // Walks the path into the column's JSON: the row's own, or JSON that the column holds as text.
 Mapper::Found Mapper::follow(const Reference& reference) {
   Cell& cell = cells_[reference.slot];
-  Found found{row_ == nullptr ? nullptr : row_->json, cell.node};
+  Found found{row_->json, cell.node};
   const bool holds_text = found.node == nullptr || found.node->kind == JsonText::Kind::string;
   if (holds_text) {
     const std::string_view text = found.node == nullptr ? cell.text : found.node->text;

@@ -15,6 +15,8 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import SECRET, Collector, expect, keep_promises, promise  # noqa: E402
@@ -303,6 +305,33 @@ def _(folder):
         file.write(b"ts,user,item\n1700000000,u,i\n")
     ran = Ran(["--dry-run", "1", "--deadline", "1", "--map", mapping, "--json", huge])
     expect((ran.code, ran["read"]) == (3, 1), ran.code, ran.counts, ran.told)
+
+
+@promise("rows that come through a pipe one by one are read as they come, and the deadline holds while none comes")
+def _(folder):
+    mapping = write(folder, "map.json", SECONDS)
+    pieces = [b"\xef", b"\xbb\xbfts,us", b"er,item\n17000", b"00000,M\xc3", b"\xbcller,i\n1700000001,u,i\n", b"1700000002,cut"]
+    for packed in (False, True):
+        packer = zlib.compressobj(wbits=31)
+        process = subprocess.Popen([options.replay, "--dry-run", "9", "--deadline", "3", "--map", mapping, "--format", "csv",
+                                    "--json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for piece in pieces:
+            process.stdin.write(packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH) if packed else piece)
+            process.stdin.flush()
+            time.sleep(0.05)
+        # Nothing more comes, and the pipe stays open.
+        told = process.stdout.read().decode().splitlines()
+        process.stdin.close()
+        expect(process.wait(60) == 3 and json.loads(told[-1])["read"] == 2, packed, process.returncode, told)
+        expect([json.loads(line)["user"]["id"] for line in told[:-1]] == ["Müller", "u"], told)
+    fifo = folder / "fifo"
+    os.mkfifo(fifo)
+    ran = Ran(["--dry-run", "9", "--deadline", "0.5", "--map", mapping, "--format", "csv", "--json", fifo])
+    expect(ran.code == 3 and "the deadline came" in ran.told, ran.code, ran.told)
+    whole = gzip.compress(b"ts,user,item\n1700000000,u,i\n")
+    for tail, code, text in ((b"\0" * 1000, 0, ""), (b"rows", 1, "what follows is no gzip"), (whole[:20], 1, "unexpected end")):
+        ran = dry(folder, {**SECONDS, "format": "csv"}, "-", stdin=whole + tail)
+        expect(ran.code == code and text in ran.told, ran.code, ran.told)
 
 
 @promise("a resumed run refuses another input, another mapping, a damaged journal and what it cannot read again")
