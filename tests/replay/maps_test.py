@@ -44,8 +44,9 @@ def run(replay, title, body):
         encoding = {"euc-kr": "cp949"}.get(mapping.get("encoding", "utf-8"), mapping.get("encoding", "utf-8"))
         (pathlib.Path(folder) / name).write_bytes(blocks[name].encode(encoding))
         (pathlib.Path(folder) / "map.json").write_text(blocks["map"], encoding="utf-8")
-        ran = subprocess.run([str(pathlib.Path(replay).resolve()), "--dry-run", "100", "--json", "--map", "map.json", name], cwd=folder, timeout=120,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        program = str(pathlib.Path(replay).resolve())
+        ran = subprocess.run([program, "--dry-run", "100", "--json", "--map", "map.json", name], cwd=folder,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800, check=False)
     *sentences, counts = ran.stdout.decode().splitlines()
     counts = json.loads(counts)
     told = "".join(line + "\n" for line in ran.stderr.decode().splitlines() if "a dry run" not in line)
@@ -79,8 +80,9 @@ def main():
         faults, sentences, told = run(options.replay, title, body)
         failed += bool(faults)
         if options.write:
-            changed = re.sub(r"^```json sentences\n.*?^```$", lambda _: f"```json sentences\n{sentences}```", body, flags=re.M | re.S)
-            changed = re.sub(r"^```text told\n.*?^```$", lambda _: f"```text told\n{told}```", changed, flags=re.M | re.S)
+            changed = body
+            for head, content in (("```json sentences\n", sentences), ("```text told\n", told)):
+                changed = re.sub(f"^{head}.*?^```$", lambda _: f"{head}{content}```", changed, flags=re.M | re.S)
             text = text.replace(body, changed)
         else:
             print(f"{title}: {'FAILED' if faults else 'ok'}")
