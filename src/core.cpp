@@ -1095,7 +1095,6 @@ void Core::keep_to(const send::Policy& policy) {
   policy_holds_ = left_ms > 0;
   share_ = share;
   stops_ = std::move(stops);
-  stops_all_ = std::count(policy.stop.begin(), policy.stop.end(), "*") != 0;
 }
 
 void Core::keep_to(const hold::Consents& consents) {

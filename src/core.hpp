@@ -235,7 +235,6 @@ class Core final : private send::WorkerHost {
   double user_place_ YUKHA_GUARDED_BY(intake_) = 0;                  // among all users, below 1
   // What the endpoint's policy asks for: until when (monotonic), of which users, and without which actions.
   bool policy_holds_ YUKHA_GUARDED_BY(intake_) = false;
-  bool stops_all_ YUKHA_GUARDED_BY(intake_) = false;
   std::int64_t policy_until_ms_ YUKHA_GUARDED_BY(intake_) = 0;
   double share_ YUKHA_GUARDED_BY(intake_) = 1;
   std::string stops_ YUKHA_GUARDED_BY(intake_);  // as a sentence has them

@@ -37,13 +37,13 @@ bool Core::is_stopped(const Event& event) {
     keep_to(send::Policy());
     return false;
   }
-  if (stops_all_ || (share_ < 1 && place_of(event) >= share_)) return true;
+  if (share_ < 1 && place_of(event) >= share_) return true;
   compose::Entry entry{};
   for (compose::Entries entries(event.store_, event.size_); entries.next(entry);) {
     if (entry.part != Part::action || entry.name != "type") continue;
     compose::Entry stopped{};
     for (compose::Entries stops(stops_.data(), stops_.size()); stops.next(stopped);) {
-      if (stopped.text == entry.text) return true;
+      if (stopped.text == entry.text || stopped.text == "\"type\":\"*\"") return true;
     }
   }
   return false;

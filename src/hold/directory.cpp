@@ -82,10 +82,8 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   changes_ = lock_error == 0 && lock->lock(patience_ms) != EWOULDBLOCK;
   const DirectoryState own = state_;
   const Status status = open_once(own);
-  if (!changes_ && (damaged_ || wants_change_)) {
-    return {Code::disk_error,
-            lock_error == 0 ? path_ + " is busy" : lock_path + " (" + system::error_text(lock_error) + ")"};
-  }
+  if (!changes_ && (damaged_ || wants_change_))
+    return {Code::disk_error, lock_path + " (" + system::error_text(lock_error == 0 ? EBUSY : lock_error) + ")"};
   if (status || !damaged_) return status;
   // Nothing in it is worth more than working on: the directory gets a new install id, and nobody looks after one that
   // is set aside. Its journal must not be played into the new one.

@@ -157,16 +157,12 @@ bool Queue::create(std::uint64_t epoch) {
 
 // Version 1 had one column less.
 void Queue::bring_up_to_date() {
-  constexpr std::string_view column = ", refused_policy INTEGER NOT NULL DEFAULT 0";
-  std::string before = queue_tables[0];
-  before.erase(before.size() - column.size() - 1, column.size());
-  const bool is_ours = [this, &before] {
-    Statement state(database_, "SELECT sql FROM sqlite_master WHERE name = 'state'");
-    return state.row() && state.text(0) == before;
-  }();
-  if (!is_ours) return;
+  if (database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'state' AND type = 'table'"
+                       " AND sql NOT LIKE '%refused_policy%'") == 0) {
+    return;
+  }
   Transaction transaction(database_, Durable::yes);
-  database_.run(("ALTER TABLE state ADD COLUMN " + std::string(column.substr(2))).c_str());
+  database_.run("ALTER TABLE state ADD COLUMN refused_policy INTEGER NOT NULL DEFAULT 0");
   database_.run("PRAGMA user_version=2");
   // What somebody else put into it may stand in the way: then its schema is not ours, and it is set aside.
   if (!transaction.commit() && database_.fault() == Fault::other) database_.clear();

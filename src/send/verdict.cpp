@@ -59,22 +59,16 @@ int digits(std::string_view text) noexcept {
   return text.empty() ? -1 : number;
 }
 
-// False when it is not the contract's list: each entry an object with a line between 1 and `lines_sent`, or an id.
+// False when it is not the contract's list: each entry an object with a line between 1 and `lines_sent`, each once.
 bool read_rejected(const Json& list, std::size_t lines_sent, std::vector<RejectedLine>& rejected) {
   if (!list.is(Json::Kind::array) || list.inside.size() > lines_sent) return false;
   std::vector<char> seen(lines_sent + 1);
   for (const Json& entry : list.inside) {
     RejectedLine one;
-    const std::uint64_t number = entry["line"].whole().value_or(0);
-    // A part that is answered from its parent has the parent's numbers; then the id says which it is.
-    if (number == 0) return false;
-    one.line = number <= lines_sent ? static_cast<std::size_t>(number) : 0;
+    one.line = entry["line"].whole().value_or(0);
+    if (one.line == 0 || one.line > lines_sent || seen[one.line]) return false;
+    seen[one.line] = 1;
     if (const Json& id = entry["id"]; id.is(Json::Kind::string)) one.id = id.text.substr(0, 64);
-    if (one.line == 0 && one.id.empty()) return false;
-    if (one.line != 0 && one.id.empty()) {
-      if (seen[one.line]) return false;
-      seen[one.line] = 1;
-    }
     if (const Json& reason = entry["reason"]; reason.is(Json::Kind::string)) {
       one.reason = reason.text.substr(0, reason_bytes_max);
     }

@@ -1155,11 +1155,7 @@ void Worker::renew_key() {
   // At once, unless it is no news.
   const bool waits = ++later_in_row_ >= 2 || !is_first;
   if (waits) rest(usual_backoff, {});
-  if (facts.key.empty()) {
-    queue.to_the_back(batch.id);
-    return;
-  }
-  if (!queue.replace({batch.id}, renewed, {})) {
+  if (facts.key.empty() || !queue.replace({batch.id}, renewed, {})) {
     send_trouble(*flight_->lane, "giving a batch another key");
     return;
   }
@@ -1434,12 +1430,9 @@ bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std:
                               std::vector<hold::Rejected>& rejected, std::vector<char>& gone) const {
   gone.assign(lines.size(), 0);
   for (const RejectedLine& one : judgement.rejected) {
-    std::size_t at = one.line == 0 ? lines.size() : one.line - 1;
-    if (!one.id.empty() && (at >= lines.size() || id_in(lines[at]) != one.id)) {
-      at = 0;
-      while (at < lines.size() && id_in(lines[at]) != one.id) ++at;
-    }
-    if (at >= lines.size() || gone[at]) return false;
+    const std::size_t at = one.line - 1;
+    // An answer to something else.
+    if (at >= lines.size() || (!one.id.empty() && id_in(lines[at]) != one.id)) return false;
     gone[at] = 1;
     rejected.push_back({id_in(lines[at]), one.reason, lines[at], is_own(lines[at])});
   }

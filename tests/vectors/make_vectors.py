@@ -501,9 +501,6 @@ def answers():
               {"accepted": 0, "rejected": refused((1, first), (2, second), (3, third))}, delivered=[], quarantined=[1, 2, 3])
     yield row("rejected without a readable id", 200, "delivered", quarantine,
               {"accepted": 2, "rejected": refused((3, ""))}, delivered=[1, 2], quarantined=[3])
-    yield row("a part answered from its parent", 200, "delivered",
-              quarantine + " (by `line`; by `id` when a part is answered from its parent)",
-              {"accepted": 2, "rejected": refused((17, second))}, delivered=[1, 3], quarantined=[2])
     yield row("unknown members in the answer", 200, "delivered", delivered,
               {"accepted": 3, "rejected": [], "server": "x", "more": {"a": [1]}}, delivered=[1, 2, 3], quarantined=[])
 
@@ -559,6 +556,8 @@ def answers():
                        ("a line twice", {"accepted": 1, "rejected": refused((2, second), (2, second))}),
                        ("line 0", {"accepted": 2, "rejected": refused((0, ""))}),
                        ("a line behind the last with no id of ours", {"accepted": 2, "rejected": refused((4, ""))}),
+                       ("a line behind the last with an id of ours", {"accepted": 2, "rejected": refused((17, second))}),
+                       ("a line and an id of two sentences", {"accepted": 2, "rejected": refused((1, second))}),
                        ("a line of another id and an id of another batch",
                         {"accepted": 2, "rejected": refused((2, "019e4dcf-bb7b-7c3b-9d41-000000000000"))}),
                        ("rejected is an object", {"accepted": 3, "rejected": {}}),
