@@ -81,8 +81,10 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   const system::Error lock_error = files.open(lock_path, system::OpenMode::create_if_missing, lock);
   changes_ = lock_error == 0 && lock->lock(patience_ms) != EWOULDBLOCK;
   const DirectoryState own = state_;
-  const Status status = open_once(own);
-  if (!changes_ && (damaged_ || wants_change_))
+  damaged_ = wants_change_ = false;
+  const bool is_read = changes_ || !is_written();
+  const Status status = is_read ? open_once(own, false) : Status();
+  if (!is_read || (!changes_ && (damaged_ || wants_change_)))
     return {Code::disk_error, lock_path + " (" + system::error_text(lock_error == 0 ? EBUSY : lock_error) + ")"};
   if (status || !damaged_) return status;
   // Nothing in it is worth more than working on: the directory gets a new install id, and nobody looks after one that
@@ -91,15 +93,15 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   if (const system::Error error = files.remove(path_))
     return {Code::disk_error, path_ + " (" + system::error_text(error) + ")"};
   static_cast<void>(files.remove(path_ + "-journal"));
-  return open_once(own);
+  return open_once(own, true);
 }
 
-Status Directory::open_once(const DirectoryState& own) {
-  damaged_ = wants_change_ = false;
+Status Directory::open_once(const DirectoryState& own, bool was_damaged) {
+  damaged_ = false;
   const std::string fresh_id = system::random_uuid(*dice_);
   if (fresh_id.empty()) return Code::no_randomness;
   Statements said;
-  const bool is_ours = hear_all(*files_, directory_, said);
+  const bool is_ours = hear_all(*files_, directory_, said) || was_damaged;
   std::uint64_t size = 0;
   if (files_->size(path_, size) != 0 && !changes_) return wants_change();
   if (files_->size(path_, size) != 0) {
@@ -136,9 +138,9 @@ Status Directory::open_once(const DirectoryState& own) {
     Transaction transaction(database_, Durable::yes);
     if (database_.number("PRAGMA user_version") == 0) {
       for (const char* table : {directory_tables[0], directory_tables[1]}) database_.run(table);
-      // One that was set aside was not empty. One that was removed while it was in use is made again as it was.
+      // One that was removed while it was in use is made again as it was.
       said.hear(own.epoch, &own.consents);
-      said.consents = consents_of(said, is_ours || damaged_, initial_);
+      said.consents = consents_of(said, is_ours, initial_);
       said.some = true;
       said.epoch = std::max<std::uint64_t>(said.epoch, 1);
       const std::string& id = own.install_id.empty() ? fresh_id : own.install_id;
@@ -296,7 +298,7 @@ void Directory::open_in_memory(system::Files& files, const std::string& director
 const DirectoryState& Directory::refresh() {
   if (!database_.is_open()) return state_;
   const auto turn = take_turn();
-  return read();
+  return turn == nullptr && is_written() ? state_ : read();
 }
 
 const DirectoryState& Directory::read() {
@@ -348,6 +350,13 @@ std::unique_ptr<system::File> Directory::take_turn() {
   }
   impatient_ = 0;
   return lock;
+}
+
+// Who has no turn must not read then: where SQLite's locks were dropped, a journal looks as if its writer had died, and
+// is rolled back.
+bool Directory::is_written() const noexcept {
+  std::uint64_t size = 0;
+  return files_->size(path_ + "-journal", size) == 0 && size > 0;
 }
 
 bool Directory::set_consent(const Purpose* purpose, Consent consent) {

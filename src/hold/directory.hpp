@@ -86,11 +86,12 @@ class Directory {
   Status status_of_fault(const std::string& doing);
 
  private:
-  Status open_once(const DirectoryState& own);
+  Status open_once(const DirectoryState& own, bool was_damaged);
   Status wants_change();
   const DirectoryState& read();  // in a turn that the caller has
   // Among all trackers of all processes; given up with what is returned.
   std::unique_ptr<system::File> take_turn();
+  bool is_written() const noexcept;
   std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);
   Status fault_of_opening();

@@ -173,3 +173,10 @@ TEST_CASE("statistics that a browser of databases made are no damage") {
   CHECK(life.core->stats().waiting + life.core->stats().delivered == 1);
   CHECK_FALSE(fs::exists(life.directory / "lane-00.damaged"));
 }
+
+TEST_CASE("a directory of which nothing but a damaged directory.db is left had an owner, whose consent nobody knows") {
+  Life life;
+  test::write_file(life.directory / "directory.db", std::string(5'000, 'x'));
+  life.open();
+  CHECK(life.core->consent() == Consent::pending);
+}

@@ -44,7 +44,14 @@ struct Statement {
   Consent ads() const { return static_cast<Consent>(2 - (number >> 4 & 3)); }
 };
 
-bool in_database(const Disk& disk, VirtualTime& time, Statement& statement) {
+// Not empty, and no database.
+bool is_something(const Inode& database) {
+  const std::string text(database.bytes.begin(), database.bytes.end());
+  return !text.empty() && (database.unreadable || text.rfind("SQLite format 3", 0) != 0);
+}
+
+// `something`: whatever lies there once its journal was played back, which undoes a making that was cut off, is ours.
+bool in_database(const Disk& disk, VirtualTime& time, Statement& statement, bool& something) {
   // In a copy, because looking plays a journal back.
   Disk copy;
   for (const auto& [name, inode] : disk.names) {
@@ -67,6 +74,7 @@ bool in_database(const Disk& disk, VirtualTime& time, Statement& statement) {
   }
   sqlite3_finalize(row);
   sqlite3_close(database);
+  something = is_something(*copy.names[database_path]);
   return found;
 }
 
@@ -96,11 +104,6 @@ bool in_ring(const Inode& inode, Statement& statement) {
 }
 
 // One whose making was cut off is nothing yet.
-bool is_something(const Inode& database) {
-  const std::string text(database.bytes.begin(), database.bytes.end());
-  return !text.empty() && (database.unreadable || text.rfind("SQLite format 3", 0) != 0);
-}
-
 }  // namespace
 
 // The newest statement counts, by epoch and then by how often consent was said; the strictest of those as new.
@@ -113,12 +116,14 @@ Life::Said Life::what_is_said() {
     const bool is_ring = has_ending(name, ".ring");
     const bool is_copy = name == copy_path;
     said.ours = said.ours || is_ring || is_copy || has_ending(name, ".queue") || has_ending(name, ".damaged") ||
-                has_ending(name, ".salvage") || (name == database_path && is_something(*inode));
+                has_ending(name, ".salvage") || (name == database_path && inode->unreadable);
     if (inode->unreadable) continue;
     if ((is_ring && in_ring(*inode, statement)) || (is_copy && in_copy(*inode, statement))) all.push_back(statement);
   }
   Statement statement;
-  if (in_database(disk_, time_, statement)) all.push_back(statement);
+  bool something = false;
+  if (in_database(disk_, time_, statement, something)) all.push_back(statement);
+  said.ours = said.ours || something;
   std::int64_t times = -1;
   for (const Statement& one : all) said.epoch = std::max(said.epoch, one.epoch);
   for (const Statement& one : all) {

@@ -730,8 +730,11 @@ void Life::erased_by(App& app, const Status& status) {
                        [&tracked](const auto& one) { return one->removed && one->run == tracked.run; });
   };
   for (auto& [name, tracked] : tracked_) {
-    // What has come to lie where its files were is somebody else's.
-    if (app.home != home_ && tracked.run != app.run) continue;
+    // What has come to lie where its files were is somebody else's; it may have been asked for all the same.
+    if (app.home != home_ && tracked.run != app.run) {
+      tracked.may_be_gone = true;
+      continue;
+    }
     if (server_.stored.count(name) != 0) {
       // Perhaps nobody on the device knows that it arrived.
       tracked.may_be_gone = true;
