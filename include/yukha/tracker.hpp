@@ -106,7 +106,8 @@ class Tracker {
   // emptied. The ledger goes on and counts what was removed. Where the directory was replaced, what others keep in the
   // one that lies there now goes, too. Below 0 with a disk's fault it may have begun: what is tracked then lives in
   // memory, and the next open() finishes it. kept_in_memory: this tracker lives in memory, and reached nothing of its
-  // own that lies on the disk. Threads: any. Blocks: for a few disk writes; a running request is cancelled.
+  // own that lies on the disk.
+  // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
   [[nodiscard]] Status erase() noexcept;
 
   // Sends what this tracker's lane has now, and what earlier processes left in other lanes of the directory: ok when

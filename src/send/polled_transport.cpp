@@ -31,14 +31,12 @@ PolledTransport::~PolledTransport() = default;
 void PolledTransport::start(const HttpRequest& request) {
   auto made = std::make_shared<PolledRequest>();
   made->url = request.url;
-  made->headers = request.headers;
   made->body = request.body;
   made->total_timeout = request.total_timeout;
   made->answer_bytes_max = request.answer_bytes_max;
   made->signature_base = std::exchange(state_->base, {});
-  if (!made->signature_base.empty()) {
-    const auto is_signature = [](const HttpHeader& header) { return header.name == "Signature"; };
-    made->headers.erase(std::remove_if(made->headers.begin(), made->headers.end(), is_signature), made->headers.end());
+  for (const HttpHeader& header : request.headers) {
+    if (made->signature_base.empty() || header.name != "Signature") made->headers.push_back(header);
   }
   Lock lock(state_->mutex);
   state_->running = std::move(made);
