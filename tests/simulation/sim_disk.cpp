@@ -116,7 +116,8 @@ class SimFile final : public system::File {
     return !process_.alive() || process_.find(path) == handle_.inode;
   }
   char* map(std::size_t size) noexcept override {
-    if (handle_.inode->bytes.size() < size) return nullptr;
+    // What a ghost stores must not reach those who live on.
+    if (!process_.alive() || handle_.inode->bytes.size() < size) return nullptr;
     handle_.inode->mapped = true;
     return handle_.inode->bytes.data();
   }
