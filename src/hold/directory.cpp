@@ -354,7 +354,7 @@ std::unique_ptr<system::File> Directory::take_turn() {
 
 // Who has no turn must not read then: where SQLite's locks were dropped, a journal looks as if its writer had died, and
 // is rolled back.
-bool Directory::is_written() const noexcept {
+bool Directory::is_written() const {
   std::uint64_t size = 0;
   return files_->size(path_ + "-journal", size) == 0 && size > 0;
 }

@@ -91,7 +91,7 @@ class Directory {
   const DirectoryState& read();  // in a turn that the caller has
   // Among all trackers of all processes; given up with what is returned.
   std::unique_ptr<system::File> take_turn();
-  bool is_written() const noexcept;
+  bool is_written() const;
   std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);
   Status fault_of_opening();
