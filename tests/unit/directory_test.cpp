@@ -55,8 +55,8 @@ class MakingFiles final : public test::FilesUnder {
 class AskingFiles final : public test::FilesUnder {
  public:
   Event asked;
-  bool is_held = false;          // by somebody who never lets go; nobody waits for that here
-  std::int64_t patience_ms = 0;  // what would have been waited for it
+  bool is_held = false;        // by somebody who never lets go; nobody waits for that here
+  std::int64_t waited_ms = 0;  // what would have been waited for it
   system::Error open(const std::string& path, system::OpenMode mode,
                      std::unique_ptr<system::File>& file) noexcept override {
     const system::Error error = FilesUnder::open(path, mode, file);
@@ -71,7 +71,7 @@ class AskingFiles final : public test::FilesUnder {
     Asking(std::unique_ptr<system::File> under, AskingFiles& files) : under_(std::move(under)), files_(files) {}
     system::Error lock(int patience_ms) noexcept override {
       if (files_.is_held) {
-        files_.patience_ms += patience_ms;
+        files_.waited_ms += patience_ms;
         return EWOULDBLOCK;
       }
       if (under_->lock(0) == 0) return 0;
@@ -151,10 +151,10 @@ TEST_CASE("a lock of the directory that is never given up delays an opening by s
   files.is_held = true;
   hold::Directory directory;
   CHECK(directory.open(files, place.path(), dice, "here"));
-  CHECK(files.patience_ms == 3'000);
+  CHECK(files.waited_ms == 3'000);
   for (int i = 0; i < 50; ++i) directory.refresh();
   CHECK(directory.set_consent(nullptr, Consent::denied));
-  CHECK(files.patience_ms == 4'000);
+  CHECK(files.waited_ms == 4'000);
   files.is_held = false;
   CHECK(directory.refresh().consents.all == Consent::denied);
   // Nothing is made without it.
