@@ -58,6 +58,13 @@ void Folder::keep_to_owner() const {
   if (::fchmod(descriptor_, 0700) != 0) fail("chmod", "");
 }
 
+void Folder::refuse_strangers() const {
+  struct stat about {};
+  if (::fstat(descriptor_, &about) != 0) fail("look at", "");
+  errno = EPERM;
+  if ((about.st_mode & S_IWOTH) != 0) fail("everybody can write into", "");
+}
+
 Folder Folder::made(const std::string& name) const {
   if (::mkdirat(descriptor_, name.c_str(), 0700) == 0) {
     sync();
@@ -66,7 +73,9 @@ Folder Folder::made(const std::string& name) const {
   }
   const int descriptor = ::openat(descriptor_, name.c_str(), kFolderFlags | O_NOFOLLOW);
   if (descriptor < 0) fail("open", name);
-  return {path_ + "/" + name, descriptor};
+  Folder folder(path_ + "/" + name, descriptor);
+  folder.keep_to_owner();
+  return folder;
 }
 
 std::optional<Folder> Folder::found(const std::string& name) const {

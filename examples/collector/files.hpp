@@ -21,7 +21,10 @@ class Folder {
   // Makes it the user's alone. What another user made is refused: he could put other files there.
   void keep_to_owner() const;
 
-  // A folder in it that is no link, made (and synced) where it is missing.
+  // What everybody can write into is refused.
+  void refuse_strangers() const;
+
+  // A folder in it that is no link, made (and synced) where it is missing, and kept to its owner.
   Folder made(const std::string& name) const;
   // Nothing when it is missing, or no folder.
   std::optional<Folder> found(const std::string& name) const;

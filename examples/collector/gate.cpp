@@ -112,7 +112,16 @@ std::optional<HttpAnswer> Gate::refusal_of(const HttpRequest& head) const {
   const std::string site = head.field("sec-fetch-site", &found);
   if (found && site != "same-origin" && site != "none") return refusal(403, "origin");
 
-  if (head.target.compare(0, kMicro.size(), kMicro) != 0) return std::nullopt;
+  const bool is_micro = head.target.compare(0, kMicro.size(), kMicro) == 0;
+  // A body whose length nobody tells would be waited for; below /micro/ an empty one may go without.
+  bool is_told = false;
+  static_cast<void>(head.field("content-length", &found));
+  static_cast<void>(head.field("transfer-encoding", &is_told));
+  is_told = is_told || found;
+  if (!is_told && (head.method == "PUT" || head.method == "PATCH" || (head.method == "POST" && !is_micro)))
+    return refusal(411, "length");
+
+  if (!is_micro) return std::nullopt;
   const bool is_read = head.method == "GET" || head.method == "HEAD";
   if (token_.empty() || (is_read && !reads_need_token_) || has_token(head)) return std::nullopt;
   HttpAnswer answer = refusal(401, "token");

@@ -77,9 +77,9 @@ std::vector<std::string> event_paths(const std::vector<collector::PublicUrl>& ur
 collector::Folder prepared_lake(const std::string& directory) {
   try {
     std::filesystem::create_directories(directory);
-    collector::Folder own = collector::Folder(directory).made(".collector");
-    own.keep_to_owner();
-    return own;
+    const collector::Folder lake(directory);
+    lake.refuse_strangers();
+    return lake.made(".collector");
   } catch (const std::system_error& error) {
     throw std::runtime_error("lake directory " + directory + " cannot be used (" + error.what() +
                              "); choose another --lake");

@@ -559,6 +559,43 @@ def _(folder):
     return None
 
 
+@promise("a lake that everybody can write into is refused, and so is a day in it that is a stranger's")
+def _(folder):
+    command = [options.collector, "--port", "0", "--lake", str(folder / "lake"), "--key", f"key:{SECRET}"]
+    (folder / "lake").mkdir()
+    (folder / "lake").chmod(0o777)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+    equal(done.returncode, 1)
+    expect("everybody can write into" in done.stderr.decode(), done.stderr)
+    if os.geteuid() != 0:
+        return "no other user is known here"
+    (folder / "other").mkdir()
+    with Target(folder / "other", "--lake-seconds", "1") as target:
+        day = target.lake / time.strftime("dt=%Y-%m-%d", time.gmtime())
+        day.mkdir()
+        os.chown(day, 12345, -1)
+        target.send([sentence()])
+        time.sleep(3)
+        equal([path for path in day.rglob("*") if path.is_file()], [])
+        os.chown(day, 0, -1)
+        until = time.monotonic() + PATIENCE_S
+        while not list(day.rglob("*.json.gz")):
+            expect(time.monotonic() < until, "nothing is written into a day that is its own again")
+            time.sleep(0.1)
+    return None
+
+
+@promise("a method that brings a body and does not tell its length is not waited for")
+def _(folder):
+    with Target(folder) as target:
+        for method, path in (("PUT", "/micro/policy"), ("PATCH", "/micro/policy"), ("PUT", "/v1/events"),
+                             ("POST", "/v1/events"), ("POST", "/nothing")):
+            began = time.monotonic()
+            equal(target.call(method, path, None, target.bearer())[0], 411, method, path)
+            expect(time.monotonic() - began < 15, "it was waited for")
+        equal(target.call("POST", "/micro/policy", None, target.bearer())[0], 200)
+
+
 def main():
     global options
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
