@@ -83,7 +83,7 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   const DirectoryState own = state_;
   damaged_ = wants_change_ = false;
   const bool is_read = changes_ || !is_written();
-  const Status status = is_read ? open_once(own, false) : Status();
+  Status status = is_read ? open_once(own, false) : Status();
   if (!is_read || (!changes_ && (damaged_ || wants_change_)))
     return {Code::disk_error, lock_path + " (" + system::error_text(lock_error == 0 ? EBUSY : lock_error) + ")"};
   if (status || !damaged_) return status;
