@@ -725,9 +725,12 @@ void Life::change_clock() {
 void Life::erased_by(App& app, const Status& status) {
   const std::set<std::string> on_its_way = server_.on_its_way();
   const bool certain = status && app.process->alive() && !traits_.faults && !app.in_memory && !app.removed;
-  const auto is_of_one_removed = [this](const Tracked& tracked) {
-    return std::any_of(apps_.begin(), apps_.end(),
-                       [&tracked](const auto& one) { return one->removed && one->run == tracked.run; });
+  // Files that were removed under a process have what earlier processes left in them, too.
+  const bool some_removed = std::any_of(apps_.begin(), apps_.end(), [](const auto& one) { return one->removed; });
+  const auto is_of_one_removed = [this, some_removed](const Tracked& tracked) {
+    return some_removed && std::none_of(apps_.begin(), apps_.end(), [&tracked](const auto& one) {
+             return !one->removed && one->run == tracked.run;
+           });
   };
   for (auto& [name, tracked] : tracked_) {
     // What has come to lie where its files were is somebody else's; it may have been asked for all the same.

@@ -116,8 +116,8 @@ class SimFile final : public system::File {
     return !process_.alive() || process_.find(path) == handle_.inode;
   }
   char* map(std::size_t size) noexcept override {
-    // What a ghost stores must not reach those who live on.
-    if (!process_.alive() || handle_.inode->bytes.size() < size) return nullptr;
+    if (handle_.inode->bytes.size() < size) return nullptr;
+    handle_.mapped = true;
     handle_.inode->mapped = true;
     return handle_.inode->bytes.data();
   }
@@ -444,7 +444,11 @@ void Process::kill() {
   alive_ = false;
   died_ms_ = time_.now_ms;
   // What the dead go on doing reaches nobody. A mapping cannot be moved: there the world gets the copy, elsewhere the
-  // dead do.
+  // dead do. Who only read a file that another has mapped must not take it from him.
+  std::set<const Inode*> mapped;
+  for (const Handle* handle : handles_) {
+    if (handle->mapped) mapped.insert(handle->inode.get());
+  }
   std::map<const Inode*, std::shared_ptr<Inode>> copies;
   for (Handle* handle : handles_) {
     const std::shared_ptr<Inode> old = handle->inode;
@@ -455,7 +459,7 @@ void Process::kill() {
     }
     const auto lock = old->locks.find(handle);
     const int level = lock == old->locks.end() ? 0 : lock->second;
-    if (old->mapped) {
+    if (mapped.count(old.get()) != 0) {
       for (auto* names : {&disk_.names, &disk_.durable_names}) {
         for (auto& [name, inode] : *names) {
           if (inode == old) inode = copy;

@@ -140,6 +140,7 @@ struct Handle {
 
   Process& process;
   std::shared_ptr<Inode> inode;
+  bool mapped = false;
 };
 
 }  // namespace yukha::simulation
