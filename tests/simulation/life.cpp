@@ -148,7 +148,7 @@ bool Life::is_synced(const App& app, std::string key) const {
   for (const char extra : {'"', '.'}) key.erase(std::remove(key.begin(), key.end(), extra), key.end());
   return std::any_of(disk_.durable_names.begin(), disk_.durable_names.end(), [&key](const auto& named) {
     const auto& bytes = named.second->durable;
-    return named.first.find(".queue") != std::string::npos &&
+    return named.first.find(".queue") != std::string::npos && !bytes.empty() &&
            memmem(bytes.data(), bytes.size(), key.data(), key.size()) != nullptr;
   });
 }
