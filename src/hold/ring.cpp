@@ -86,7 +86,9 @@ inline system::Error Ring::publish(const Slot& slot) noexcept {
 
 char* Ring::room(std::size_t most) noexcept {
   Slot slot;
-  if (memory_ == nullptr || !reserve(most, slot)) return nullptr;
+  // Where somebody else has opened the file since, his lines lie.
+  if (memory_ == nullptr || (mode_ == Mode::mapped && load(memory_ + at_owner) != owner_) || !reserve(most, slot))
+    return nullptr;
   const std::size_t offset = (slot.position + record_head) % capacity_;
   return offset + most <= capacity_ ? memory_ + header_bytes + offset : nullptr;
 }

@@ -70,6 +70,7 @@ void Ring::copy_out(const RingLine& line, std::string& bytes) const {
 }
 
 void Ring::store_header_word(std::size_t offset, std::uint64_t value) noexcept {
+  if (!is_mine()) return;
   store(memory_ + offset, value);
   // The counters are for the ledger; a failed write here must not fail the sentence they count.
   if (mode_ == Mode::written) static_cast<void>(file_->write(offset, memory_ + offset, 8));
@@ -100,7 +101,7 @@ system::Error Ring::wipe(std::uint64_t& from) noexcept {
   constexpr std::uint64_t slice_bytes = 64 << 10;
   const std::uint64_t begin = std::max(from, head_.load(std::memory_order_relaxed));
   from = std::min(begin + slice_bytes, free_until());
-  if (memory_ == nullptr || from <= begin) return 0;
+  if (memory_ == nullptr || from <= begin || !is_mine()) return 0;
   const auto size = static_cast<std::size_t>(from - begin);
   const std::size_t offset = begin % capacity_;
   const std::size_t first = std::min(size, capacity_ - offset);

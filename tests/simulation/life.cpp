@@ -380,6 +380,7 @@ void Life::track(App& app) {
   tracked.time = time_text(time_.unix_ms());
   tracked.user = app.user;
   tracked.for_ads = for_ads;
+  note_what_is_owed();
   // An erase that this process has not heard of yet takes it, too; its step may have found the directory busy.
   tracked.may_be_gone = app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000) ||
                         may_be_denied(app, tracked);
@@ -462,6 +463,7 @@ void Life::end_scope(App& app) {
   tracked.at_ms = time_.now_ms;
   tracked.time = time_text(time_.unix_ms());
   tracked.user = app.user;
+  note_what_is_owed();
   tracked.may_be_gone = tracked.may_be_gone || app.epoch_seen != epoch_ ||
                         (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(app, tracked);
   if (status == Code::ok || status == Code::kept_in_memory) {
@@ -722,7 +724,18 @@ void Life::change_clock() {
   tell("the clock is %lld s off", static_cast<long long>(time_.device_off_ms / 1000));
 }
 
+// What a full disk refused happens later, to what others track until then as well.
+void Life::note_what_is_owed() {
+  const bool recovered = disk_is_well() && time_.now_ms - disk_well_since_ms_ > recovery_ms;
+  for (const auto& app : apps_) {
+    if (recovered) app->owes_erase = app->owes_denial = false;
+    if (app->owes_erase) erased_ms_ = time_.now_ms;
+    if (app->owes_denial) ads_denied_ms_ = time_.now_ms;
+  }
+}
+
 void Life::erased_by(App& app, const Status& status) {
+  app.owes_erase = !status && traits_.faults;
   const std::set<std::string> on_its_way = server_.on_its_way();
   const bool certain = status && app.process->alive() && !traits_.faults && !app.in_memory && !app.removed;
   // Files that were removed under a process have what earlier processes left in them, too.
@@ -821,6 +834,7 @@ void Life::change_ads_consent(App& app) {
   if (done) ads_ = consent;
   ads_known_ = done;
   app.next_work_ms = time_.now_ms;
+  app.owes_denial = consent == Consent::denied && !status && traits_.faults;
   if (consent != Consent::denied) return;
   ads_denied_ms_ = time_.now_ms;
   const std::set<std::string> on_its_way = server_.on_its_way();

@@ -111,6 +111,8 @@ class Life {
     std::size_t home = 0;  // in which of the directories that had the name, one after the other
     std::int64_t notices_by_ms = INT64_MAX;
     std::int64_t refuses_since_ms = -1;
+    bool owes_erase = false;   // the disk refused an erase or a denial, which is carried out once it is well
+    bool owes_denial = false;  // to advertising
     bool closed = false;
     bool busy = false;                                                   // inside of one of its calls
     std::vector<std::pair<std::string, std::unique_ptr<Scope>>> scopes;  // by the name of their sentence
@@ -154,6 +156,7 @@ class Life {
   bool is_for_ads(Event& event);
   bool may_be_denied(const App& app, const Tracked& tracked) const;
   void erase(App& app);
+  void note_what_is_owed();
   void erased_by(App& app, const Status& status);
   void send_while_the_world_goes_on(App& app);
   void flush(App& app);

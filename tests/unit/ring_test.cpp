@@ -535,6 +535,42 @@ TEST_CASE("what nobody would bring to a database is refused once somebody else h
   });
 }
 
+TEST_CASE("whoever lost a ring to another process writes nothing into it any more") {
+  in_both_modes([](system::Files& files) {
+    const TempDirectory directory;
+    const Opened first = open(files, directory / "a.ring", small, {});
+    Opened second = open(files, directory / "a.ring", small, mark_of(*first.ring), 1, 78);
+    second.ring->note_session({5, 1'000});
+    second.ring->note_consents({});
+    const RingMark mark = mark_of(*second.ring);
+    REQUIRE(second.ring->append(line_of(2, 100), Priority::normal) == Ring::Append::done);
+
+    // As track() does, which composes the line where it will lie.
+    if (char* room = first.ring->room(100)) std::memset(room, 'x', 100);
+    CHECK(first.ring->append(line_of(3, 100), Priority::normal) == Ring::Append::disk_error);
+    first.ring->refuse(Refusal::invalid);
+    first.ring->pass_over(7);
+    first.ring->note_session({9, 2'000});
+    hold::Consents denied;
+    denied.all = Consent::denied;
+    denied.asked = true;
+    first.ring->note_consents(denied);
+    first.ring->release(first.ring->head() + 4096);
+    std::uint64_t from = first.ring->head();
+    static_cast<void>(first.ring->wipe(from));
+
+    second.ring->close();
+    const Opened third = open(files, directory / "a.ring", small, mark, 1, 79);
+    REQUIRE(third.found.lines.size() == 1);
+    CHECK(third.found.lines[0].text == line_of(2, 100));
+    CHECK(third.found.accepted == 1);
+    CHECK(third.found.refused[static_cast<int>(Refusal::invalid)] == 0);
+    CHECK(third.ring->session().ordinal == 5);
+    REQUIRE(third.ring->consents());
+    CHECK(third.ring->consents()->all == hold::Consents().all);
+  });
+}
+
 TEST_CASE("a ring whose owner could not be written is not taken for a stranger's") {
   test::UnreservedFiles files;
   const TempDirectory directory;
