@@ -282,8 +282,9 @@ void Life::work(App& app) {
   app.busy = false;
   if (!app.process->alive()) return;
   look_whether_it_is_back(app);
-  // Whoever waited a second for the directory has not read it.
-  if (time_.now_ms - since_ms < 1'000) app.epoch_seen = epoch_;
+  // Whoever waited a second for the directory, or could not read it, does not know.
+  const bool reads = disk_is_well() || disk_.fault == Fault::full;
+  if (time_.now_ms - since_ms < 1'000 && reads) app.epoch_seen = epoch_;
   app.next_work_ms = wait < 0 ? INT64_MAX : time_.now_ms + wait;
   // An answer that came while the worker looked elsewhere is due at once.
   if (app.transport->running())
@@ -383,7 +384,7 @@ void Life::track(App& app) {
   note_what_is_owed();
   // An erase that this process has not heard of yet takes it, too; its step may have found the directory busy.
   tracked.may_be_gone = app.epoch_seen != epoch_ || (traits_.several && time_.now_ms - erased_ms_ <= 5'000) ||
-                        may_be_denied(app, tracked);
+                        may_be_denied(app, tracked) || may_be_denied_later(tracked);
   tell("%zu track %s: %s%s", app.run, name.c_str(), code_name(status.code()),
        app.process->alive() ? "" : " (a ghost's answer)");
   const bool is_stopped = status == Code::stopped_by_policy && server_.asks_policy;
@@ -465,7 +466,8 @@ void Life::end_scope(App& app) {
   tracked.user = app.user;
   note_what_is_owed();
   tracked.may_be_gone = tracked.may_be_gone || app.epoch_seen != epoch_ ||
-                        (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(app, tracked);
+                        (traits_.several && time_.now_ms - erased_ms_ <= 5'000) || may_be_denied(app, tracked) ||
+                        may_be_denied_later(tracked);
   if (status == Code::ok || status == Code::kept_in_memory) {
     app.in_memory = status == Code::kept_in_memory;
     tracked.answer = app.in_memory ? Answer::in_memory : Answer::kept;
@@ -724,13 +726,16 @@ void Life::change_clock() {
   tell("the clock is %lld s off", static_cast<long long>(time_.device_off_ms / 1000));
 }
 
-// What a full disk refused happens later, to what others track until then as well.
+// An erase that a full disk refused happens later, to what others track until then as well.
 void Life::note_what_is_owed() {
   const bool recovered = disk_is_well() && time_.now_ms - disk_well_since_ms_ > recovery_ms;
   for (const auto& app : apps_) {
-    if (recovered) app->owes_erase = app->owes_denial = false;
-    if (app->owes_erase) erased_ms_ = time_.now_ms;
-    if (app->owes_denial) ads_denied_ms_ = time_.now_ms;
+    if (app->owes_erase) {
+      // By now it happened, or goes on being refused. Who reads nothing meanwhile does not hear of it.
+      ++epoch_;
+      erased_ms_ = time_.now_ms;
+    }
+    if (recovered) app->owes_erase = false;
   }
 }
 
@@ -804,7 +809,13 @@ void Life::change_consent(App& app) {
   for (const auto& one : apps_) one->opened_with.reset();
   if (done) consent_ = consent;
   consent_known_ = done;
+  if (done || (consent == Consent::denied && !status && traits_.faults)) denial_at_large_ = !done;
   if (consent == Consent::denied) erased_by(app, status);
+}
+
+// A denial that could not be written to directory.db stands in a ring, and is obeyed by whoever opens next.
+bool Life::may_be_denied_later(const Tracked& tracked) const {
+  return denial_at_large_ || (tracked.for_ads && ads_denial_at_large_);
 }
 
 // By another process, which this one has not heard of yet.
@@ -834,7 +845,7 @@ void Life::change_ads_consent(App& app) {
   if (done) ads_ = consent;
   ads_known_ = done;
   app.next_work_ms = time_.now_ms;
-  app.owes_denial = consent == Consent::denied && !status && traits_.faults;
+  if (done || (consent == Consent::denied && !status && traits_.faults)) ads_denial_at_large_ = !done;
   if (consent != Consent::denied) return;
   ads_denied_ms_ = time_.now_ms;
   const std::set<std::string> on_its_way = server_.on_its_way();

@@ -111,8 +111,7 @@ class Life {
     std::size_t home = 0;  // in which of the directories that had the name, one after the other
     std::int64_t notices_by_ms = INT64_MAX;
     std::int64_t refuses_since_ms = -1;
-    bool owes_erase = false;   // the disk refused an erase or a denial, which is carried out once it is well
-    bool owes_denial = false;  // to advertising
+    bool owes_erase = false;  // the disk refused it, and it is carried out once the disk is well
     bool closed = false;
     bool busy = false;                                                   // inside of one of its calls
     std::vector<std::pair<std::string, std::unique_ptr<Scope>>> scopes;  // by the name of their sentence
@@ -157,6 +156,7 @@ class Life {
   bool may_be_denied(const App& app, const Tracked& tracked) const;
   void erase(App& app);
   void note_what_is_owed();
+  bool may_be_denied_later(const Tracked& tracked) const;
   void erased_by(App& app, const Status& status);
   void send_while_the_world_goes_on(App& app);
   void flush(App& app);
@@ -204,6 +204,8 @@ class Life {
   Consent ads_ = Consent::denied;  // to the purpose advertising
   bool ads_known_ = true;
   std::int64_t ads_denied_ms_ = INT64_MIN / 2;
+  bool denial_at_large_ = false;      // to everything: answered by a fault, and written nowhere or only in a ring
+  bool ads_denial_at_large_ = false;  // the same to advertising
   bool finishing_ = false;
   std::uint64_t resent_until_request_ = 0;  // those from quarantine leave before it, unless the sky is dark
   bool power_goes_ = false;                 // at the next death
