@@ -211,13 +211,16 @@ void Life::forget_what_was_said() {
 }
 
 void Life::give_the_files_back() {
-  for (const auto& [name, inode] : disk_.names) {
-    if (!inode->unreadable) continue;
-    inode->unreadable = false;
-    // Whoever is open did not read it, and hears of it from whoever opens next.
-    consent_known_ = ads_known_ = false;
-    for (const auto& app : apps_) app->opened_with.reset();
-  }
+  bool some = false;
+  for (const auto& [name, inode] : disk_.names) some = std::exchange(inode->unreadable, false) || some;
+  if (!some) return;
+  // Whoever is open did not read it, and hears of it from whoever opens next.
+  consent_known_ = ads_known_ = false;
+  for (const auto& app : apps_) app->opened_with.reset();
+  const Said now = what_is_said();
+  denial_at_large_ = denial_at_large_ || now.all == Consent::denied;
+  ads_denial_at_large_ = ads_denial_at_large_ || now.ads == Consent::denied;
+  for (auto& [name, tracked] : tracked_) tracked.may_be_gone = tracked.may_be_gone || may_be_denied_later(tracked);
 }
 
 // The process that opened alone goes by what it found.
