@@ -42,6 +42,7 @@ SIGNED = re.compile(r'yukha=(\((?:"[a-z@-]+" ?)*\);created=(\d+);nonce="([^"]{16
                     r'alg="hmac-sha256";tag="yukha-v1")')
 CLOCK = re.compile(r"(\d+)(?:;offset=(-?\d+))?")
 UNITS_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+CONSENTS = ("granted", "pending", "denied")
 BALANCE = ("delivered", "waiting", "quarantined", "evicted", "erased", "lost")
 DRAIN_MS = 8 * 3_600_000
 
@@ -375,7 +376,7 @@ class Play:
             content = ["content", in_hex(str(self.tracked + 1))]
             if "bytes" in how:
                 content += [in_hex("padding"), in_hex("x" * how["bytes"])]
-            commands = [("begin",), tuple(content), ("action", in_hex("READ"), "-1"), ("track",)]
+            commands = [("begin",), tuple(content), ("action", in_hex(how.get("action", "READ")), "-1"), ("track",)]
             if how.get("critical"):
                 commands.insert(1, ("critical",))
             answer = self.driver.ask(*commands)[-1]
@@ -398,9 +399,13 @@ class Play:
         must(answer == expected, f"it is {answer}")
 
     def do_consent(self, name, how):
-        answer = self.driver.ask(("consent", str(["granted", "pending", "denied"].index(name))))[0]
+        answer = self.driver.ask(("consent", str(CONSENTS.index(name))))[0]
         self.look()
         must(answer == "0 ok", f"consent answers {answer}")
+
+    def do_consent_is(self, name, how):
+        answer = self.driver.ask(("get_consent",))[0]
+        must(answer == str(CONSENTS.index(name)), f"it is {answer}")
 
     # --- time
 
@@ -697,6 +702,7 @@ WRONG = [
     ([*A_REQUEST, {"answer": "accept"}, {"track": 1, "answers": "1 kept_in_memory"}], "track answers"),
     ([{"track": 3}, {"serve": "5 min", "refuse": "2", "requests_most": 2}], "requests"),
     ([*A_REQUEST, {"answer": 200, "body": {"accepted": "the rest", "rejected": []}}], "delivered than was stored"),
+    ([{"consent_is": "denied"}], "it is 0"),
     ([*A_REQUEST, {"fly": 1}], "no such step"),
 ]
 

@@ -183,9 +183,11 @@ class Driver {
     number("refused_consent", stats.refused_consent);
     number("refused_invalid", stats.refused_invalid);
     number("refused_closed", stats.refused_closed);
+    number("refused_policy", stats.refused_policy);
     number("requests", stats.requests);
     number("failures", stats.failures);
     number("next_attempt_ms", static_cast<std::uint64_t>(stats.next_attempt_ms));
+    number("policy_ms", static_cast<std::uint64_t>(stats.policy_ms));
     return out + "last_trouble " + in_hex(stats.last_trouble);
   }
 

@@ -125,6 +125,7 @@ inline Config config_of(const Settings& settings) {
   number("age_max_hours", [&](auto value) { config.age_max = std::chrono::hours(value); });
   number("allow_plain_http", [&](auto value) { config.allow_plain_http = value != 0; });
   number("no_device_facts", [&](auto value) { config.collect_device_facts = value == 0; });
+  number("obey_policy", [&](auto value) { config.obey_policy = value != 0; });
   number("no_thread", [&](auto value) { config.use_thread = value == 0; });
   number("ring_bytes", [&](auto value) { config.ring_bytes = value; });
   number("queue_bytes_max", [&](auto value) { config.queue_bytes_max = value; });
