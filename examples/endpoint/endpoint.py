@@ -62,14 +62,14 @@ def parameter(signed, name):
     return (re.search(rf"; *{name}=({VALUE})(?=;|$)", signed.partition(")")[2]) or ["", ""])[1]
 
 
-def check_signature(known, body, keys, urls, now_ms):  # known: the fields, names in lower case, and @method
+def check_signature(known, body, keys, urls, now_s):  # known: the fields, names in lower case, and @method
     inputs = dictionary(known.get("signature-input", ""))
     ours = [label for label in inputs if parameter(inputs[label], "tag") == '"yukha-v1"']
     signed = inputs[ours[0]] if len(ours) == 1 else "()"
     names = re.findall(r'"([^"]*)"', signed.partition(")")[0])
-    keyid, created = parameter(signed, "keyid"), parameter(signed, "created")
+    keyid, created, expires = (parameter(signed, name) for name in ("keyid", "created", "expires"))
     must(EIGHT <= set(names) and len(set(names)) == len(names) and parameter(signed, "alg") == '"hmac-sha256"'
-         and keyid[:1] == '"' and re.fullmatch("-?[0-9]{1,15}", created), 401, "signature")
+         and keyid[:1] == '"' and re.fullmatch(r"-?\d{1,15},(-?\d{1,15})?", f"{created},{expires}"), 401, "signature")
     secret = keys.get(re.sub(r"\\(.)", r"\1", keyid[1:-1]))
     must(secret, 401, "key")
     good = False
@@ -81,7 +81,7 @@ def check_signature(known, body, keys, urls, now_ms):  # known: the fields, name
         good |= set(names) <= set(values) and hmac.compare_digest(sent.encode(), f":{mac}:".encode())
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     must(good and dictionary(known["content-digest"]).get("sha-256") == f":{digest}:", 401, "signature")
-    must(abs(now_ms // 1000 - int(created)) <= 300, 401, "clock")
+    must(abs(now_s - int(created)) <= 300 and now_s <= int(expires or now_s), 401, "clock")
 
 
 def read_sentence(line):  # its texts by name, as far as they can be read, and what is wrong with it, or ""
@@ -120,7 +120,7 @@ class Endpoint:
         except zlib.error:
             pass  # told below, to those who may sign
         must(len(body) <= COMPRESSED_MAX and len(text) <= INFLATED_MAX, 413, "size")
-        check_signature({**fields, "@method": method}, body, self.keys, self.urls, now_ms)
+        check_signature({**fields, "@method": method}, body, self.keys, self.urls, now_ms // 1000)
         must(fields["content-type"] == "application/x-ndjson", 415, "content-type")
         must(fields["content-encoding"] == "gzip", 415, "content-encoding")
         must(inflate.eof and not inflate.unused_data, 400, "gzip")

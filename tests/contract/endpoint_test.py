@@ -199,7 +199,9 @@ PLANTED = {
                                                     '(key, now_ms, digest, json.dumps({"accepted": len(lines), "rejected": []}),'),
     "believes every signature": ('hmac.compare_digest(sent.encode(), f":{mac}:".encode())', "True"),
     "does not look at the digest": ('dictionary(known["content-digest"]).get("sha-256") == f":{digest}:"', "True"),
-    "does not look at the clock": ("abs(now_ms // 1000 - int(created)) <= 300", "True"),
+    "does not look at the clock": ("abs(now_s - int(created)) <= 300", "True"),
+    "takes a signature after its end": (" and now_s <= int(expires or now_s)", ""),
+    "takes any word for a signature's end": (r'r"-?\d{1,15},(-?\d{1,15})?", f"{created},{expires}"', '"-?[0-9]{1,15}", created'),
     "takes what is no sentence": ('raise ValueError(f"no sentence', 'str(f"no sentence'),
     "sends no Date": ("self.send_response(status)", "self.send_response_only(status)"),
     "keeps its policy to the first answer": ("if policy else answer", "if policy and key[1] not in self.__dict__ and not "

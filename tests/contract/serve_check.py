@@ -115,8 +115,8 @@ class Server:
         finally:
             connection.close()
 
-    def fields(self, key, body, keyid, secret, clock_s=0, offset_ms=None, content_type="application/x-ndjson"):
-        """`clock_s`: how wrong the device's clock is; `offset_ms`: what it believes that to be."""
+    def fields(self, key, body, keyid, secret, clock_s=0, offset_ms=None, content_type="application/x-ndjson", expires=""):
+        """`clock_s`: how wrong the device's clock is; `offset_ms`: what it believes that to be; `expires`: as written."""
         own_ms = int((self.now() + clock_s) * 1000)
         values = {"content-digest": "sha-256=:" + base64.b64encode(hashlib.sha256(body).digest()).decode() + ":",
                   "content-encoding": "gzip", "content-type": content_type, "idempotency-key": f'"{key}"',
@@ -125,6 +125,7 @@ class Server:
         nonce = base64.b64encode(random.randbytes(16)).decode()
         params = "(" + " ".join(f'"{name}"' for name in COVERED) + \
             f');created={(own_ms + (offset_ms or 0)) // 1000};nonce="{nonce}";keyid="{keyid}";alg="hmac-sha256";tag="yukha-v1"'
+        params += expires and f";expires={expires}"
         base = "".join(f'"{name}": {(values | derived)[name]}\n' for name in COVERED) + f'"@signature-params": {params}'
         return [*values.items(), ("signature-input", f"yukha={params}"), ("signature", f"yukha=:{mac(secret, base)}:")]
 
@@ -364,8 +365,10 @@ class Play:
         if "learnt_from" in step:
             date = parsedate_to_datetime(self.answers[step["learnt_from"]].fields["Date"]).timestamp()
             offset_ms = int((date - self.server.now() - clock_s) * 1000)
+        expires = step.get("expires_s", "")
+        expires = expires if isinstance(expires, str) else str(int(self.server.now()) + expires)
         fields = self.server.fields(self.key(step), body, keyid, secret, clock_s, offset_ms,
-                                    step.get("content_type", "application/x-ndjson"))
+                                    step.get("content_type", "application/x-ndjson"), expires)
         return self.server.send(fields, body, cut, gate)
 
     def ask(self, step, cut):
