@@ -1,5 +1,7 @@
 #include "fault.hpp"
 
+#include <set>
+
 #include "text.hpp"
 
 namespace collector {
@@ -101,6 +103,7 @@ std::optional<Fault> Fault::parsed(std::string_view text, std::string* error) {
   Fault fault;
   const std::string_view whole = text;
   bool first = true;
+  std::set<std::string_view> given;
   while (first || !text.empty()) {
     // A body may hold commas, so it is the last word and takes the rest.
     const std::size_t comma = text.substr(0, 5) == "body=" ? std::string_view::npos : text.find(',');
@@ -109,7 +112,7 @@ std::optional<Fault> Fault::parsed(std::string_view text, std::string* error) {
     const std::size_t equals = word.find('=');
     const std::string_view name = word.substr(0, equals);
     const std::string_view value = equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
-    if (first ? !set_kind(&fault, name, value) : !set_detail(&fault, name, value)) {
+    if (!given.insert(name).second || (first ? !set_kind(&fault, name, value) : !set_detail(&fault, name, value))) {
       *error = "fault \"" + std::string(whole) + "\": cannot understand \"" + std::string(word) + "\"";
       return std::nullopt;
     }

@@ -1,6 +1,7 @@
 // A request and an answer as the endpoint sees them, free of any HTTP library.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,7 @@ struct HttpRequest {
   std::string field(std::string_view name, bool* found = nullptr) const;
   // As it came: a path with percent signs is none of ours.
   std::string path() const { return target.substr(0, target.find('?')); }
+  std::string query() const { return target.substr(std::min(path().size() + 1, target.size())); }
 };
 
 struct HttpAnswer {

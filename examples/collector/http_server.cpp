@@ -12,7 +12,10 @@
 #include <csignal>
 #include <cstdio>
 #include <optional>
+#include <set>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "connection.hpp"
@@ -27,6 +30,35 @@ constexpr std::size_t kThreads = kConnectionsMax + 32;
 
 // cpp-httplib's handlers get no word about their connection; the thread that serves it knows.
 thread_local Connection* t_connection = nullptr;
+
+// Which of many entries are shown.
+struct Page {
+  static constexpr std::int64_t kLimitMax = 10'000;
+  std::int64_t limit = 100;
+  std::int64_t offset = 0;
+};
+
+// What is wrong with a query, empty when nothing is: who mistypes a number must not be shown others than they asked
+// for. Without `page` there must be no parameter.
+std::string fault_of_query(std::string_view query, Page* page) {
+  std::set<std::string_view> given;
+  while (!query.empty()) {
+    if (page == nullptr) return "this path takes no parameters";
+    const std::string_view parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(parameter.size() + 1, query.size()));
+    const std::size_t equals = parameter.find('=');
+    const std::string_view name = parameter.substr(0, equals);
+    if (name != "limit" && name != "offset") return "the parameters here are limit and offset";
+    const std::int64_t most = name == "limit" ? Page::kLimitMax : INT64_MAX;
+    const auto number = equals == std::string_view::npos ? std::nullopt : whole_number(parameter.substr(equals + 1));
+    if (!number || *number < 0 || *number > most) {
+      return std::string(name) + " wants a whole number from 0 to " + std::to_string(most);
+    }
+    if (!given.insert(name).second) return std::string(name) + " stands twice";
+    (name == "limit" ? page->limit : page->offset) = *number;
+  }
+  return "";
+}
 
 // cpp-httplib with our own connection under it.
 class Listener : public httplib::Server {
@@ -73,6 +105,12 @@ class Listener : public httplib::Server {
       response.status = 500;
       response.set_content("{\"error\":\"internal\"}", "application/json");
     });
+    // The library refuses what it cannot read without a word. A fault that says nothing comes from the endpoint, with
+    // its Date, and stays as it is.
+    set_error_handler([](const Request&, Response& response) {
+      const bool is_ours = response.has_header("Date") || !response.body.empty();
+      if (response.status == 400 && !is_ours) refuse(400, "request", response);
+    });
     set_expect_100_continue_handler([](const Request&, Response& response) {
       const auto announced = t_connection->announced_body_bytes();
       if (announced && *announced > static_cast<std::int64_t>(kCompressedBytesMax)) {
@@ -101,6 +139,17 @@ class Listener : public httplib::Server {
     t_connection->crash_after = answer.crash_after;
   }
 
+  // In words without quotes.
+  static void refuse(int status, const std::string& why, Response& response) {
+    response.status = status;
+    response.set_content("{\"error\":\"" + why + "\"}", "application/json");
+  }
+
+  // What can be told and not asked.
+  static bool is_command(const std::string& path) {
+    return path == "/micro/fault" || path == "/micro/clock" || path == "/micro/reset";
+  }
+
   bool is_event_path(const std::string& path) const {
     return std::find(event_paths_.begin(), event_paths_.end(), path) != event_paths_.end();
   }
@@ -117,17 +166,21 @@ class Listener : public httplib::Server {
     } else if (is_event_path(path)) {
       fill(&response, endpoint_->take_events(received));
     } else if (received.body_too_large) {
-      response.status = 413;
+      refuse(413, "the body is above 1 MiB", response);
+    } else if (!is_command(path) && path != "/micro/policy") {
+      response.status = 404;
+    } else if (!read_query(nullptr, response)) {
+      return;
     } else if (path == "/micro/fault") {
       fill(&response, endpoint_->set_faults(received.body));
     } else if (path == "/micro/clock") {
       fill(&response, endpoint_->set_clock(received.body));
     } else if (path == "/micro/policy") {
       fill(&response, endpoint_->set_policy(received.body));
-    } else if (path == "/micro/reset") {
-      fill(&response, endpoint_->reset());
+    } else if (!received.body.empty()) {
+      refuse(400, "this path takes no body", response);
     } else {
-      response.status = 404;
+      fill(&response, endpoint_->reset());
     }
   }
 
@@ -155,29 +208,33 @@ class Listener : public httplib::Server {
     return is_whole || received->body_too_large;
   }
 
-  static std::int64_t parameter(const Request& request, const char* name, std::int64_t otherwise, std::int64_t most) {
-    const auto number = whole_number(request.get_param_value(name));
-    return number && *number >= 0 ? std::min(*number, most) : otherwise;
+  // False, with the answer written, when the query says what it may not; `page` is null where there are no parameters.
+  static bool read_query(Page* page, Response& response) {
+    const std::string fault = fault_of_query(t_connection->head.query(), page);
+    if (!fault.empty()) refuse(400, fault, response);
+    return fault.empty();
   }
 
-  void give(const Request& request, Response& response) {
+  void give(const Request&, Response& response) {
     t_connection->begin_serving();
     const std::string path = t_connection->head.path();
-    const std::int64_t limit = parameter(request, "limit", 100, 10'000);
-    const std::int64_t offset = parameter(request, "offset", 0, INT64_MAX);
-    if (path == "/micro/all") {
-      fill(&response, endpoint_->show_all());
-    } else if (path == "/micro/good") {
-      fill(&response, endpoint_->show_good(limit, offset));
-    } else if (path == "/micro/bad") {
-      fill(&response, endpoint_->show_bad(limit, offset));
-    } else if (path == "/micro/policy") {
-      fill(&response, endpoint_->show_policy());
-    } else if (is_event_path(path) || path == "/micro/reset" || path == "/micro/fault" || path == "/micro/clock") {
+    const bool has_pages = path == "/micro/good" || path == "/micro/bad";
+    Page page;
+    if (is_event_path(path) || is_command(path)) {
       response.status = 405;
       response.set_header("Allow", "POST");
-    } else {
+    } else if (!has_pages && path != "/micro/all" && path != "/micro/policy") {
       response.status = 404;
+    } else if (!read_query(has_pages ? &page : nullptr, response)) {
+      return;
+    } else if (path == "/micro/all") {
+      fill(&response, endpoint_->show_all());
+    } else if (path == "/micro/good") {
+      fill(&response, endpoint_->show_good(page.limit, page.offset));
+    } else if (path == "/micro/bad") {
+      fill(&response, endpoint_->show_bad(page.limit, page.offset));
+    } else {
+      fill(&response, endpoint_->show_policy());
     }
   }
 

@@ -56,7 +56,7 @@ const char kHelp[] =
     "                      an empty body ends that\n"
     "  POST /micro/clock   Unix milliseconds at which the endpoint's clock stands still; an empty body lets it run\n"
     "\n"
-    "Exit: 0 after SIGTERM or SIGINT, when every line is in the lake; 64 usage; 1 otherwise.\n";
+    "Exit: 0 after SIGTERM, SIGINT or SIGHUP, when every line is in the lake; 64 usage; 1 otherwise.\n";
 
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "text.hpp"
 
@@ -46,9 +47,20 @@ std::string fault_of(const std::string& name, const nlohmann::json& value) {
 }  // namespace
 
 std::optional<std::string> policy_from(std::string_view json, std::string* error) {
-  const auto policy = is_utf8(json) ? nlohmann::json::parse(json, nullptr, false) : nlohmann::json();
+  std::set<std::string> names;
+  std::string twice;
+  const auto note_name = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& name) {
+    const bool is_name = event == nlohmann::json::parse_event_t::key && depth == 1;
+    if (is_name && !names.insert(name.get<std::string>()).second) twice = name.get<std::string>();
+    return true;
+  };
+  const auto policy = is_utf8(json) ? nlohmann::json::parse(json, note_name, false) : nlohmann::json();
   if (!policy.is_object()) {
     *error = "a policy is a JSON object";
+    return std::nullopt;
+  }
+  if (!twice.empty()) {
+    *error = "\"" + twice + "\" stands twice";
     return std::nullopt;
   }
   for (const auto& [name, value] : policy.items()) {

@@ -823,9 +823,9 @@ def _():
         equal(stamps, ["2026-12-31T23:59:59.999Z", "2027-01-01T00:00:00.000Z"])
 
 
-@promise("SIGTERM and SIGINT finish the open file; after SIGKILL the next start writes it")
+@promise("SIGTERM, SIGINT and SIGHUP finish the open file; after SIGKILL the next start writes it")
 def _():
-    for how in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+    for how in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
         with Collector(None, "--lake-seconds", "600") as collector:
             lines = [sentence() for _ in range(5)]
             accepted(collector.send(lines), 5)
@@ -836,6 +836,20 @@ def _():
                 equal(collector.lake_lines(), [])
                 collector.start()
             equal(collector.lake_ids(), ids_of(lines))
+
+
+@promise("under nohup SIGHUP is nothing, as nohup promises")
+def _():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a child inherits it
+    try:
+        with Collector(None) as collector:
+            signal.signal(signal.SIGHUP, before)
+            collector.process.send_signal(signal.SIGHUP)
+            until = time.time() + 0.5
+            while time.time() < until:
+                accepted(collector.send([sentence()]), 1)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @promise("a file an earlier collector named and did not finish is written again, whole")
@@ -1098,6 +1112,51 @@ def _():
             equal(answer.status, 400, bad[:80])
             expect(len(answer.json["error"]) > 10, bad[:80])
         equal(collector.call("GET", "/micro/policy").json, {"policy": json.loads(good)})
+
+
+@promise("what cannot be understood below /micro/ is 400 and told, and changes nothing")
+def _():
+    with Collector(None) as collector:
+        lines = [sentence() for _ in range(5)] + ["x", "y"]
+        accepted(collector.send(lines), 5, [(6, ""), (7, "")])
+        for path, all_of_it in (("/micro/good", 5), ("/micro/bad", 2)):
+            for good, count in (("", all_of_it), ("?", all_of_it), ("?limit=2", 2), ("?offset=1", all_of_it - 1),
+                                ("?offset=1&limit=1", 1), ("?limit=0", 0), ("?limit=10000&offset=9223372036854775807", 0)):
+                answer = collector.call("GET", path + good)
+                equal((answer.status, len(answer.json)), (200, count), path, good)
+            for bad in ("limit=-1", "limit=10001", "limit=9223372036854775808", "limit=99999999999999999999", "limit=", "limit",
+                        "limit=1.0", "limit=1e3", "limit=0x10", "limit=+1", "limit=%31", "limit=1%00", "limit=two", "limit=1,2",
+                        "limit=NaN", "limit=" + "9" * 4000, "limit=1&limit=1", "limit=1&offset=2&limit=3", "Limit=1", "limits=1",
+                        "offset=-1", "offset=9223372036854775808", "offset=", "offset", "offset=x", "offset=1&offset=1",
+                        "limit=1;offset=1", "=1", "&limit=1", "limit=1&&offset=1", "limit=1&x", "x=1"):
+                answer = collector.call("GET", f"{path}?{bad}")
+                equal(answer.status, 400, bad[:80])
+                expect(b"limit" in answer.body or b"offset" in answer.body, bad[:80], answer.body)
+        for path in ("/micro/all", "/micro/policy"):
+            equal(collector.call("GET", path + "?").status, 200)
+            for query in ("limit=1", "x"):
+                answer = collector.call("GET", f"{path}?{query}")
+                equal((answer.status, "parameter" in answer.json["error"]), (400, True), path, query)
+        for path, body in (("fault", "status=503"), ("policy", '{"for_s":60}'), ("clock", "0"), ("reset", "")):
+            answer = collector.call("POST", f"/micro/{path}?x=1", body)
+            equal((answer.status, "parameter" in answer.json["error"]), (400, True), path)
+        answer = collector.call("GET", "/micro/good?limit=1?offset=1")
+        equal((answer.status, answer.json), (400, {"error": "request"}))
+        equal(collector.call("GET", "/micro/nothing?limit=-1").status, 404)
+        equal(collector.call("GET", "/micro/fault?x").status, 405)
+        for path, body in (("fault", "status=503,rate=0.1,rate=0.2"), ("fault", "status=503,status=500"), ("fault", "slow=-1s"),
+                           ("fault", "reject="), ("policy", '{"for_s":60,"stop":[],"for_s":61}'), ("clock", "-1"),
+                           ("clock", "253402300800000"), ("clock", "9" * 30), ("clock", "now"), ("clock", "1.5"), ("clock", "1 2"),
+                           ("reset", "fault")):
+            answer = collector.call("POST", "/micro/" + path, body)
+            equal(answer.status, 400, path, body)
+            expect(len(answer.json["error"]) > 10, path, body, answer.body)
+        for path in ("fault", "policy", "clock", "reset"):
+            answer = collector.call("POST", "/micro/" + path, b"x" * (1024 * 1024 + 1))
+            expect(answer is None or (answer.status == 413 and "1 MiB" in answer.json["error"]), path, answer and answer.body)
+        equal(collector.call("GET", "/micro/policy").json, {"policy": None})
+        accepted(collector.send([sentence()]), 1)
+        equal(collector.counts()["total"], 8)
 
 
 @promise("reset empties counts, keys and lake")
