@@ -49,6 +49,15 @@ CREATE TABLE IF NOT EXISTS bad (bad INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT 
   id TEXT NOT NULL, reason TEXT NOT NULL, bytes BLOB NOT NULL);
 )sql";
 
+// A killed process leaves lines that arrived and are in no other count. What it stored it counted in the same
+// transaction, so those were not stored.
+constexpr char kCountWhatWasCutOff[] = R"sql(
+INSERT INTO counts SELECT 'unjudged', cut_off FROM (
+  SELECT sum(CASE WHEN name = 'arrived' THEN n WHEN name IN ('good', 'bad', 'replayed_same_key', 'unjudged') THEN -n
+    ELSE 0 END) AS cut_off FROM counts) WHERE cut_off > 0
+  ON CONFLICT (name) DO UPDATE SET n = n + excluded.n;
+)sql";
+
 [[noreturn]] void fail(sqlite3* database, const std::string& doing) {
   throw StoreError(doing + ": " + (database == nullptr ? "no memory" : sqlite3_errmsg(database)));
 }
@@ -186,6 +195,7 @@ Store::Store(const std::string& directory) {
     run("BEGIN EXCLUSIVE");
     check_version();
     run(kSchema);
+    run(kCountWhatWasCutOff);
     run(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
     run("COMMIT");
     Statement left = prepared(
