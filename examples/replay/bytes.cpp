@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -22,6 +23,19 @@ bool can_be_read_again(const std::string& path) {
   struct stat status {};
   // What is not there is told when it is opened.
   return path != "-" && (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode));
+}
+
+bool read_beginning(const std::string& path, std::size_t bytes_max, std::string& text, std::string& problem) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  if (!file) {
+    problem = path + " cannot be opened: " + std::strerror(errno);
+    return false;
+  }
+  text.resize(bytes_max);
+  text.resize(std::fread(text.data(), 1, bytes_max, file.get()));
+  if (std::ferror(file.get()) == 0) return true;
+  problem = path + " cannot be read: " + std::strerror(errno);
+  return false;
 }
 
 struct ByteSource::Inflater {

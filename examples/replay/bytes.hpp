@@ -14,6 +14,9 @@ namespace replay {
 // Whether the input is a file: stdin and pipes can be read only once.
 bool can_be_read_again(const std::string& path);
 
+// The first `bytes_max` bytes of a file. Answers false and says why in `problem`.
+bool read_beginning(const std::string& path, std::size_t bytes_max, std::string& text, std::string& problem);
+
 // Says whether the run is to end. Asked at every piece, because a small gzip file may hold any number of bytes without
 // a line end in them, and while a pipe has nothing to read.
 using Stop = std::function<bool()>;

@@ -19,7 +19,7 @@ const char* const help_text = R"help(yukha-replay: tracks every row of its input
   --strict             a row with bytes that are no text, with a time that a change of the
                        clocks showed twice or never, or with lines in its quotes that look
                        like rows is unmapped; a column that no row has makes the exit code
-                       2. Without it they are told and counted
+                       2; two columns of one name are refused. Without it they are told
   --limit N            only the first N rows
   --rate N             rows a second, evenly spaced; otherwise as fast as they are taken
   --resume             go on where an earlier run ended or was killed

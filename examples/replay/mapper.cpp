@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <set>
 #include <utility>
 
 namespace replay {
@@ -205,20 +207,25 @@ Mapper::Mapper(const Mapping& mapping)
 void Mapper::begin_input(const std::vector<std::string>* columns) {
   columns_ = columns;
   fields_.clear();
+  counts_.clear();
+  repeated_columns_.clear();
   if (columns == nullptr) return;
+  std::map<std::string_view, std::size_t> last;
+  for (std::size_t i = 0; i < columns->size(); ++i) last[(*columns)[i]] = i;
+  std::set<std::string_view> told;
+  for (std::size_t i = 0; i < columns->size(); ++i) {
+    const std::string& name = (*columns)[i];
+    counts_.push_back(last[name] == i);
+    if (!counts_[i] && told.insert(name).second) repeated_columns_.push_back(name);
+  }
   for (std::size_t slot = 0; slot < cells_.size(); ++slot) {
     const Columns::Column& column = mapping_.columns.all()[slot];
     fields_.push_back(no_field);
     if (column.is_field) continue;
     const std::string& name = column.name;
     if (column.up > 0) throw MappingError("{^" + name + "} is for rows within JSON; there is nothing around these");
-    const auto found = std::find(columns->begin(), columns->end(), name);
-    if (found != columns->end()) {
-      if (std::find(found + 1, columns->end(), name) != columns->end()) {
-        throw MappingError("the input has two columns named \"" + name +
-                           "\"; name its columns yourself with \"columns\", and take the header off");
-      }
-      fields_.back() = static_cast<std::size_t>(found - columns->begin());
+    if (const auto found = last.find(name); found != last.end()) {
+      fields_.back() = found->second;
       watched_columns_[slot].found = true;
       continue;
     }
@@ -549,7 +556,7 @@ void Mapper::flatten_columns(const Flatten& rule, const char* part_name, std::ve
   for (std::size_t i = 0; i < columns_->size(); ++i) {
     const std::string& column = (*columns_)[i];
     const std::string_view text = row_->fields[i];
-    if (text.empty() || is_null(text)) continue;
+    if (!counts_[i] || text.empty() || is_null(text)) continue;
     if (std::find(rule.except.begin(), rule.except.end(), column) != rule.except.end()) continue;
     add_member(rule.prefix + member_name_of(column, rule.prefix.empty()), text, part_name, result);
   }

@@ -70,6 +70,8 @@ class Mapper {
   // Before the rows of an input: its columns, null where every row names its own. Throws MappingError when the mapping
   // asks for a column that is not there.
   void begin_input(const std::vector<std::string>* columns);
+  // The names that more than one of these columns has. The last counts, as it does in JSON.
+  const std::vector<std::string>& repeated_columns() const { return repeated_columns_; }
 
   enum class Outcome { mapped, skipped, unmapped };
   // Fills `sentence`, valid until the next row; `problem` says why a row is unmapped. `number` is the row's own,
@@ -127,9 +129,11 @@ class Mapper {
   const Mapping& mapping_;
   const std::vector<std::string>* columns_ = nullptr;  // CSV, TSV, lines; otherwise every row names its own
   std::vector<std::size_t> fields_;                    // for each slot, its field in a CSV or TSV row
-  std::vector<Cell> cells_;                            // for each slot
-  std::vector<Watch> watched_columns_;                 // for each slot
-  std::vector<Watch> watched_paths_;                   // for each of Columns::watched()
+  std::vector<bool> counts_;                           // for each column, whether it is the last of its name
+  std::vector<std::string> repeated_columns_;
+  std::vector<Cell> cells_;             // for each slot
+  std::vector<Watch> watched_columns_;  // for each slot
+  std::vector<Watch> watched_paths_;    // for each of Columns::watched()
   const Record* row_ = nullptr;
   std::string unmatched_;  // the field whose pattern did not match
   std::string number_;

@@ -169,9 +169,6 @@ class MappingReader {
       const bool is_off = text_of(json["quote"], "quote").empty();
       mapping_.records.quote = is_off ? '\0' : one_character(json["quote"], "quote");
     }
-    if (mapping_.records.quote.value_or('"') == mapping_.records.delimiter) {
-      fail("delimiter", "cannot be the quote as well; \"quote\": \"\" switches quoting off");
-    }
     if (json.contains("row_lines_max")) {
       const Json& most = json["row_lines_max"];
       if (!most.is_number_unsigned() || most.get<std::uint64_t>() < 1 || most.get<std::uint64_t>() > 100'000) {
@@ -195,7 +192,13 @@ class MappingReader {
       for (std::size_t i = 0; i < columns.size(); ++i) {
         mapping_.records.columns.push_back(text_of(columns[i], "columns[" + std::to_string(i) + "]"));
       }
+      std::set<std::string> names;
+      for (const std::string& name : mapping_.records.columns) {
+        if (!names.insert(name).second) fail("columns", "two have the name \"" + name + "\"");
+      }
     }
+    std::string problem;
+    if (!fit_together(mapping_.records, problem)) fail("", problem);
   }
 
   void read_fields(const Json& json) {

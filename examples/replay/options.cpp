@@ -1,8 +1,9 @@
 #include "options.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
+#include <sstream>
 #include <string_view>
 
 namespace replay {
@@ -25,10 +26,12 @@ bool read_key(const std::string& text, std::vector<yukha::SigningKey>& keys) {
 
 // A key on the command line can be read by everybody on the machine, in the list of processes.
 bool read_key_file(const std::string& path, std::vector<yukha::SigningKey>& keys, std::string& problem) {
-  constexpr std::size_t lines_max = 100;
-  std::ifstream file(path);
+  constexpr std::size_t bytes_max = 64 * 1024;  // hundreds of keys
+  std::string text;
+  if (!read_beginning(path, bytes_max, text, problem)) return false;
+  std::istringstream lines(text);
   std::string line;
-  for (std::size_t number = 1; number <= lines_max && std::getline(file, line); ++number) {
+  for (std::size_t number = 1; std::getline(lines, line); ++number) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.empty() || line[0] == '#') continue;
     if (read_key(line, keys)) continue;
@@ -36,7 +39,7 @@ bool read_key_file(const std::string& path, std::vector<yukha::SigningKey>& keys
     return false;
   }
   if (!keys.empty()) return true;
-  problem = path + " has no key that can be read";
+  problem = path + " has no key in it";
   return false;
 }
 
@@ -133,6 +136,9 @@ bool read_options(int count, const char* const* arguments, Options& options, std
   }
   needed(options.map_path, "--map FILE");
   if (options.input_paths.empty() && problem.empty()) problem = "INPUT is missing";
+  if (std::count(options.input_paths.begin(), options.input_paths.end(), "-") > 1 && problem.empty()) {
+    problem = "stdin is named twice among the inputs, and can be read only once";
+  }
   return problem.empty();
 }
 

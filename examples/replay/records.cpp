@@ -30,6 +30,15 @@ std::string too_long_text(std::uint64_t bytes) {
   return "the line has " + std::to_string(bytes) + " bytes, and a row may have 16 MiB";
 }
 
+char delimiter_of(const RecordOptions& options) {
+  if (options.delimiter != '\0') return options.delimiter;
+  return options.format == Format::tsv ? '\t' : ',';
+}
+
+char quote_of(const RecordOptions& options) {
+  return options.quote.value_or(options.format == Format::tsv ? '\0' : '"');
+}
+
 // RFC 4180: a field in quotes may hold the delimiter, line ends and doubled quotes. A quote within a field that does
 // not begin with one is an ordinary character, because screen sizes and nicknames have them.
 //
@@ -39,9 +48,8 @@ class DelimitedReader : public RecordReader {
  public:
   bool open(const std::string& path, const RecordOptions& options, std::string& problem) {
     whole_lines_ = options.format == Format::lines;
-    const bool is_tsv = options.format == Format::tsv;
-    delimiter_ = options.delimiter != '\0' ? options.delimiter : is_tsv ? '\t' : ',';
-    quote_ = options.quote.value_or(is_tsv ? '\0' : '"');
+    delimiter_ = delimiter_of(options);
+    quote_ = quote_of(options);
     row_lines_max_ = options.row_lines_max;
     refuses_inner_rows_ = options.refuses_inner_rows;
     if (!lines_.open(path, options.encoding, options.stop, problem)) return false;
@@ -379,6 +387,19 @@ bool read_row_path(std::string_view text, RowPath& path, std::string& problem) {
     }
   }
   return true;
+}
+
+bool fit_together(const RecordOptions& options, std::string& problem) {
+  const bool is_known = options.format != Format::unknown;
+  if (options.format == Format::json || options.format == Format::jsonl) return true;
+  if (is_known && !options.rows.levels.empty()) {
+    problem = "\"rows\" is for JSON, and this input is none";
+    return false;
+  }
+  if (options.format == Format::lines || (!is_known && options.delimiter == '\0')) return true;
+  if (quote_of(options) != delimiter_of(options)) return true;
+  problem = "the quote is the delimiter as well; \"quote\": \"\" switches quoting off";
+  return false;
 }
 
 std::unique_ptr<RecordReader> open_records(const std::string& path, const RecordOptions& options,

@@ -73,6 +73,9 @@ struct RecordOptions {
   Stop stop;
 };
 
+// Whether the options can be meant together. Where the format is not known yet only what holds for each is looked at.
+bool fit_together(const RecordOptions& options, std::string& problem);
+
 // Opens the input ("-": stdin) and reads its header. Null when that fails; `problem` says why.
 std::unique_ptr<RecordReader> open_records(const std::string& path, const RecordOptions& options, std::string& problem);
 

@@ -1,12 +1,8 @@
 #include "run.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -57,6 +53,8 @@ class Run {
   int go() {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
+    // nohup has it ignored.
+    if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
     try {
       read_map();
       know_inputs();
@@ -103,11 +101,9 @@ class Run {
   }
 
   void read_map() {
-    std::ifstream file(options_.map_path, std::ios::binary);
-    if (!file) throw Failure{exit_usage, options_.map_path + " cannot be opened: " + std::strerror(errno)};
-    std::string text(mapping_bytes_max + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
+    std::string text;
+    std::string problem;
+    if (!read_beginning(options_.map_path, mapping_bytes_max + 1, text, problem)) throw Failure{exit_usage, problem};
     try {
       mapping_ = read_mapping(text, options_.map_path);
     } catch (const MappingError& error) {
@@ -151,6 +147,9 @@ class Run {
                                     " does not tell its format by its name; say --format csv, tsv, jsonl, json or "
                                     "lines, or \"format\" in the mapping"};
     }
+    if (!fit_together(records, problem)) {
+      throw Failure{exit_usage, options_.map_path + " and " + path + ": " + problem};
+    }
     records.stop = [this] { return stopped(); };
     records.refuses_inner_rows = options_.strict;
     reader_ = open_records(path, records, problem);
@@ -165,6 +164,16 @@ class Run {
       throw Failure{exit_usage, options_.map_path + " and " + path + ": " + error.what()};
     }
     input_ = index;
+    // The first is opened last of all, and the others once more when their rows come.
+    if (index == 0 || begun_ || options_.strict) tell_columns(path);
+  }
+
+  void tell_columns(const std::string& path) {
+    for (const std::string& name : mapper_->repeated_columns()) {
+      const std::string what = "two columns have the name \"" + name + "\"";
+      if (options_.strict) throw Failure{exit_usage, path + ": " + what};
+      tell(reader_->counts().blank + 1, what + "; the last of them counts");
+    }
   }
 
   void count_lines() {

@@ -881,6 +881,18 @@ TEST_CASE("a mapping that cannot be used is refused with the place named") {
   CHECK_FALSE(error_of(mapping_with(R"("user":{"*":{"from":"x","prefix":"X"}})")).empty());
   CHECK_FALSE(error_of(mapping_with(R"("user":{"*":"#"})")).find("must") == 0);
   CHECK(error_of(mapping_with("")).empty());
+  CHECK(error_of(mapping_with(R"("quote":"")")).empty());
+  CHECK(error_of(mapping_with(R"("quote":",")")).empty());  // only the format tells what stands between the columns
+  CHECK(error_of(mapping_with(R"("format":"csv","quote":",")")) ==
+        "map.json: the quote is the delimiter as well; \"quote\": \"\" switches quoting off");
+  CHECK(error_of(mapping_with(R"("format":"tsv","quote":"\t")")).find("the quote is the delimiter") !=
+        std::string::npos);
+  CHECK(error_of(mapping_with(R"("quote":";","delimiter":";")")).find("the quote is the delimiter") !=
+        std::string::npos);
+  CHECK(error_of(mapping_with(R"("format":"lines","quote":",")")).empty());
+  CHECK(error_of(mapping_with(R"("format":"csv","rows":"a[]")")) ==
+        "map.json: \"rows\" is for JSON, and this input is none");
+  CHECK(error_of(mapping_with(R"("columns":["a","b","a"])")) == "map.json: columns: two have the name \"a\"");
 }
 
 TEST_CASE("a column the input does not have is told before the first row") {
@@ -890,10 +902,24 @@ TEST_CASE("a column the input does not have is told before the first row") {
   CHECK_THROWS_WITH_AS(mapper.begin_input(&without),
                        "the mapping asks for a column \"x\", and the input has a, X; did you mean \"X\"?",
                        MappingError);
-  const std::vector<std::string> twice{"x", "x"};
-  CHECK_THROWS_AS(mapper.begin_input(&twice), MappingError);
   const std::vector<std::string> enough{"x"};  // a column only a rule asks for may be missing
   CHECK_NOTHROW(mapper.begin_input(&enough));
+}
+
+TEST_CASE("of two columns with one name the last counts, in a template and in the whole row") {
+  const Shown shown =
+      map_row(R"({"app_id":"a","time":"now","referral":"{x}","action":{"type":"T","*":{"from":"*","except":["y"]}}})",
+              "x,y,x,z\n1,2,3,4\n", "x.csv");
+  CHECK(shown.referral == "3");
+  CHECK(shown.action == "x=3,z=4");
+  const Mapping mapping = read_mapping(mapping_with(""), "m");
+  Mapper mapper(mapping);
+  const std::vector<std::string> columns{"x", "y", "x", "z", "x", "y"};
+  mapper.begin_input(&columns);
+  CHECK(mapper.repeated_columns() == std::vector<std::string>{"x", "y"});
+  const std::vector<std::string> others{"x", "y"};
+  mapper.begin_input(&others);
+  CHECK(mapper.repeated_columns().empty());
 }
 
 TEST_CASE("a file without a header line has the columns the mapping names") {
@@ -1006,7 +1032,14 @@ TEST_CASE("the command line") {
   CHECK(keyed.keys[1].id == "b:c");
   const std::string no_keys = folder.file("no-keys", "a:QUJD\nsecret\n");
   CHECK(read({"--key-file", no_keys.c_str()}, keyed) == no_keys + ":2: a line of a key file is KEYID:BASE64");
-  CHECK(read({"--key-file", "/nowhere"}, other) == "/nowhere has no key that can be read");
+  CHECK(read({"--key-file", "/nowhere"}, other) == "/nowhere cannot be opened: No such file or directory");
+  const std::string directory = folder.path();
+  CHECK(read({"--key-file", directory.c_str()}, other) == directory + " cannot be read: Is a directory");
+  const std::string nothing = folder.file("nothing", "# none yet\n");
+  CHECK(read({"--key-file", nothing.c_str()}, other) == nothing + " has no key in it");
+  Options twice;
+  CHECK(read({"--dry-run", "1", "--map", "m", "-", "x", "-"}, twice) ==
+        "stdin is named twice among the inputs, and can be read only once");
   CHECK(read({"--colour"}, other) == "unknown option --colour");
   CHECK(read({"--map"}, other) == "--map needs a value");
   CHECK(read({"--help"}, other).empty());

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -208,6 +209,53 @@ def _(folder):
     expect(missing.code == 64 and "three.csv: the mapping asks" in missing.told and not missing.lines, missing.told)
     missing = dry(folder, {**mapping, "user": {"id": "{User_id}"}}, one, two)
     expect(missing.code == 64 and "asks for a column" in missing.told, missing.told)
+
+
+@promise("a mapping or a header that does not fit is one sentence with the cause")
+def _(folder):
+    rows = write(folder, "rows.csv", "ts,user,item\n1700000000,u,i\n")
+    ran = Ran(["--dry-run", "1", "--map", folder, rows])
+    expect(ran.code == 64 and f"{folder} cannot be read: Is a directory" in ran.told, ran.code, ran.told)
+    for more, what in (({"rows": "a[]"}, '"rows" is for JSON, and this input is none'),
+                       ({"quote": ","}, "the quote is the delimiter as well")):
+        ran = dry(folder, {**SECONDS, **more}, rows)
+        expect(ran.code == 64 and what in ran.told and "map.json" in ran.told and "rows.csv" in ran.told, ran.code, ran.told)
+    ran = dry(folder, {**SECONDS, "quote": ""}, write(folder, "plain.csv", 'ts,user,item\n1700000000,"u,i\n'))
+    expect(ran.code == 0 and ran.sentences()[0]["user"]["id"] == '"u', ran.code, ran.told)
+    twice = write(folder, "twice.csv", "ts,user,item,user\n1700000000,u1,i,u2\n")
+    ran = dry(folder, SECONDS, rows, twice)
+    expect((ran.code, [one["user"]["id"] for one in ran.sentences()]) == (0, ["u", "u2"]), ran.code, ran.told)
+    expect(ran.told.count('twice.csv:1: two columns have the name "user"; the last of them counts') == 1, ran.told)
+    ran = dry(folder, SECONDS, rows, twice, "--strict")
+    expect(ran.code == 64 and 'two columns have the name "user"' in ran.told and not ran.lines, ran.code, ran.told)
+
+
+@promise("what an endpoint asks of its clients is not obeyed: every row was there before it was asked")
+def _(folder):
+    rows = [write(folder, f"{name}.csv", f"ts,user,item\n1700000000,u,{name}\n") for name in ("one", "two")]
+    with Collector(options.collector, folder) as collector:
+        collector.ask("/micro/policy", b'{"for_s":600,"stop":["*"],"pause_s":600}')
+        for path in rows:
+            ran = Ran(["--endpoint", collector.url, "--key", f"key:{SECRET}", "--queue", folder / "queue", "--map",
+                       write(folder, "map.json", SECONDS), "--deadline", "120", "--json", path])
+            expect((ran.code, ran["delivered"]) == (0, 1), ran.code, ran.counts, ran.told)
+        collector.expect_once(["one", "two"])
+
+
+@promise("SIGHUP ends a run in order, with its counts")
+def _(folder):
+    mapping = write(folder, "map.json", SECONDS)
+    rows = write(folder, "rows.csv", "ts,user,item\n" + "1700000000,u,i\n" * 10_000)
+    for stop in (signal.SIGHUP, signal.SIGTERM):
+        # What outlives its terminal ignores the signal, and these tests may have been started so.
+        hearing = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+        with subprocess.Popen([sys.executable, "-S", "-c", hearing, options.replay, "--dry-run", "0", "--json", "--rate", "10",
+                               "--progress", "0.1", "--map", mapping, rows], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as run:
+            expect(run.stderr.readline().startswith(b"progress: "), "the run ended by itself")
+            run.send_signal(stop)
+            counts = json.loads(run.stdout.read() or b"{}")
+            expect(run.wait() == 128 + stop and 0 < counts["read"] < 10_000, stop, run.returncode, counts)
 
 
 @promise("each kind of complaint is told so many times, and then counted")
