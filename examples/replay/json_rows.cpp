@@ -14,28 +14,37 @@ void JsonRows::begin(const JsonText& json, const std::vector<std::vector<std::st
   at_ = 0;
   line_ = line;
   repaired_ = repaired;
-  collect(json.root(), levels, 0, {});
+  lone_surrogates_ = json.lone_surrogates();
+  collect(json.root(), levels, 0, {}, nullptr);
 }
 
 void JsonRows::collect(const JsonText::Node& node, const std::vector<std::vector<std::string>>& levels,
-                       std::size_t level, const std::vector<const JsonText::Node*>& enclosing) {
+                       std::size_t level, const std::vector<const JsonText::Node*>& enclosing,
+                       const JsonText::Node* repeated) {
   if (level == levels.size()) {
-    rows_.push_back({&node, enclosing, false});
+    const JsonText::Node* const within = json_->repeated_in(node);
+    rows_.push_back({&node, enclosing, within != nullptr ? within : repeated, nullptr});
     return;
   }
   const JsonText::Node* array = &node;
   for (const std::string& name : levels[level]) {
-    array = json_->member(*array, name);
-    if (array == nullptr || array->kind == JsonText::Kind::null) return;  // no rows here
+    if (array != nullptr) array = json_->member(*array, name);
   }
-  if (array->kind != JsonText::Kind::array) {
-    rows_.push_back({array, enclosing, true});
-    return;
+  // The other rows are not around a row.
+  const JsonText::Node* const beside = array == &node ? nullptr : json_->repeated_in(node, array);
+  const std::size_t rows_before = rows_.size();
+  if (array != nullptr && array->kind == JsonText::Kind::array) {
+    std::vector<const JsonText::Node*> around{&node};
+    around.insert(around.end(), enclosing.begin(), enclosing.end());
+    for (const JsonText::Node* one = json_->first(*array); one != nullptr; one = json_->next(*one)) {
+      collect(*one, levels, level + 1, around, beside != nullptr ? beside : repeated);
+    }
+  } else if (array != nullptr && array->kind != JsonText::Kind::null) {
+    rows_.push_back({array, enclosing, nullptr, "\"rows\" leads to something that is no array"});
   }
-  std::vector<const JsonText::Node*> around{&node};
-  around.insert(around.end(), enclosing.begin(), enclosing.end());
-  for (const JsonText::Node* one = json_->first(*array); one != nullptr; one = json_->next(*one)) {
-    collect(*one, levels, level + 1, around);
+  // The one that does not count may have had rows.
+  if (rows_.size() == rows_before && beside != nullptr) {
+    rows_.push_back({&node, enclosing, beside, "stands twice, and the last has no rows"});
   }
 }
 
@@ -43,13 +52,17 @@ bool JsonRows::next(Record& row, std::string& problem) {
   if (at_ == rows_.size()) return false;
   Row& found = rows_[at_++];
   row.line = line_;
-  row.repaired = std::exchange(repaired_, 0);  // told once, however many rows are on the line
+  // Told once, however many rows are on the line.
+  row.repaired = std::exchange(repaired_, 0);
+  row.lone_surrogates = std::exchange(lone_surrogates_, 0);
   row.json = json_;
   row.node = found.node;
   row.enclosing = std::move(found.enclosing);
+  row.repeated = found.repeated;
   problem.clear();
-  if (found.is_wrong) {
-    problem = "\"rows\" leads to something that is no array";
+  if (found.problem != nullptr) {
+    if (found.repeated != nullptr) problem = "the member \"" + std::string(found.repeated->name) + "\" ";
+    problem += found.problem;
   } else if (found.node->kind != JsonText::Kind::object) {
     problem = "not a JSON object";
   }

@@ -27,16 +27,18 @@ class JsonRows {
   struct Row {
     const JsonText::Node* node;
     std::vector<const JsonText::Node*> enclosing;
-    bool is_wrong = false;  // not an array where one was to be
+    const JsonText::Node* repeated;
+    const char* problem;  // why it is none; null when it may be one
   };
   void collect(const JsonText::Node& node, const std::vector<std::vector<std::string>>& levels, std::size_t level,
-               const std::vector<const JsonText::Node*>& enclosing);
+               const std::vector<const JsonText::Node*>& enclosing, const JsonText::Node* repeated);
 
   const JsonText* json_ = nullptr;
   std::vector<Row> rows_;
   std::size_t at_ = 0;
   std::uint64_t line_ = 0;
   std::uint64_t repaired_ = 0;
+  std::uint64_t lone_surrogates_ = 0;
 };
 
 // Reads a document an element of its first array at a time, so that it may be larger than the memory. What stands in it

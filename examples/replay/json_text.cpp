@@ -1,5 +1,9 @@
 #include "json_text.hpp"
 
+#include <array>
+#include <map>
+#include <memory>
+
 namespace replay {
 
 namespace {
@@ -31,6 +35,22 @@ void append_utf8(std::uint32_t point, std::string& out) {
   }
 }
 
+void append_quoted(std::string_view text, std::string& out) {
+  out.push_back('"');
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      out += "\\u00";
+      out.push_back("0123456789abcdef"[byte >> 4]);
+      out.push_back("0123456789abcdef"[byte & 15]);
+      continue;
+    }
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  out.push_back('"');
+}
+
 }  // namespace
 
 bool JsonText::parse(std::string_view text, std::string& problem) {
@@ -38,6 +58,8 @@ bool JsonText::parse(std::string_view text, std::string& problem) {
   at_ = 0;
   problem_ = &problem;
   nodes_.clear();
+  lone_surrogates_ = 0;
+  has_repeated_ = false;
   unescaped_.clear();
   unescaped_.reserve(text.size());
   skip_space();
@@ -105,6 +127,42 @@ bool JsonText::value(std::uint32_t& made, std::string_view name, int depth) {
   return true;
 }
 
+// The names of one object so far. Few are compared with each other, and most of those told apart by a bit; many are
+// looked up, as comparing them would take the square of their number.
+struct JsonText::Names {
+  static constexpr std::size_t few = 64;
+  std::array<std::uint64_t, 4> bits{};
+  std::size_t count = 0;
+  std::unique_ptr<std::map<std::string_view, std::uint32_t>> many;
+};
+
+// The member of `self` with the name that `child` has, 0 when there was none before.
+std::uint32_t JsonText::same_name(std::uint32_t self, std::uint32_t child, Names& names) const {
+  const std::string_view name = nodes_[child].name;
+  if (names.many == nullptr && ++names.count > Names::few) {
+    names.many = std::make_unique<std::map<std::string_view, std::uint32_t>>();
+    for (std::uint32_t one = nodes_[self].first; one != 0; one = nodes_[one].next)
+      names.many->emplace(nodes_[one].name, one);
+  }
+  if (names.many != nullptr) {
+    const auto [found, is_new] = names.many->emplace(name, child);
+    return is_new ? 0 : found->second;
+  }
+  const auto from_end = [name](std::size_t i) {
+    return i == 0 || name.size() < i ? 0 : static_cast<std::size_t>(static_cast<unsigned char>(name[name.size() - i]));
+  };
+  const std::size_t mixed = name.size() * 5 + from_end(1) + from_end(2) * 17 + from_end(name.size()) * 29;
+  std::uint64_t& bits = names.bits[mixed / 64 % names.bits.size()];
+  const std::uint64_t bit = std::uint64_t{1} << (mixed % 64);
+  if ((bits & bit) != 0) {
+    for (std::uint32_t one = nodes_[self].first; one != 0; one = nodes_[one].next) {
+      if (nodes_[one].name == name) return one;
+    }
+  }
+  bits |= bit;
+  return 0;
+}
+
 bool JsonText::children(std::uint32_t self, bool is_object, int depth) {
   const char closing = is_object ? '}' : ']';
   ++at_;
@@ -114,6 +172,7 @@ bool JsonText::children(std::uint32_t self, bool is_object, int depth) {
     return true;
   }
   std::uint32_t previous = 0;
+  Names names;
   for (;;) {
     std::string_view name;
     if (is_object) {
@@ -126,8 +185,16 @@ bool JsonText::children(std::uint32_t self, bool is_object, int depth) {
     }
     std::uint32_t child = 0;
     if (!value(child, name, depth + 1)) return false;
-    (previous == 0 ? nodes_[self].first : nodes_[previous].next) = child;
-    previous = child;
+    if (const std::uint32_t before = is_object ? same_name(self, child, names) : 0; before != 0) {
+      nodes_[before].kind = nodes_[child].kind;
+      nodes_[before].text = nodes_[child].text;
+      nodes_[before].first = nodes_[child].first;
+      nodes_[before].is_repeated = true;
+      has_repeated_ = true;
+    } else {
+      (previous == 0 ? nodes_[self].first : nodes_[previous].next) = child;
+      previous = child;
+    }
     skip_space();
     if (at_ >= text_.size()) return fail("ends too early");
     const char c = text_[at_];
@@ -211,7 +278,9 @@ bool JsonText::escaped(std::string_view& out, std::size_t begin) {
           }
           at_ = back;  // the second escape is a character of its own
         }
-        append_utf8(unit >= 0xD800 && unit < 0xE000 ? 0xFFFD : unit, unescaped_);
+        const bool is_lone = unit >= 0xD800 && unit < 0xE000;
+        lone_surrogates_ += is_lone ? 1 : 0;
+        append_utf8(is_lone ? 0xFFFD : unit, unescaped_);
         break;
       }
       default:
@@ -273,12 +342,20 @@ bool JsonText::word(std::string_view expected) {
 }
 
 const JsonText::Node* JsonText::member(const Node& object, std::string_view name) const {
-  const Node* found = nullptr;
-  if (object.kind != Kind::object) return found;
-  for (const Node* node = first(object); node != nullptr; node = next(*node)) {
-    if (node->name == name) found = node;
+  if (object.kind != Kind::object) return nullptr;
+  const Node* node = first(object);
+  while (node != nullptr && node->name != name) node = next(*node);
+  return node;
+}
+
+const JsonText::Node* JsonText::repeated_in(const Node& node, const Node* apart) const {
+  if (!has_repeated_) return nullptr;
+  for (const Node* child = first(node); child != nullptr; child = next(*child)) {
+    if (child->is_repeated) return child;
+    const Node* const inner = child == apart ? nullptr : repeated_in(*child, apart);
+    if (inner != nullptr) return inner;
   }
-  return found;
+  return nullptr;
 }
 
 const JsonText::Node* JsonText::element(const Node& array, std::size_t index) const {
@@ -286,6 +363,26 @@ const JsonText::Node* JsonText::element(const Node& array, std::size_t index) co
   const Node* node = first(array);
   while (node != nullptr && index-- > 0) node = next(*node);
   return node;
+}
+
+void JsonText::append_compact(const Node& node, std::string& out) const {
+  // Where nothing was left out or replaced, the text says what the nodes say.
+  const bool is_as_written = !has_repeated_ && lone_surrogates_ == 0;
+  if (node.kind == Kind::string) return append_quoted(node.text, out);
+  if (is_as_written || (node.kind != Kind::array && node.kind != Kind::object)) {
+    return replay::append_compact(node.text, out);
+  }
+  const bool is_object = node.kind == Kind::object;
+  out.push_back(is_object ? '{' : '[');
+  for (const Node* child = first(node); child != nullptr; child = next(*child)) {
+    if (child != first(node)) out.push_back(',');
+    if (is_object) {
+      append_quoted(child->name, out);
+      out.push_back(':');
+    }
+    append_compact(*child, out);
+  }
+  out.push_back(is_object ? '}' : ']');
 }
 
 void append_compact(std::string_view json, std::string& out) {

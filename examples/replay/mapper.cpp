@@ -377,6 +377,8 @@ Mapper::Found Mapper::follow(const Reference& reference) {
         return {};
       }
       cell.parsed = true;
+      if (repeated_ == nullptr) repeated_ = cell.json.repeated_in(cell.json.root());
+      lone_surrogates_ += cell.json.lone_surrogates();
     }
     found = {&cell.json, &cell.json.root()};
   }
@@ -401,7 +403,7 @@ bool Mapper::exists(const Reference& reference) {
   return follow(reference).node != nullptr;
 }
 
-std::string_view Mapper::text_of(const JsonText::Node& node) {
+std::string_view Mapper::text_of(const JsonText& json, const JsonText::Node& node) {
   switch (node.kind) {
     case JsonText::Kind::null:
       return {};
@@ -414,7 +416,7 @@ std::string_view Mapper::text_of(const JsonText::Node& node) {
       break;
   }
   buffer_.clear();
-  append_compact(node.text, buffer_);
+  json.append_compact(node, buffer_);
   return scratch_.keep(buffer_);
 }
 
@@ -424,10 +426,10 @@ std::string_view Mapper::value(const Reference& reference) {
   if (!cell.present) return {};
   std::string_view text;
   if (reference.path.empty()) {
-    text = cell.node == nullptr ? cell.text : text_of(*cell.node);
+    text = cell.node == nullptr ? cell.text : text_of(*row_->json, *cell.node);
   } else {
     const Found found = follow(reference);
-    if (found.node != nullptr) text = text_of(*found.node);
+    if (found.node != nullptr) text = text_of(*found.json, *found.node);
   }
   return is_null(text) ? std::string_view() : text;
 }
@@ -576,7 +578,7 @@ void Mapper::flatten_object(const Flatten& rule, const JsonText& json, const Jso
     } else if (node->text.empty() || node->kind == JsonText::Kind::null || is_null(node->text)) {
       // Nothing was said, so nothing is written, as everywhere else.
     } else {
-      add_member(path, is_nested ? text_of(*node) : node->text, part_name, result);
+      add_member(path, is_nested ? text_of(json, *node) : node->text, part_name, result);
     }
     path.resize(path_bytes);
   }
@@ -673,6 +675,8 @@ Mapper::Outcome Mapper::map(const Record& row, std::uint64_t number, Sentence& s
   number_ = std::to_string(number);
   problem_.clear();
   unmatched_.clear();
+  repeated_ = nullptr;
+  lone_surrogates_ = 0;
   Outcome outcome = Outcome::unmapped;
   try {
     load(row);
@@ -680,6 +684,8 @@ Mapper::Outcome Mapper::map(const Record& row, std::uint64_t number, Sentence& s
   } catch (const TooMuchText&) {
     problem_ = "the mapping makes more than 64 MiB of text of this row";
   }
+  sentence.repeated = repeated_;
+  sentence.lone_surrogates = lone_surrogates_;
   if (outcome != Outcome::unmapped) return outcome;
   problem = problem_;
   if (!unmatched_.empty()) problem += "; the field \"" + unmatched_ + "\" does not match its pattern";

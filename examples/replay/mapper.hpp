@@ -33,6 +33,9 @@ struct Sentence {
   bool critical = false;
   ClockChange clock_change = ClockChange::none;
   std::string_view cut;  // the member that was too long for a sentence, and was cut
+  // Of the JSON that columns hold as text, as in Record.
+  const JsonText::Node* repeated = nullptr;
+  std::uint64_t lone_surrogates = 0;
 
   void clear();
 };
@@ -109,7 +112,7 @@ class Mapper {
   Found follow(const Reference& reference);
   bool exists(const Reference& reference);
   std::string_view value(const Reference& reference);
-  std::string_view text_of(const JsonText::Node& node);
+  std::string_view text_of(const JsonText& json, const JsonText::Node& node);
   bool join(const Template& text, bool percent_encoded, std::string_view& result);
   std::string_view first_of(const Alternatives& alternatives);
   bool url(const Location& location, std::string_view& result);
@@ -135,6 +138,8 @@ class Mapper {
   std::vector<Watch> watched_columns_;  // for each slot
   std::vector<Watch> watched_paths_;    // for each of Columns::watched()
   const Record* row_ = nullptr;
+  const JsonText::Node* repeated_ = nullptr;
+  std::uint64_t lone_surrogates_ = 0;
   std::string unmatched_;  // the field whose pattern did not match
   std::string number_;
   Scratch scratch_;

@@ -25,11 +25,13 @@ Format format_named(std::string_view word);
 struct Record {
   std::uint64_t line = 0;                // where it begins, from 1
   std::uint64_t repaired = 0;            // sequences of bytes that were no text, and are U+FFFD now
+  std::uint64_t lone_surrogates = 0;     // in JSON, escapes that are half of a character, and are U+FFFD now
   std::uint64_t inner_rows = 0;          // lines within its quotes that look like rows themselves
   std::vector<std::string_view> fields;  // CSV, TSV and plain lines
   const JsonText* json = nullptr;        // JSON; `node` is an object in it
   const JsonText::Node* node = nullptr;
   std::vector<const JsonText::Node*> enclosing;  // the elements around `node`, the nearest first
+  const JsonText::Node* repeated = nullptr;      // a member of it or of those around it that stands more than once
 };
 
 // How the lines of the input became rows: lines = header + blank + further + rows + without_rows. Not for a document.

@@ -49,7 +49,10 @@ void Complaints::tell(const std::string& input, std::uint64_t line, const std::s
   }
   const bool is_new = kinds_.find(name) == kinds_.end();
   Kind& kind = kinds_[is_new && kinds_.size() >= kinds_max ? "other reasons" : name];
-  if (kind.example.empty()) kind.example = what;
+  if (kind.count == 0) {
+    kind.example = what;
+    kind.first = input + ":" + std::to_string(line);
+  }
   if (++kind.count > most_) return;
   std::fprintf(stderr, "%s:%llu: %s\n", input.c_str(), static_cast<unsigned long long>(line), printable(what).c_str());
 }
@@ -57,8 +60,9 @@ void Complaints::tell(const std::string& input, std::uint64_t line, const std::s
 void Complaints::tell_the_rest() const {
   for (const auto& [name, kind] : kinds_) {
     if (kind.count <= most_) continue;
-    std::fprintf(stderr, "%llu more rows like this: %s\n", static_cast<unsigned long long>(kind.count - most_),
-                 printable(kind.example).c_str());
+    std::fprintf(stderr, "%llu more rows like this: %s (the first: %s)\n",
+                 static_cast<unsigned long long>(kind.count - most_), printable(kind.example).c_str(),
+                 printable(kind.first).c_str());
   }
 }
 
@@ -96,6 +100,7 @@ std::string as_json(const Outcome& outcome) {
                                  {"lost", since.lost},
                                  {"waiting_before", outcome.waiting_before},
                                  {"repaired", rows.repaired},
+                                 {"repeated", rows.repeated},
                                  {"clock_change", rows.clock_change},
                                  {"cut", rows.cut},
                                  {"suspect", rows.suspect}};
@@ -129,7 +134,8 @@ std::string as_table(const Outcome& outcome) {
   line("mapped", outcome.mapped(), "became sentences");
   line("unmapped", outcome.unmapped(), "could not, see above");
   line("skipped", rows.skipped, "left out by the mapping's skip rule");
-  if (rows.repaired > 0) line("repaired", rows.repaired, "had bytes that are no text; U+FFFD stands for them");
+  if (rows.repaired > 0) line("repaired", rows.repaired, "had what is no text; U+FFFD stands for it");
+  if (rows.repeated > 0) line("repeated", rows.repeated, "had a member that stands twice; the last counts");
   if (rows.clock_change > 0)
     line("clock", rows.clock_change, "times that a change of the clocks showed twice or never");
   if (rows.suspect > 0) line("suspect", rows.suspect, "rows with lines in quotes that look like rows");

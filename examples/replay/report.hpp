@@ -17,7 +17,8 @@ struct Rows {
   std::uint64_t unmapped = 0;  // without those the tracker refused
   std::uint64_t skipped = 0;
   std::uint64_t offered = 0;       // given to the tracker and not to be given again: accepted or refused as no sentence
-  std::uint64_t repaired = 0;      // had bytes that were no text
+  std::uint64_t repaired = 0;      // had bytes or escapes that were no text
+  std::uint64_t repeated = 0;      // had a member that stands more than once
   std::uint64_t clock_change = 0;  // whose time was shown twice or never by the clocks of its zone
   std::uint64_t cut = 0;           // were too long for a sentence
   std::uint64_t suspect = 0;       // have lines in quotes that look like rows
@@ -39,7 +40,8 @@ class Complaints {
  private:
   struct Kind {
     std::uint64_t count = 0;
-    std::string example;
+    std::string first;    // where the first was
+    std::string example;  // and what it was told
   };
   std::uint64_t most_;
   std::map<std::string, Kind> kinds_;

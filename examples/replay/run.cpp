@@ -317,18 +317,20 @@ class Run {
         unmapped(row.line, problem);
         continue;
       }
-      if (row.repaired > 0 && !allow_repaired(row)) continue;
+      if (row.repaired + row.lone_surrogates > 0 && !allow_repaired(row.line, row.repaired, row.lone_surrogates))
+        continue;
+      if (row.repeated != nullptr && !allow_repeated(row.line, *row.repeated)) continue;
       if (row.inner_rows > 0) tell_inner_rows(row);
       if (row.node != nullptr && rows_.read == 1) array_in_first_row_ = array_of_objects(row);
-      switch (mapper_->map(row, rows_.read, sentence, problem)) {
-        case Mapper::Outcome::skipped:
-          ++rows_.skipped;
-          continue;
-        case Mapper::Outcome::unmapped:
-          unmapped(row.line, problem);
-          continue;
-        case Mapper::Outcome::mapped:
-          break;
+      const Mapper::Outcome outcome = mapper_->map(row, rows_.read, sentence, problem);
+      if (outcome == Mapper::Outcome::unmapped) {
+        unmapped(row.line, problem);
+        continue;
+      }
+      if (!allow_columns_json(row, sentence)) continue;
+      if (outcome == Mapper::Outcome::skipped) {
+        ++rows_.skipped;
+        continue;
       }
       if (sentence.clock_change != ClockChange::none && !allow_clock_change(row.line, sentence.clock_change)) continue;
       if (!sentence.cut.empty()) {
@@ -381,14 +383,34 @@ class Run {
   }
 
   // With --strict whatever would only be told leaves its row out.
-  bool allow_repaired(const Record& row) {
-    const std::string what = std::to_string(row.repaired) + " sequences of bytes are no text in " +
-                             (mapping_.records.encoding.empty() ? "UTF-8" : mapping_.records.encoding) +
-                             "; \"encoding\" says what the input is in";
+  bool allow_repaired(std::uint64_t line, std::uint64_t sequences, std::uint64_t lone_surrogates) {
+    const std::string what = sequences == 0
+                                 ? std::to_string(lone_surrogates) +
+                                       " escapes such as \\ud800 are half of a character, and there is no other"
+                                 : std::to_string(sequences) + " sequences of bytes are no text in " +
+                                       (mapping_.records.encoding.empty() ? "UTF-8" : mapping_.records.encoding) +
+                                       "; \"encoding\" says what the input is in";
     ++rows_.repaired;
-    if (options_.strict) return unmapped(row.line, what), false;
-    tell(row.line, "repaired with U+FFFD: " + what);
+    if (options_.strict) return unmapped(line, what), false;
+    tell(line, "repaired with U+FFFD: " + what);
     return true;
+  }
+
+  bool allow_repeated(std::uint64_t line, const JsonText::Node& member) {
+    const std::string what = "the member \"" + std::string(member.name) + "\" stands twice";
+    ++rows_.repeated;
+    if (options_.strict) return unmapped(line, what), false;
+    tell(line, what + "; the last counts");
+    return true;
+  }
+
+  // The same for JSON that columns hold as text, which nobody reads before it is asked for.
+  bool allow_columns_json(const Record& row, const Sentence& sentence) {
+    if (sentence.lone_surrogates > 0 && row.repaired + row.lone_surrogates == 0 &&
+        !allow_repaired(row.line, 0, sentence.lone_surrogates)) {
+      return false;
+    }
+    return sentence.repeated == nullptr || row.repeated != nullptr || allow_repeated(row.line, *sentence.repeated);
   }
 
   bool allow_clock_change(std::uint64_t line, ClockChange change) {

@@ -80,9 +80,14 @@ void check_json(std::string_view text) {
   promise(compact.size() <= text.size(), "without white space it is no longer");
   JsonText again;
   promise(again.parse(compact, problem), "without white space it is JSON still");
+  std::string written;
+  ours.append_compact(ours.root(), written);
+  promise(again.parse(written, problem), "what the nodes say is JSON");
+  promise(!again.has_repeated() && again.lone_surrogates() == 0, "what the nodes say has no member twice");
   if (theirs.is_discarded()) return;  // lone surrogates, invalid UTF-8, numbers beyond a double
   compare(ours, ours.root(), theirs);
   promise(nlohmann::json::parse(compact) == theirs, "without white space it says the same");
+  promise(nlohmann::json::parse(written) == theirs, "what the nodes say is the same");
 }
 
 std::string in_quotes(std::string_view field) {

@@ -164,6 +164,54 @@ def _(folder):
     expect((ran.code, ran["repaired"], ran.sentences()[0]["user"]["id"]) == (0, 0, "Müller"), ran.counts)
 
 
+@promise("a member that stands twice is told and counted: the last counts, in every place alike")
+def _(folder):
+    good = '{"ts":1700000000,"user":"u","item":"i"}\n'
+    mapping = {**SECONDS, "action": {"type": "A", "data": "{d}", "one": "{d.x}", "*": "d"}}
+    rows = write(folder, "rows.jsonl", good + '{"ts":1,"user":"a","item":"i","ts":1700000001,"user":"b"}\n'
+                 '{"ts":1700000002,"user":"c","item":"i","d":{"x":1,"y":2,"x":3}}\n'
+                 + json.dumps({"ts": 1700000003, "user": "d", "item": "i", "d": "!"}).replace("!", '{\\"x\\":1,\\"x\\":3}') + "\n")
+    ran = dry(folder, mapping, rows)
+    expect((ran.code, ran["mapped"], ran["repeated"]) == (0, 4, 3), ran.counts, ran.told)
+    expect('rows.jsonl:2: the member "ts" stands twice; the last counts' in ran.told, ran.told)
+    expect('rows.jsonl:3: the member "x" stands twice; the last counts' in ran.told and "rows.jsonl:4:" in ran.told, ran.told)
+    found = [(one["user"]["id"], {**one["action"]}) for one in ran.sentences()]
+    expect([name for name, _ in found] == ["u", "b", "c", "d"], found)
+    expect(found[2][1] == {"type": "A", "data": '{"x":3,"y":2}', "one": "3", "x": "3", "y": "2"}, found)
+    ran = dry(folder, mapping, rows, "--strict", "--complaints", "0")
+    expect((ran.code, ran["mapped"], ran["unmapped"], ran["repeated"]) == (2, 1, 3, 3), ran.counts, ran.told)
+    expect('3 more rows like this: unmapped: the member "ts" stands twice (the first: ' in ran.told
+           and "rows.jsonl:2)" in ran.told, ran.told)
+    # JSON in a column of a CSV, and the rule that skips.
+    columns = write(folder, "rows.csv", 'ts,user,item,d\n1700000000,u,i,"{""x"":1,""x"":3}"\n1700000000,u,i,"{""x"":3,""x"":1}"\n')
+    ran = dry(folder, {**mapping, "skip": {"column": "d.x", "equals": "1"}}, columns)
+    expect((ran.code, ran["mapped"], ran["skipped"], ran["repeated"]) == (0, 1, 1, 2), ran.counts, ran.told)
+    # Around the rows, and where the array of the rows stands twice.
+    mapping = {**SECONDS, "rows": "p[].r[]", "content": {"id": "{^id}"}}
+    row = '{"ts":1700000000,"user":"u"}'
+    for name in ("pages.json", "pages.jsonl"):
+        pages = write(folder, name, '{"p":[{"id":"a","id":"b","r":[%s,%s]},{"id":"c","r":[%s]},{"r":[%s],"id":"d","r":[]}]}\n'
+                      % ((row,) * 4))
+        ran = dry(folder, mapping, pages)
+        expect((ran.code, ran["mapped"], ran["unmapped"], ran["repeated"]) == (2, 3, 1, 2), ran.counts, ran.told)
+        expect([one["content"]["id"] for one in ran.sentences()] == ["b", "b", "c"], ran.lines)
+        expect('unmapped: the member "r" stands twice, and the last has no rows' in ran.told, ran.told)
+
+
+@promise("half of a character, as \\ud800 is one, is told and counted like bytes that are no text")
+def _(folder):
+    rows = write(folder, "rows.jsonl", '{"ts":1700000000,"user":"\\ud800x","item":"\\udc00"}\n{"ts":1700000001,"user":"\\ud83d\\ude00"}\n')
+    ran = dry(folder, SECONDS, rows)
+    expect((ran.code, ran["mapped"], ran["repaired"]) == (0, 2, 1), ran.counts, ran.told)
+    expect("rows.jsonl:1: repaired with U+FFFD: 2 escapes such as \\ud800 are half of a character" in ran.told, ran.told)
+    expect([one["user"]["id"] for one in ran.sentences()] == ["\ufffdx", "\U0001f600"], ran.lines)
+    ran = dry(folder, SECONDS, rows, "--strict")
+    expect((ran.code, ran["mapped"], ran["unmapped"]) == (2, 1, 1), ran.counts, ran.told)
+    columns = write(folder, "rows.csv", 'ts,user,item\n1700000000,"{""n"":""\\ud800""}",i\n')
+    ran = dry(folder, {**SECONDS, "user": {"id": "{user.n}"}}, columns)
+    expect((ran.code, ran["mapped"], ran["repaired"]) == (0, 1, 1) and "rows.csv:2: repaired" in ran.told, ran.counts, ran.told)
+
+
 @promise("a column that no row has is told with the nearest name, and an error with --strict")
 def _(folder):
     rows = write(folder, "one.jsonl", '{"ts":1700000000,"user":"a","item":"x"}\n')
@@ -263,8 +311,8 @@ def _(folder):
     rows = "".join(f"soon{i},u,i\n" if i % 2 else f"{i},u\n" for i in range(10_000))
     bad = write(folder, "bad.csv", "ts,user,item\n" + rows)
     ran = dry(folder, SECONDS, bad)
-    expect(ran["unmapped"] == 10_000 and ran.told.count("bad.csv:") == 40, ran.counts, ran.told.count("bad.csv:"))
-    expect(ran.told.count("4980 more rows like this: unmapped: ") == 2, ran.told)
+    expect(ran["unmapped"] == 10_000 and ran.told.count(": unmapped: ") == 42, ran.counts, ran.told.count(": unmapped: "))
+    expect(ran.told.count("4980 more rows like this: unmapped: ") == 2 and "bad.csv:2)" in ran.told, ran.told)
     expect(dry(folder, SECONDS, bad, "--complaints", "0").told.count("5000 more rows like this") == 2)
 
 
