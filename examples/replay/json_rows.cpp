@@ -1,11 +1,34 @@
 #include "json_rows.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "encoding.hpp"
 #include "lines.hpp"
 
 namespace replay {
+
+namespace {
+
+constexpr const char* no_array = "\"rows\" leads to something that is no array";
+constexpr const char* no_object = "here is no object";
+
+// Why a text, a document or an element has no rows. Where "rows" is wrong, the names that are there say how.
+std::string without(const std::string& name, const std::string& what) {
+  return "\"rows\" asks for a member \"" + name + "\", and " + what;
+}
+
+void add_name(std::string_view name, std::string& names) {
+  constexpr std::size_t bytes_max = 200;
+  if (names.size() < bytes_max) names.append(names.empty() ? "" : ", ").append(name);
+}
+
+std::string here_are(const std::string& names) {
+  if (names.empty()) return "here is none";
+  return (names.find(',') == std::string::npos ? "here is " : "here are ") + names;
+}
+
+}  // namespace
 
 void JsonRows::begin(const JsonText& json, const std::vector<std::vector<std::string>>& levels, std::uint64_t line,
                      std::uint64_t repaired) {
@@ -16,6 +39,8 @@ void JsonRows::begin(const JsonText& json, const std::vector<std::vector<std::st
   repaired_ = repaired;
   lone_surrogates_ = json.lone_surrogates();
   collect(json.root(), levels, 0, {}, nullptr);
+  const bool has_none = std::all_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.is_without; });
+  without_rows_ += has_none ? 1 : 0;
 }
 
 void JsonRows::collect(const JsonText::Node& node, const std::vector<std::vector<std::string>>& levels,
@@ -23,12 +48,17 @@ void JsonRows::collect(const JsonText::Node& node, const std::vector<std::vector
                        const JsonText::Node* repeated) {
   if (level == levels.size()) {
     const JsonText::Node* const within = json_->repeated_in(node);
-    rows_.push_back({&node, enclosing, within != nullptr ? within : repeated, nullptr});
+    rows_.push_back({&node, enclosing, within != nullptr ? within : repeated});
     return;
   }
   const JsonText::Node* array = &node;
+  std::string missing;
   for (const std::string& name : levels[level]) {
-    if (array != nullptr) array = json_->member(*array, name);
+    const JsonText::Node* const object = array;
+    array = json_->member(*object, name);
+    if (array != nullptr && array->kind != JsonText::Kind::null) continue;
+    missing = array != nullptr ? without(name, "it is null") : without(name, names_in(*object));
+    break;
   }
   // The other rows are not around a row.
   const JsonText::Node* const beside = array == &node ? nullptr : json_->repeated_in(node, array);
@@ -39,17 +69,31 @@ void JsonRows::collect(const JsonText::Node& node, const std::vector<std::vector
     for (const JsonText::Node* one = json_->first(*array); one != nullptr; one = json_->next(*one)) {
       collect(*one, levels, level + 1, around, beside != nullptr ? beside : repeated);
     }
-  } else if (array != nullptr && array->kind != JsonText::Kind::null) {
-    rows_.push_back({array, enclosing, nullptr, "\"rows\" leads to something that is no array"});
+  } else if (missing.empty()) {
+    rows_.push_back({array, enclosing, nullptr, no_array});
+    return;
   }
-  // The one that does not count may have had rows.
-  if (rows_.size() == rows_before && beside != nullptr) {
-    rows_.push_back({&node, enclosing, beside, "stands twice, and the last has no rows"});
+  if (rows_.size() > rows_before) return;
+  if (beside != nullptr) {
+    // The one that does not count may have had rows.
+    rows_.push_back({&node, enclosing, nullptr,
+                     "the member \"" + std::string(beside->name) + "\" stands twice, and the last has no rows"});
+  } else if (!missing.empty()) {
+    rows_.push_back({&node, enclosing, nullptr, std::move(missing), true});
   }
 }
 
-bool JsonRows::next(Record& row, std::string& problem) {
-  if (at_ == rows_.size()) return false;
+std::string JsonRows::names_in(const JsonText::Node& node) const {
+  if (node.kind != JsonText::Kind::object) return no_object;
+  std::string names;
+  for (const JsonText::Node* one = json_->first(node); one != nullptr; one = json_->next(*one))
+    add_name(one->name, names);
+  return here_are(names);
+}
+
+RecordReader::Next JsonRows::next(Record& row, std::string& problem) {
+  using Next = RecordReader::Next;
+  if (at_ == rows_.size()) return Next::end;
   Row& found = rows_[at_++];
   row.line = line_;
   // Told once, however many rows are on the line.
@@ -59,14 +103,10 @@ bool JsonRows::next(Record& row, std::string& problem) {
   row.node = found.node;
   row.enclosing = std::move(found.enclosing);
   row.repeated = found.repeated;
-  problem.clear();
-  if (found.problem != nullptr) {
-    if (found.repeated != nullptr) problem = "the member \"" + std::string(found.repeated->name) + "\" ";
-    problem += found.problem;
-  } else if (found.node->kind != JsonText::Kind::object) {
-    problem = "not a JSON object";
-  }
-  return true;
+  problem = std::move(found.problem);
+  if (found.is_without) return Next::without;
+  if (problem.empty() && found.node->kind != JsonText::Kind::object) problem = "not a JSON object";
+  return problem.empty() ? Next::record : Next::bad;
 }
 
 namespace {
@@ -177,60 +217,36 @@ class DocumentReader : public RecordReader {
 
   Next next(Record& row, std::string& problem) override {
     for (;;) {
-      if (rows_.next(row, problem)) return problem.empty() ? Next::record : Next::bad;
-      if (!in_array_) {
-        stream_.after_space();
-        if (stream_.at_end()) return at_the_end(problem);
-        if (!enter(problem)) return broken(problem);
-        in_array_ = true;
-        is_first_ = true;
-      }
-      char c = stream_.after_space();
-      if (!is_first_ && c == ',') {
-        stream_.take();
-        c = stream_.after_space();
-      } else if (c != ']' && !is_first_) {
-        problem = "a comma or ] is missing between the rows";
-        return broken(problem);
-      }
-      if (c == ']') {
-        stream_.take();
-        in_array_ = false;
-        if (!leave(problem)) return broken(problem);
-        continue;
-      }
-      is_first_ = false;
+      if (const Next next = rows_.next(row, problem); next != Next::end) return next;
       row.line = stream_.line();
       row.repaired = 0;
-      text_.clear();
-      std::uint64_t bytes = 0;
-      if (!stream_.value(&text_, bytes)) {
-        problem = "the document ends in the middle of a row";
-        return broken(problem);
+      problem.clear();
+      bool goes_on = true;
+      if (place_ == Place::in_array) {
+        goes_on = element(row, problem);
+      } else if (place_ == Place::in_object) {
+        goes_on = member(row, problem);
+      } else {
+        stream_.after_space();
+        if (stream_.at_end()) return at_the_end(problem);
+        row.line = stream_.line();
+        goes_on = document(problem);
       }
-      if (bytes > Lines::record_bytes_max) {
-        problem = "the row has " + std::to_string(bytes) + " bytes, and one may have 16 MiB";
-        return Next::bad;
-      }
-      if (!is_utf8(text_)) {
-        std::string repaired;
-        row.repaired = repair_utf8(text_, repaired);
-        text_ = std::move(repaired);
-      }
-      std::string why;
-      if (!json_.parse(text_, why)) {
-        problem = "not JSON: " + why;
-        return Next::bad;
-      }
-      rows_.begin(json_, inner_, row.line, row.repaired);
-      if (rows_.count() == 0) ++counts_.without_rows;
+      if (!goes_on) return broken(problem);
+      if (!problem.empty()) return is_row_ ? Next::bad : Next::without;
     }
   }
 
   const std::vector<std::string>* columns() const override { return nullptr; }
-  LineCounts counts() const override { return counts_; }
+  LineCounts counts() const override {
+    LineCounts counts;
+    counts.without_rows = without_rows_ + rows_.without_rows();
+    return counts;
+  }
 
  private:
+  enum class Place { between_documents, in_object, in_array };
+
   Next at_the_end(std::string& problem) const {
     if (stream_.ended() == TextSource::Next::stopped) return Next::stopped;
     if (stream_.ended() != TextSource::Next::broken) return Next::end;
@@ -248,71 +264,139 @@ class DocumentReader : public RecordReader {
     return Next::broken;
   }
 
-  // From a document's beginning to behind the [ of the first array.
+  // The following answer false where the document cannot be read any further. Otherwise `problem` says what is to be
+  // told, if anything is, and is_row_ whether it stands for a row.
+
+  bool document(std::string& problem) {
+    has_rows_ = false;
+    missing_.clear();
+    depth_ = 0;
+    return enter(problem);
+  }
+
+  // A value on the way to the array of the rows, or that array.
   bool enter(std::string& problem) {
-    for (const std::string& name : names_) {
-      if (stream_.after_space() != '{') {
-        problem = "\"rows\" asks for a member \"" + name + "\", and here is no object";
+    const char c = stream_.after_space();
+    const bool is_last = depth_ == names_.size();
+    if (c == (is_last ? '[' : '{')) {
+      stream_.take();
+      is_first_ = true;
+      place_ = is_last ? Place::in_array : Place::in_object;
+      if (!is_last) found_.resize(++depth_);
+      if (!is_last) found_.back() = false;
+      others_.clear();
+      return true;
+    }
+    if (is_last && (c != 'n' || depth_ == 0)) {
+      tell(no_array, true, problem);
+      has_rows_ = true;
+    } else if (c == 'n' && depth_ > 0) {
+      missing_ = without(names_[depth_ - 1], "it is null");
+    } else {
+      missing_ = without(names_[depth_], no_object);
+    }
+    return pass_over(problem) && (depth_ > 0 || leave(problem));
+  }
+
+  // A member of an object on the way, or the object's end.
+  bool member(Record& row, std::string& problem) {
+    char c = stream_.after_space();
+    row.line = stream_.line();
+    if (c == '}') {
+      stream_.take();
+      if (!found_.back()) missing_ = without(names_[depth_ - 1], here_are(others_));
+      found_.resize(--depth_);
+      return depth_ > 0 || leave(problem);
+    }
+    if (!std::exchange(is_first_, false)) {
+      if (c != ',') {
+        problem = stream_.at_end() ? "the document ends too early" : "a comma or } is missing";
         return false;
       }
       stream_.take();
-      std::string others;
-      bool found = false;
-      for (bool is_first = true; !found; is_first = false) {
-        char c = stream_.after_space();
-        if (!is_first && c == ',') {
-          stream_.take();
-          c = stream_.after_space();
-        }
-        if (c == '}') {
-          problem =
-              "\"rows\" asks for a member \"" + name + "\", and the document has " + (others.empty() ? "none" : others);
-          return false;
-        }
-        std::string member;
-        if (c != '"' || !name_and_colon(member)) {
-          problem = "a member's name in quotes and a colon should stand here";
-          return false;
-        }
-        found = member == name;
-        if (others.size() < 200) others += (others.empty() ? "" : ", ") + member;
-        std::uint64_t bytes = 0;
-        if (!found && !stream_.value(nullptr, bytes)) {
-          problem = "the document ends too early";
-          return false;
-        }
-      }
+      c = stream_.after_space();
+      row.line = stream_.line();
     }
-    if (stream_.after_space() != '[') {
-      problem = names_.empty()
-                    ? "\"rows\" wants an array here, and there is none; an object's are named: \"statuses[]\""
-                    : "\"" + names_.back() + "\" is no array";
+    std::string name;
+    if (c != '"' || !name_and_colon(name)) {
+      problem = "a member's name in quotes and a colon should stand here";
       return false;
     }
-    stream_.take();
+    if (name != names_[depth_ - 1]) {
+      add_name(name, others_);
+      return pass_over(problem);
+    }
+    if (found_.back()) {
+      tell("the member \"" + name + "\" stands twice in one document, and only the rows of the first are read", true,
+           problem);
+      return pass_over(problem);
+    }
+    found_.back() = true;
+    return enter(problem);
+  }
+
+  // An element of the array, or its end.
+  bool element(Record& row, std::string& problem) {
+    char c = stream_.after_space();
+    if (!is_first_ && c == ',') {
+      stream_.take();
+      c = stream_.after_space();
+    } else if (c != ']' && !is_first_) {
+      problem = "a comma or ] is missing between the rows";
+      return false;
+    }
+    if (c == ']') {
+      stream_.take();
+      is_first_ = false;
+      place_ = Place::in_object;
+      return depth_ > 0 || leave(problem);
+    }
+    is_first_ = false;
+    has_rows_ = true;
+    row.line = stream_.line();
+    text_.clear();
+    std::uint64_t bytes = 0;
+    if (!stream_.value(&text_, bytes)) {
+      problem = "the document ends in the middle of a row";
+      return false;
+    }
+    if (bytes > Lines::record_bytes_max) {
+      tell("the row has " + std::to_string(bytes) + " bytes, and one may have 16 MiB", true, problem);
+      return true;
+    }
+    if (!is_utf8(text_)) {
+      std::string repaired;
+      row.repaired = repair_utf8(text_, repaired);
+      text_ = std::move(repaired);
+    }
+    std::string why;
+    if (!json_.parse(text_, why)) {
+      tell("not JSON: " + why, true, problem);
+      return true;
+    }
+    rows_.begin(json_, inner_, row.line, row.repaired);
     return true;
   }
 
-  // Behind the array's ] to the end of the document.
+  // The end of a document. What was to be told of it before is a row.
   bool leave(std::string& problem) {
-    for (std::size_t depth = names_.size(); depth > 0;) {
-      const char c = stream_.take();
-      std::uint64_t bytes = 0;
-      if (c == '}') {
-        --depth;
-      } else if (c == ',') {
-        std::string member;
-        stream_.after_space();
-        if (!name_and_colon(member) || !stream_.value(nullptr, bytes)) {
-          problem = "the document ends too early";
-          return false;
-        }
-      } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
-        problem = "a comma or } is missing behind the rows";
-        return false;
-      }
-    }
+    place_ = Place::between_documents;
+    if (has_rows_) return true;
+    ++without_rows_;
+    if (!missing_.empty()) tell(missing_, false, problem);
     return true;
+  }
+
+  void tell(const std::string& what, bool is_row, std::string& problem) {
+    problem = what;
+    is_row_ = is_row;
+  }
+
+  bool pass_over(std::string& problem) {
+    std::uint64_t bytes = 0;
+    if (stream_.value(nullptr, bytes)) return true;
+    problem = "the document ends too early";
+    return false;
   }
 
   bool name_and_colon(std::string& name) {
@@ -327,13 +411,19 @@ class DocumentReader : public RecordReader {
   JsonStream stream_;
   std::vector<std::string> names_;
   std::vector<std::vector<std::string>> inner_;
-  LineCounts counts_;
+  Place place_ = Place::between_documents;
+  std::size_t depth_ = 0;    // how many objects on the way are open
+  std::vector<bool> found_;  // for each of them, whether it had the member that leads on
+  std::string others_;       // names of the innermost one's other members
+  std::string missing_;      // why the document has no rows
+  bool has_rows_ = false;    // the document, or something was told instead of them
+  bool is_first_ = true;     // of the members or elements
+  bool is_row_ = false;      // what is told
+  std::uint64_t without_rows_ = 0;
   JsonText name_;
   std::string text_;
   JsonText json_;
   JsonRows rows_;
-  bool in_array_ = false;
-  bool is_first_ = true;
 };
 
 }  // namespace

@@ -19,23 +19,28 @@ class JsonRows {
   // last row was taken.
   void begin(const JsonText& json, const std::vector<std::vector<std::string>>& levels, std::uint64_t line,
              std::uint64_t repaired);
-  std::size_t count() const { return rows_.size(); }
-  // Answers false when there is none left. `problem` is empty when `row` holds one, and says otherwise why it does not.
-  bool next(Record& row, std::string& problem);
+  // record, bad or without, as in RecordReader; end when there is none left.
+  RecordReader::Next next(Record& row, std::string& problem);
+  // In how many of the texts so far there was no row.
+  std::uint64_t without_rows() const { return without_rows_; }
 
  private:
   struct Row {
     const JsonText::Node* node;
     std::vector<const JsonText::Node*> enclosing;
-    const JsonText::Node* repeated;
-    const char* problem;  // why it is none; null when it may be one
+    const JsonText::Node* repeated = nullptr;
+    std::string problem = {};  // why it is none; empty when it may be one
+    bool is_without = false;
   };
   void collect(const JsonText::Node& node, const std::vector<std::vector<std::string>>& levels, std::size_t level,
                const std::vector<const JsonText::Node*>& enclosing, const JsonText::Node* repeated);
 
+  std::string names_in(const JsonText::Node& node) const;
+
   const JsonText* json_ = nullptr;
   std::vector<Row> rows_;
   std::size_t at_ = 0;
+  std::uint64_t without_rows_ = 0;
   std::uint64_t line_ = 0;
   std::uint64_t repaired_ = 0;
   std::uint64_t lone_surrogates_ = 0;

@@ -64,6 +64,7 @@ class DelimitedReader : public RecordReader {
         problem = "the input is empty; a header line with the names of the columns is missing";
         return false;
       case Next::bad:
+      case Next::without:
         problem = "the header line cannot be read: " + problem;
         return false;
       case Next::broken:
@@ -271,7 +272,7 @@ class JsonLinesReader : public RecordReader {
 
   Next next(Record& row, std::string& problem) override {
     for (;;) {
-      if (rows_.next(row, problem)) return problem.empty() ? Next::record : Next::bad;
+      if (const Next next = rows_.next(row, problem); next != Next::end) return next;
       Line line;
       switch (lines_.next(line, problem)) {
         case Lines::Next::end:
@@ -300,7 +301,6 @@ class JsonLinesReader : public RecordReader {
         return Next::bad;
       }
       rows_.begin(json_, path_.levels, row.line, row.repaired);
-      if (rows_.count() == 0) ++counts_.without_rows;
     }
   }
 
@@ -309,6 +309,7 @@ class JsonLinesReader : public RecordReader {
   LineCounts counts() const override {
     LineCounts counts = counts_;
     counts.lines = path_.levels.empty() ? lines_.count() : 0;
+    counts.without_rows = rows_.without_rows();
     return counts;
   }
 

@@ -48,8 +48,9 @@ class RecordReader {
   virtual ~RecordReader() = default;
 
   // record: `row` holds it. bad: a row was there, and `problem` says why it cannot be read; the next call goes on after
-  // its first line. broken: the input itself cannot be read any further. stopped: the run is to end.
-  enum class Next { record, bad, end, broken, stopped };
+  // its first line. without: where "rows" leads to should be an array, and `problem` says what is there instead; this
+  // is no row. broken: the input itself cannot be read any further. stopped: the run is to end.
+  enum class Next { record, bad, without, end, broken, stopped };
   virtual Next next(Record& row, std::string& problem) = 0;
 
   // The names of the columns; null where every row names its own (JSON).

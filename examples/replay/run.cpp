@@ -312,6 +312,11 @@ class Run {
       if (next == RecordReader::Next::broken) {
         throw Failure{exit_failed, options_.input_paths[input_] + ": " + problem};
       }
+      if (next == RecordReader::Next::without) {
+        without_rows_ = true;
+        tell(row.line, "no rows: " + problem);
+        continue;
+      }
       ++rows_.read;
       if (next == RecordReader::Next::bad) {
         unmapped(row.line, problem);
@@ -357,6 +362,10 @@ class Run {
           "yukha-replay: the only row is an object with an array of objects, \"%s\"; if those are the rows, say "
           "\"rows\": \"%s[]\" in the mapping\n",
           printable(array_in_first_row_).c_str(), printable(array_in_first_row_).c_str());
+    }
+    if (rows_.read > 0) without_rows_ = false;
+    if (without_rows_) {
+      std::fprintf(stderr, "%s: \"rows\" leads to no row in any input\n", printable(options_.map_path).c_str());
     }
     for (const std::string& text : mapper_->never_found()) {
       never_found_ = true;
@@ -577,7 +586,8 @@ class Run {
     if (!all_delivered) return caught_signal != 0 ? 128 + caught_signal : exit_waiting;
     const yukha::Stats& since = outcome.since;
     if (since.quarantined + since.evicted + since.erased + since.lost > 0) return exit_given_up;
-    return outcome.unmapped() > 0 || (options_.strict && never_found_) ? exit_unmapped : exit_delivered;
+    return outcome.unmapped() > 0 || without_rows_ || (options_.strict && never_found_) ? exit_unmapped
+                                                                                        : exit_delivered;
   }
 
   const Options& options_;
@@ -586,6 +596,7 @@ class Run {
   std::string input_names_;
   std::size_t input_ = 0;  // which of the inputs is read
   bool never_found_ = false;
+  bool without_rows_ = false;  // "rows" led to no array, and to no row before
   std::string array_in_first_row_;
   std::optional<Clock::time_point> deadline_;
   Progress progress_;

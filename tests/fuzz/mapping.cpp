@@ -61,8 +61,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     replay::Sentence sentence;
     for (std::uint64_t number = 1; number < 100; ++number) {
       const auto next = reader->next(row, problem);
-      if (next != replay::RecordReader::Next::record && next != replay::RecordReader::Next::bad) break;
-      if (next == replay::RecordReader::Next::bad) continue;
+      if (next == replay::RecordReader::Next::bad || next == replay::RecordReader::Next::without) continue;
+      if (next != replay::RecordReader::Next::record) break;
       problem.clear();
       const auto outcome = mapper.map(row, number, sentence, problem);
       if (outcome == replay::Mapper::Outcome::unmapped) promise(!problem.empty(), "an unmapped row says why");

@@ -66,7 +66,7 @@ std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// Every row as "line:field|field", every bad one as "line!why".
+// Every row as "line:field|field", every bad one as "line!why", what has none as "line-why".
 std::vector<std::string> rows_of(std::string_view content, const RecordOptions& options, std::string* trouble = nullptr,
                                  LineCounts* counts = nullptr) {
   const Folder folder;
@@ -86,7 +86,9 @@ std::vector<std::string> rows_of(std::string_view content, const RecordOptions& 
       if (trouble != nullptr) *trouble = problem;
       return rows;
     }
-    std::string text = std::to_string(row.line) + (next == RecordReader::Next::bad ? "!" + problem : ":");
+    std::string text = std::to_string(row.line) + (next == RecordReader::Next::bad       ? "!" + problem
+                                                   : next == RecordReader::Next::without ? "-" + problem
+                                                                                         : ":");
     if (next == RecordReader::Next::record && row.node != nullptr) {
       text += row.node->text;
     } else if (next == RecordReader::Next::record) {
@@ -291,13 +293,14 @@ TEST_CASE("an input may be in any encoding, and what is no text in it is counted
 }
 
 TEST_CASE("rows may be in a document, in arrays of arrays, and see what is around them") {
-  const auto read = [](const std::string& rows, std::string_view content, Format format = Format::json) {
+  const auto read = [](const std::string& rows, std::string_view content, Format format = Format::json,
+                       LineCounts* counts = nullptr) {
     RecordOptions options;
     options.format = format;
     std::string problem;
     if (!rows.empty()) REQUIRE(read_row_path(rows, options.rows, problem));
     std::string trouble;
-    Rows result = rows_of(content, options, &trouble);
+    Rows result = rows_of(content, options, &trouble, counts);
     if (!trouble.empty()) result.push_back("broken: " + trouble);
     return result;
   };
@@ -312,11 +315,47 @@ TEST_CASE("rows may be in a document, in arrays of arrays, and see what is aroun
   CHECK(read("s[]", "{\"s\":[{\"a\":1}]}\n{\"s\":[]}{\"s\":[{\"a\":2}]}") == Rows{"1:{\"a\":1}", "2:{\"a\":2}"});
   CHECK(read("items[].r[]",
              "{\"items\":[{\"r\":[{\"a\":1},{\"a\":2}]},{},{\"r\":null},{\"r\":3},{\"r\":[{\"a\":4}]}]}") ==
-        Rows{"1:{\"a\":1}", "1:{\"a\":2}", "1!\"rows\" leads to something that is no array", "1:{\"a\":4}"});
+        Rows{"1:{\"a\":1}", "1:{\"a\":2}", "1-\"rows\" asks for a member \"r\", and here is none",
+             "1-\"rows\" asks for a member \"r\", and it is null", "1!\"rows\" leads to something that is no array",
+             "1:{\"a\":4}"});
   CHECK(read("r[]", "{\"r\":[{\"a\":1}]}\n{\"r\":[{\"a\":2}]}\n", Format::jsonl) == Rows{"1:{\"a\":1}", "2:{\"a\":2}"});
-  CHECK(read("s[]", "{\"t\":[],\"u\":1}") ==
-        Rows{"broken: line 1: \"rows\" asks for a member \"s\", and the document has t, u"});
-  CHECK(read("s[]", "{\"s\":{}}") == Rows{"broken: line 1: \"s\" is no array"});
+  // A document that is not like the others is told, and the same in lines.
+  const std::string odd =
+      "{\"t\":[],\"u\":1}\n{\"s\":[{\"a\":1}]}\n{}\n{\"s\":null}\n7\n\"x\"\n{\"s\":{\"x\":1}}\n{\"s\":[]}\n[{\"a\":0}]"
+      "\nnull\n"
+      "{\"r\":2,\"s\":[{\"a\":2}]}\n";
+  const Rows told{"1-\"rows\" asks for a member \"s\", and here are t, u",
+                  "2:{\"a\":1}",
+                  "3-\"rows\" asks for a member \"s\", and here is none",
+                  "4-\"rows\" asks for a member \"s\", and it is null",
+                  "5-\"rows\" asks for a member \"s\", and here is no object",
+                  "6-\"rows\" asks for a member \"s\", and here is no object",
+                  "7!\"rows\" leads to something that is no array",
+                  "9-\"rows\" asks for a member \"s\", and here is no object",
+                  "10-\"rows\" asks for a member \"s\", and here is no object",
+                  "11:{\"a\":2}"};
+  LineCounts counts;
+  CHECK(read("s[]", odd, Format::json, &counts) == told);
+  CHECK(counts.without_rows == 8);
+  CHECK(read("s[]", odd, Format::jsonl, &counts) == told);
+  CHECK(counts.without_rows == 8);
+  const std::string deep = "{\"d\":{\"x\":1}}\n{\"d\":7}\n{\"d\":null}\n{\"d\":{\"s\":[{}]},\"e\":1}\n";
+  const Rows deep_told{"1-\"rows\" asks for a member \"s\", and here is x",
+                       "2-\"rows\" asks for a member \"s\", and here is no object",
+                       "3-\"rows\" asks for a member \"d\", and it is null", "4:{}"};
+  CHECK(read("d.s[]", deep) == deep_told);
+  CHECK(read("d.s[]", deep, Format::jsonl) == deep_told);
+  CHECK(read("[]", "[{}]\n{}\n7\n[]\n[{}]") == Rows{"1:{}", "2!\"rows\" leads to something that is no array",
+                                                    "3!\"rows\" leads to something that is no array", "5:{}"});
+  CHECK(read("[]", "[{}]\n{\"a\":\"") == Rows{"1:{}", "broken: line 2: the document ends too early"});
+  CHECK(read("s[]", "{\"t\":1 \"u\":2}") == Rows{"broken: line 1: a comma or } is missing"});
+  // It is read as it comes, so the first array of one name is read, and the others are told.
+  CHECK(read("d.s[]",
+             "{\"d\":{\"s\":[{\"a\":1}],\n\"s\":[{}],\"s\":[]},\n\"d\":{\"s\":[{}]}}\n{\"d\":{\"s\":[{\"a\":2}]}}") ==
+        Rows{"1:{\"a\":1}", "2!the member \"s\" stands twice in one document, and only the rows of the first are read",
+             "2!the member \"s\" stands twice in one document, and only the rows of the first are read",
+             "3!the member \"d\" stands twice in one document, and only the rows of the first are read",
+             "4:{\"a\":2}"});
   CHECK(read("s[]", "{\"s\":[{\"a\":1},\n{\"a\":") ==
         Rows{"1:{\"a\":1}", "broken: line 2: the document ends in the middle of a row"});
   CHECK(read("[]", "[{\"a\":1}{\"a\":2}]") ==

@@ -236,6 +236,21 @@ def _(folder):
     expect((ran.code, ran["mapped"]) == (0, 1000), ran.code, ran.counts)
 
 
+@promise("a document without rows is told and counted, and reading goes on; where none has any the exit code is 2")
+def _(folder):
+    page = '{"statuses":[{"ts":1700000000,"user":"u","item":"i"}]}\n'
+    mapping = {**SECONDS, "rows": "statuses[]"}
+    for name in ("pages.json", "pages.jsonl"):
+        ran = dry(folder, mapping, write(folder, name, page + '{}\n{"statuses":null}\n7\n{"error":1,"code":2}\n' + page))
+        expect((ran.code, ran["read"], ran["mapped"], ran["without_rows"]) == (0, 2, 2, 4), ran.code, ran.counts, ran.told)
+        expect(f'{name}:5: no rows: "rows" asks for a member "statuses", and here are error, code' in ran.told, ran.told)
+        ran = dry(folder, mapping, write(folder, name, '{"status":[]}\n' * 30))
+        expect((ran.code, ran["read"], ran["without_rows"]) == (2, 0, 30), ran.code, ran.counts, ran.told)
+        expect('map.json: "rows" leads to no row in any input' in ran.told and "10 more" in ran.told, ran.told)
+        ran = dry(folder, mapping, write(folder, name, '{"statuses":[]}\n'))
+        expect((ran.code, ran["without_rows"]) == (0, 1) and "no rows" not in ran.told, ran.code, ran.counts, ran.told)
+
+
 @promise("several inputs and stdin are read in order, and --limit ends them")
 def _(folder):
     header = "ts,user,item\n"
