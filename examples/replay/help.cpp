@@ -35,7 +35,8 @@ const char* const help_text = R"help(yukha-replay: tracks every row of its input
 
 Exit codes
   0   every row was delivered, or left out by the skip rule
-  1   could not go on (queue not writable, lane held, input broken off)
+  1   could not go on (queue not writable, lane held, input broken off: what was read before
+      is delivered first, and how to go on is told)
   2   some rows could not be mapped, and the others were delivered; or "rows" led to none
   3   sentences still wait, or rows were not read yet, at the deadline
   4   the endpoint refused sentences for good, or some were evicted, erased or lost
@@ -74,7 +75,9 @@ The counts (--json), of all runs since the journal was begun
   suspect      rows of several lines, where those in the quotes look like rows themselves
   without_rows JSON documents and elements in which "rows" leads to none; where there is no
                array, what is there instead is told
-  A row that cannot be mapped is told on stderr as INPUT:LINE: unmapped: why.
+  A row that cannot be mapped is told on stderr as INPUT:LINE: unmapped: why. Behind the
+  counts is told why sentences were not delivered: each reason of the endpoint's answers
+  while some wait, and each reason in the quarantine, with how many they are.
   The endpoint gets one sentence an hour, at the most, that no row stands for: the
   library's own counters, with the action yukha_ledger. It is in none of these counts.
 

@@ -39,7 +39,11 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-void Complaints::tell(const std::string& input, std::uint64_t line, const std::string& what) {
+namespace {
+
+// Kinds differ by more than numbers and what stands in quotes.
+template <typename Kind>
+Kind& kind_of(std::string_view what, std::map<std::string, Kind>& kinds) {
   constexpr std::size_t kinds_max = 1'000;
   std::string name;
   bool quoted = false;
@@ -47,8 +51,14 @@ void Complaints::tell(const std::string& input, std::uint64_t line, const std::s
     if (c == '"') quoted = !quoted;
     if ((!quoted || c == '"') && (c < '0' || c > '9')) name.push_back(c);
   }
-  const bool is_new = kinds_.find(name) == kinds_.end();
-  Kind& kind = kinds_[is_new && kinds_.size() >= kinds_max ? "other reasons" : name];
+  const bool is_new = kinds.find(name) == kinds.end();
+  return kinds[is_new && kinds.size() >= kinds_max ? "other reasons" : name];
+}
+
+}  // namespace
+
+void Complaints::tell(const std::string& input, std::uint64_t line, const std::string& what) {
+  Kind& kind = kind_of(what, kinds_);
   if (kind.count == 0) {
     kind.example = what;
     kind.first = input + ":" + std::to_string(line);
@@ -63,6 +73,20 @@ void Complaints::tell_the_rest() const {
     std::fprintf(stderr, "%llu more rows like this: %s (the first: %s)\n",
                  static_cast<unsigned long long>(kind.count - most_), printable(kind.example).c_str(),
                  printable(kind.first).c_str());
+  }
+}
+
+void Reasons::add(std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  Kind& kind = kind_of(reason, kinds_);
+  if (kind.count++ == 0) kind.example = reason;
+}
+
+void Reasons::tell(const char* what, const char* unit) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, kind] : kinds_) {
+    std::fprintf(stderr, "yukha-replay: %s: %s (%llu %s%s)\n", what, printable(kind.example).c_str(),
+                 static_cast<unsigned long long>(kind.count), unit, kind.count == 1 ? "" : "s");
   }
 }
 

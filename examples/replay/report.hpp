@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <yukha/stats.hpp>
 
 #include "records.hpp"
@@ -44,6 +46,22 @@ class Complaints {
     std::string example;  // and what it was told
   };
   std::uint64_t most_;
+  std::map<std::string, Kind> kinds_;
+};
+
+// Why requests or sentences were not taken, each kind of reason once with how many they were. Threads: any.
+class Reasons {
+ public:
+  void add(std::string_view reason);
+  // A line each on stderr: "yukha-replay: WHAT: REASON (3 UNITs)".
+  void tell(const char* what, const char* unit) const;
+
+ private:
+  struct Kind {
+    std::uint64_t count = 0;
+    std::string example;
+  };
+  mutable std::mutex mutex_;
   std::map<std::string, Kind> kinds_;
 };
 

@@ -31,6 +31,9 @@ void on_signal(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
+// Instead of a journal's SHA-256, where an input can be read only once.
+constexpr const char* once_only = "stream";
+
 // Thrown where the run cannot go on; carries the exit code.
 struct Failure {
   int code;
@@ -70,7 +73,9 @@ class Run {
       open_tracker();
       begin_or_resume();
       track_rows();
-      if (all_offered_) {
+      if (broken_off_) {
+        deliver_the_rows_before();
+      } else if (all_offered_) {
         finish_journal();
         wait_for_delivery();
       }
@@ -124,7 +129,7 @@ class Run {
         throw Failure{exit_usage, "--resume reads its input from the beginning, and " + input_names_ +
                                       " can be read only once; write it to a file first"};
       }
-      input_sha256_ = "stream";
+      input_sha256_ = once_only;
       return;
     }
     if (options_.dry_run) return;
@@ -203,7 +208,8 @@ class Run {
     if (!options_.resume) {
       if (journal_.finished) return;
       throw Failure{exit_usage, "the queue " + queue_dir_ + " holds an unfinished replay of " + journal_.input +
-                                    "; go on with --resume, use another --queue, or remove " + journal_path_ +
+                                    (can_be_resumed() ? "; go on with --resume," : ", which cannot be read again;") +
+                                    " use another --queue, or remove " + journal_path_ +
                                     " to begin anew (rows that are in the queue are delivered all the same)"};
     }
     if (journal_.input_sha256 != input_sha256_) {
@@ -241,8 +247,10 @@ class Run {
     config.queue_bytes_max = 64ULL * 1024 * 1024 * 1024;
     config.upload_interval = std::chrono::seconds(1);
     const bool verbose = options_.verbose;
-    config.log = [verbose, dry_run = dry_run_](yukha::LogLevel level, std::string_view text) {
+    config.log = [verbose, dry_run = dry_run_, reasons = not_delivered_](yukha::LogLevel level, std::string_view text) {
       if (dry_run && level == yukha::LogLevel::debug) return dry_run->hear(text);
+      constexpr std::string_view refusal = "a batch was not delivered: ";
+      if (text.substr(0, refusal.size()) == refusal) reasons->add(text.substr(refusal.size()));
       if (!verbose && level != yukha::LogLevel::error) return;
       std::fprintf(stderr, "yukha: %.*s\n", static_cast<int>(text.size()), text.data());
     };
@@ -304,13 +312,20 @@ class Run {
       if (next == RecordReader::Next::end) {
         count_lines();
         if (input_ + 1 == options_.input_paths.size()) return end_rows();
-        open_input(input_ + 1);
+        try {
+          open_input(input_ + 1);
+        } catch (const Failure& failure) {
+          if (failure.code != exit_usage) throw;
+          broken_off_ = failure;
+          return;
+        }
         row = Record{};  // it showed what the one before had
         continue;
       }
       if (next == RecordReader::Next::stopped) return;
       if (next == RecordReader::Next::broken) {
-        throw Failure{exit_failed, options_.input_paths[input_] + ": " + problem};
+        broken_off_ = Failure{exit_failed, options_.input_paths[input_] + ": " + problem};
+        return;
       }
       if (next == RecordReader::Next::without) {
         without_rows_ = true;
@@ -318,6 +333,7 @@ class Run {
         continue;
       }
       ++rows_.read;
+      last_row_ = {input_, row.line};
       if (next == RecordReader::Next::bad) {
         unmapped(row.line, problem);
         continue;
@@ -350,6 +366,36 @@ class Run {
       if (!track(row.line, sentence)) return;
       ++rows_.offered;
     }
+  }
+
+  void deliver_the_rows_before() {
+    std::fprintf(stderr, "yukha-replay: %s%s\n", printable(broken_off_->text).c_str(),
+                 dry_run_ ? "" : "; what was read before is delivered first");
+    complaints_.tell_the_rest();
+    // What can be read only once is never resumed, and its journal would only be in the way.
+    if (!can_be_resumed()) finish_journal();
+    wait_for_delivery();
+  }
+
+  bool can_be_resumed() const { return journal_.input_sha256 != once_only; }
+
+  // Behind the counts: how to get the rows that are not in them, and not the others once more.
+  void tell_the_way_on(std::uint64_t waiting) const {
+    std::string text = "no row was read before that";
+    const std::string& path = options_.input_paths[last_row_.input];
+    if (rows_.read > 0) {
+      text = "rows are taken up to row " + std::to_string(rows_.read) + " (" + (path == "-" ? "stdin" : path) +
+             ", line " + std::to_string(last_row_.line) + ")";
+    }
+    if (waiting > 0) {
+      text += "; " + std::to_string(waiting) + " sentences wait in " + queue_dir_ +
+              ", and any run with this --queue and " + "endpoint delivers them";
+    }
+    text += can_be_resumed()
+                ? ". When the input can be read, the same command with --resume goes on behind it; with other "
+                  "bytes it is another input: give what stands behind that row to a run with another --queue"
+                : ". What came through a pipe cannot be read again: give what stands behind that row to a new run";
+    std::fprintf(stderr, "yukha-replay: %s\n", printable(text).c_str());
   }
 
   void end_rows() {
@@ -566,7 +612,22 @@ class Run {
     }
   }
 
+  // Whatever lies there, whichever run put it there. Of very many not all: answers false then.
+  bool look_into_quarantine(Reasons& reasons) const {
+    constexpr int pages_max = 100;
+    std::uint64_t after = 0;
+    for (int page = 0; page < pages_max; ++page) {
+      const std::vector<yukha::Quarantined> found = tracker_.quarantined(after);
+      if (found.empty()) return true;
+      for (const yukha::Quarantined& one : found) reasons.add(one.reason.empty() ? "no reason was given" : one.reason);
+      after = found.back().number;
+    }
+    return false;
+  }
+
   int report() {
+    Reasons quarantined;
+    const bool saw_all = look_into_quarantine(quarantined);
     // What a request that runs still may take; the deadline was for it, too.
     const yukha::Status closed = deadline_ && stopped() ? tracker_.close(milliseconds(0)) : tracker_.close();
     if (!closed.good()) std::fprintf(stderr, "yukha-replay: %s\n", closed.message().c_str());
@@ -581,6 +642,13 @@ class Run {
       std::fputs(as_table(outcome).c_str(), stdout);
     }
     std::fflush(stdout);
+    if (outcome.since.waiting > 0) not_delivered_->tell("not delivered", "request");
+    quarantined.tell("in quarantine", "sentence");
+    if (!saw_all) std::fputs("yukha-replay: in quarantine: more than these 10,000, which were looked at\n", stderr);
+    if (broken_off_) {
+      if (!dry_run_) tell_the_way_on(outcome.since.waiting);
+      return broken_off_->code;
+    }
     if (!closed.good()) return exit_failed;
     const bool all_delivered = all_offered_ && outcome.since.waiting == 0;
     if (!all_delivered) return caught_signal != 0 ? 128 + caught_signal : exit_waiting;
@@ -595,6 +663,12 @@ class Run {
   std::shared_ptr<DryRun> dry_run_;
   std::string input_names_;
   std::size_t input_ = 0;  // which of the inputs is read
+  struct {
+    std::size_t input = 0;
+    std::uint64_t line = 0;
+  } last_row_;
+  std::optional<Failure> broken_off_;  // an input that could not be read on, or not be begun
+  std::shared_ptr<Reasons> not_delivered_ = std::make_shared<Reasons>();
   bool never_found_ = false;
   bool without_rows_ = false;  // "rows" led to no array, and to no row before
   std::string array_in_first_row_;

@@ -8,10 +8,12 @@
 import argparse
 import collections
 import gzip
+import http.server
 import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -487,6 +489,91 @@ def _(folder):
         journal.write_bytes(damage)
         ran = Ran([*where, "--map", mapping, "--resume", one, two])
         expect(ran.code == 64 and "no journal of yukha-replay" in ran.told, ran.code, ran.told)
+
+
+@promise("what was read before an input breaks off is delivered, and the way on is told")
+def _(folder):
+    header, good = b"ts,user,item\n", b"1700000000,u,%d\n"
+    rows = header + b"".join(good % i for i in range(3))
+    packer = zlib.compressobj(wbits=31)
+    cut = packer.compress(rows + good % 3) + packer.flush(zlib.Z_SYNC_FLUSH)
+    mapping = write(folder, "map.json", {**SECONDS, "format": "csv"})
+    one = write(folder, "one.csv", rows)
+    broken = write(folder, "broken.csv.gz", cut)
+    with Collector(options.collector, folder) as collector:
+        def run(queue, *arguments, stdin=None):
+            return Ran(["--endpoint", collector.url, "--key", f"key:{SECRET}", "--queue", folder / queue, "--map", mapping,
+                        "--deadline", "120", "--json", *arguments], stdin=stdin)
+        # A pipe: its queue is free for the next run at once.
+        ran = run("pipe", "-", stdin=cut)
+        expect((ran.code, ran["delivered"], ran["waiting"]) == (1, 4, 0), ran.code, ran.counts, ran.told)
+        expect("stdin cannot be read on: unexpected end of file; what was read before is delivered first" in ran.told, ran.told)
+        expect("taken up to row 4 (stdin, line 5)" in ran.told and "came through a pipe cannot be read again: give what stands behind that row to a new run"
+               in ran.told, ran.told)
+        ran = run("pipe", one, "-", stdin=b"")
+        expect((ran.code, ran["delivered"], ran["waiting"]) == (64, 3, 0) and "the input is empty" in ran.told, ran.counts, ran.told)
+        expect(run("pipe", "-", stdin=rows).code == 0)
+        # Files: their journal stays, for they may be readable again.
+        ran = run("files", one, broken)
+        expect((ran.code, ran["delivered"], ran["waiting"]) == (1, 7, 0), ran.code, ran.counts, ran.told)
+        expect("taken up to row 7 (" in ran.told and "the same command with --resume goes on behind it" in ran.told, ran.told)
+        ran = run("files", one, broken)
+        expect(ran.code == 64 and "go on with --resume" in ran.told, ran.code, ran.told)
+        ran = run("files", "--resume", one, broken)
+        expect((ran.code, ran["read"], ran["accepted"], ran["delivered"]) == (1, 7, 7, 7), ran.code, ran.counts, ran.told)
+        expect(len(collector.lines()) == 4 + 3 + 3 + 7)
+    # Where nobody takes them, what waits is told as well; the journal of a pipe says that it cannot be resumed.
+    ran = in_time(lambda deadline_s: Ran(["--endpoint", "http://127.0.0.1:9", "--key", f"key:{SECRET}", "--queue",
+                                          folder / f"down{deadline_s}", "--map", mapping, "--deadline", deadline_s, "--json", "-"],
+                                         stdin=cut),
+                  lambda ran: ran.code == 1 and ran.counts.get("waiting") == 4, "four rows wait:")
+    expect("4 sentences wait in" in ran.told and "any run with this --queue and endpoint delivers them" in ran.told, ran.told)
+    expect("not delivered: no answer: " in ran.told, ran.told)
+
+
+@promise("why sentences were not delivered is told at the end, each reason once with its count")
+def _(folder):
+    class Endpoint(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            lines = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"]))).splitlines()
+            status, answer = int(self.path[1:4]), {"error": "signature"}
+            if status == 200:
+                rejected = [{"line": i + 1, "reason": f"member {i} is odd" if i % 3 else "too old"} for i in range(len(lines))
+                            if b'"item' in lines[i] and i % 2]
+                answer = {"accepted": len(lines) - len(rejected), "rejected": rejected}
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    rows = write(folder, "rows.csv", "ts,user,item\n" + "".join(f"1700000000,u,item{i}\n" for i in range(24)))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        def run(status):
+            return lambda deadline_s: Ran(
+                ["--endpoint", f"http://127.0.0.1:{server.server_port}/{status}", "--key", f"key:{SECRET}", "--queue",
+                 folder / f"{status}-{deadline_s}", "--map", write(folder, "map.json", SECONDS), "--deadline", deadline_s, "--json",
+                 rows])
+        for status, words in ((404, "HTTP 404"), (401, "HTTP 401 (signature)")):
+            ran = in_time(run(status), lambda ran: ran.code == 3 and "not delivered" in ran.told, "a request was refused:")
+            expect(f"yukha-replay: not delivered: {words} (" in ran.told and ran.told.count("not delivered:") == 1, ran.told)
+        ran = in_time(run(200), lambda ran: ran.code == 4, "some rows are in quarantine:")
+        expect(ran["quarantined"] > 8 and ran["delivered"] + ran["quarantined"] == 24, ran.counts, ran.told)
+        told = dict(re.findall(r"yukha-replay: in quarantine: (\D+)\d* ?.*\((\d+) sentences?\)", ran.told))
+        expect(set(told) == {"member ", "too old "} and sum(map(int, told.values())) == ran["quarantined"], told, ran.told)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 # --- a million rows of six shapes ------------------------------------------------------------------------------------
