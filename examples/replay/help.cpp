@@ -16,9 +16,10 @@ const char* const help_text = R"help(yukha-replay: tracks every row of its input
   --map FILE           says what of a row goes into which part of a sentence, see README.md
   --dry-run N          send nothing: print the first N sentences, each as its line of JSON
                        and in words, and count what the whole input would give
-  --strict             a row with bytes that are no text, with a member that stands twice,
-                       with a time that a change of the clocks showed twice or never, or with
-                       lines in its quotes that look like rows is unmapped; a column that no row has makes the exit code
+  --strict             a row with bytes that are no text, with a member that stands twice or
+                       has no name in a sentence, with a time that a change of the clocks
+                       showed twice or never, or with lines in its quotes that look like rows
+                       is unmapped; a column that no row has makes the exit code
                        2; two columns of one name are refused. Without it they are told
   --limit N            only the first N rows
   --rate N             rows a second, evenly spaced; otherwise as fast as they are taken
@@ -70,6 +71,7 @@ The counts (--json), of all runs since the journal was begun
   repaired     rows with bytes that are no text in the input's encoding, or with an escape
                that is half of a character (\ud800): U+FFFD instead
   repeated     rows of JSON with a member that stands twice: the last counts
+  left_out     rows of which a member was left out, as "*" cannot take its name
   clock_change rows whose time the clocks of its zone showed twice or never
   cut          rows that were too long for a sentence, and were cut as the mapping says
   suspect      rows of several lines, where those in the quotes look like rows themselves

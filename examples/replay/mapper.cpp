@@ -77,6 +77,13 @@ std::size_t distance(std::string_view one, std::string_view other, std::size_t m
   return row.back();
 }
 
+constexpr const char* no_word = "its name has no letter from a to z and no digit";
+constexpr const char* long_name = "its name has more than 64 characters";
+
+bool has_word(std::string_view name) {
+  return std::any_of(name.begin(), name.end(), [](char c) { return is_lower(c) || is_upper(c) || is_digit(c); });
+}
+
 // No part has more that fit into a sentence; see the contract's 32 KiB.
 constexpr std::size_t members_max = 4096;
 
@@ -88,6 +95,7 @@ void Sentence::clear() {
   critical = false;
   clock_change = ClockChange::none;
   cut = {};
+  left_out = {};
   user.clear();
   device.clear();
   parameters.clear();
@@ -257,6 +265,15 @@ std::vector<std::string> Mapper::never_found() const {
     const std::string& path = mapping_.columns.watched()[i];
     const std::size_t last = path.find_last_of(".[");
     tell("\"" + path + "\"", std::string_view(path).substr(last + 1), watched_paths_[i]);
+  }
+  return result;
+}
+
+std::vector<std::string> Mapper::left_out() const {
+  std::vector<std::string> result;
+  for (const auto& [what, one] : all_left_out_) {
+    result.push_back(what + " is left out of " + std::to_string(one.rows) + (one.rows == 1 ? " row" : " rows") +
+                     ", first of row " + one.first + ": " + one.why + "; name it in the mapping");
   }
   return result;
 }
@@ -560,7 +577,11 @@ void Mapper::flatten_columns(const Flatten& rule, const char* part_name, std::ve
     const std::string_view text = row_->fields[i];
     if (!counts_[i] || text.empty() || is_null(text)) continue;
     if (std::find(rule.except.begin(), rule.except.end(), column) != rule.except.end()) continue;
-    add_member(rule.prefix + member_name_of(column, rule.prefix.empty()), text, part_name, result);
+    if (!has_word(column)) {
+      leave_out(column, part_name, no_word);
+      continue;
+    }
+    add_member(rule.prefix + member_name_of(column, rule.prefix.empty()), column, text, part_name, result);
   }
 }
 
@@ -570,26 +591,45 @@ void Mapper::flatten_object(const Flatten& rule, const JsonText& json, const Jso
     if (result.size() > members_max) return;
     if (std::find(rule.except.begin(), rule.except.end(), node->name) != rule.except.end()) continue;
     const bool is_nested = node->kind == JsonText::Kind::object || node->kind == JsonText::Kind::array;
+    // What says nothing is not written, as everywhere else.
+    if (node->text.empty() || node->kind == JsonText::Kind::null || is_null(node->text)) continue;
+    if (!has_word(node->name)) {
+      leave_out(node->name, part_name, no_word);
+      continue;
+    }
     const std::size_t path_bytes = path.size();
     path += member_name_of(node->name, path.empty());
     if (node->kind == JsonText::Kind::object && !rule.nested_as_json) {
       path.push_back('_');
       flatten_object(rule, json, *node, path, part_name, result);
-    } else if (node->text.empty() || node->kind == JsonText::Kind::null || is_null(node->text)) {
-      // Nothing was said, so nothing is written, as everywhere else.
     } else {
-      add_member(path, is_nested ? text_of(json, *node) : node->text, part_name, result);
+      add_member(path, node->name, is_nested ? text_of(json, *node) : node->text, part_name, result);
     }
     path.resize(path_bytes);
   }
 }
 
-void Mapper::add_member(const std::string& name, std::string_view text, const char* part_name,
+void Mapper::leave_out(std::string_view member, const char* part_name, const char* why) {
+  constexpr std::size_t names_max = 1'000;
+  constexpr std::size_t bytes_max = 100;
+  std::size_t end = std::min(member.size(), bytes_max);
+  while (end < member.size() && (static_cast<unsigned char>(member[end]) & 0xC0) == 0x80) --end;
+  std::string what = "the member \"" + std::string(member.substr(0, end)) + "\" of " + part_name;
+  if (left_out_.empty()) left_out_ = scratch_.keep(what + " is left out: " + why);
+  if (all_left_out_.size() >= names_max && all_left_out_.count(what) == 0) what = "one more member";
+  LeftOut& one = all_left_out_[std::move(what)];
+  if (one.last == number_) return;
+  one.last = number_;
+  if (one.rows++ > 0) return;
+  one.why = why;
+  one.first = number_;
+}
+
+void Mapper::add_member(const std::string& name, std::string_view member, std::string_view text, const char* part_name,
                         std::vector<yukha::Member>& result) {
-  if (name.size() > 64)
-    fail("the member \"" + name.substr(0, 80) + "\" of " + part_name + " has more than 64 characters");
+  if (name.size() > 64) return leave_out(member, part_name, long_name);
   if (result.size() >= members_max) fail(std::string(part_name) + " has more than 4,096 members");
-  const auto same = [&name](const yukha::Member& member) { return member.name == name; };
+  const auto same = [&name](const yukha::Member& one) { return one.name == name; };
   if (std::any_of(result.begin(), result.end(), same)) {
     fail("two members of the row become " + std::string(part_name) + "." + name + "; use prefix or except");
   }
@@ -675,6 +715,7 @@ Mapper::Outcome Mapper::map(const Record& row, std::uint64_t number, Sentence& s
   number_ = std::to_string(number);
   problem_.clear();
   unmatched_.clear();
+  left_out_ = {};
   repeated_ = nullptr;
   lone_surrogates_ = 0;
   Outcome outcome = Outcome::unmapped;
@@ -684,6 +725,7 @@ Mapper::Outcome Mapper::map(const Record& row, std::uint64_t number, Sentence& s
   } catch (const TooMuchText&) {
     problem_ = "the mapping makes more than 64 MiB of text of this row";
   }
+  sentence.left_out = left_out_;
   sentence.repeated = repeated_;
   sentence.lone_surrogates = lone_surrogates_;
   if (outcome != Outcome::unmapped) return outcome;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,7 +33,8 @@ struct Sentence {
   std::vector<yukha::Member> action;
   bool critical = false;
   ClockChange clock_change = ClockChange::none;
-  std::string_view cut;  // the member that was too long for a sentence, and was cut
+  std::string_view cut;       // the member that was too long for a sentence, and was cut
+  std::string_view left_out;  // the first member that "*" could not take, and why; empty when there is none
   // Of the JSON that columns hold as text, as in Record.
   const JsonText::Node* repeated = nullptr;
   std::uint64_t lone_surrogates = 0;
@@ -83,6 +85,8 @@ class Mapper {
 
   // What the mapping asks for and no row had, each with the name that was perhaps meant.
   std::vector<std::string> never_found() const;
+  // The members that "*" could not take, each with the number of rows that had it.
+  std::vector<std::string> left_out() const;
 
  private:
   struct Cell {
@@ -101,6 +105,13 @@ class Mapper {
     bool found = false;
     std::size_t looked_at = 0;
     std::vector<std::string> others;
+  };
+
+  struct LeftOut {
+    const char* why = "";
+    std::uint64_t rows = 0;
+    std::string first;  // row number
+    std::string last;
   };
 
   Outcome make(Sentence& sentence);
@@ -122,8 +133,9 @@ class Mapper {
   void flatten_columns(const Flatten& rule, const char* part_name, std::vector<yukha::Member>& result);
   void flatten_object(const Flatten& rule, const JsonText& json, const JsonText::Node& object, std::string& path,
                       const char* part_name, std::vector<yukha::Member>& result);
-  void add_member(const std::string& name, std::string_view text, const char* part_name,
+  void add_member(const std::string& name, std::string_view member, std::string_view text, const char* part_name,
                   std::vector<yukha::Member>& result);
+  void leave_out(std::string_view member, const char* part_name, const char* why);
   void cut(Sentence& sentence);
   void time(Sentence& sentence);
   void duration(Sentence& sentence);
@@ -140,7 +152,9 @@ class Mapper {
   const Record* row_ = nullptr;
   const JsonText::Node* repeated_ = nullptr;
   std::uint64_t lone_surrogates_ = 0;
-  std::string unmatched_;  // the field whose pattern did not match
+  std::string_view left_out_;
+  std::map<std::string, LeftOut> all_left_out_;  // by the member and its part
+  std::string unmatched_;                        // the field whose pattern did not match
   std::string number_;
   Scratch scratch_;
   std::string buffer_;

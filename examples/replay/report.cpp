@@ -125,6 +125,7 @@ std::string as_json(const Outcome& outcome) {
                                  {"waiting_before", outcome.waiting_before},
                                  {"repaired", rows.repaired},
                                  {"repeated", rows.repeated},
+                                 {"left_out", rows.left_out},
                                  {"clock_change", rows.clock_change},
                                  {"cut", rows.cut},
                                  {"suspect", rows.suspect}};
@@ -160,6 +161,7 @@ std::string as_table(const Outcome& outcome) {
   line("skipped", rows.skipped, "left out by the mapping's skip rule");
   if (rows.repaired > 0) line("repaired", rows.repaired, "had what is no text; U+FFFD stands for it");
   if (rows.repeated > 0) line("repeated", rows.repeated, "had a member that stands twice; the last counts");
+  if (rows.left_out > 0) line("left out", rows.left_out, "had a member whose name \"*\" cannot take, see above");
   if (rows.clock_change > 0)
     line("clock", rows.clock_change, "times that a change of the clocks showed twice or never");
   if (rows.suspect > 0) line("suspect", rows.suspect, "rows with lines in quotes that look like rows");

@@ -21,6 +21,7 @@ struct Rows {
   std::uint64_t offered = 0;       // given to the tracker and not to be given again: accepted or refused as no sentence
   std::uint64_t repaired = 0;      // had bytes or escapes that were no text
   std::uint64_t repeated = 0;      // had a member that stands more than once
+  std::uint64_t left_out = 0;      // had a member whose name "*" cannot take
   std::uint64_t clock_change = 0;  // whose time was shown twice or never by the clocks of its zone
   std::uint64_t cut = 0;           // were too long for a sentence
   std::uint64_t suspect = 0;       // have lines in quotes that look like rows

@@ -354,6 +354,7 @@ class Run {
         continue;
       }
       if (sentence.clock_change != ClockChange::none && !allow_clock_change(row.line, sentence.clock_change)) continue;
+      if (!sentence.left_out.empty() && !allow_left_out(row.line, sentence.left_out)) continue;
       if (!sentence.cut.empty()) {
         ++rows_.cut;
         tell(row.line, "cut: " + std::string(sentence.cut) + " is too long for a sentence of 32 KiB");
@@ -478,6 +479,13 @@ class Run {
     if (options_.strict) return unmapped(line, what), false;
     tell(line, "time: " + what);
     return true;
+  }
+
+  // Each such member is told at the end, with its name and the number of its rows.
+  bool allow_left_out(std::uint64_t line, std::string_view what) {
+    ++rows_.left_out;
+    if (options_.strict) unmapped(line, std::string(what));
+    return !options_.strict;
   }
 
   bool look_around() {
@@ -626,6 +634,11 @@ class Run {
   }
 
   int report() {
+    if (!options_.strict) {
+      for (const std::string& text : mapper_->left_out()) {
+        std::fprintf(stderr, "%s: %s\n", printable(options_.map_path).c_str(), printable(text).c_str());
+      }
+    }
     Reasons quarantined;
     const bool saw_all = look_into_quarantine(quarantined);
     // What a request that runs still may take; the deadline was for it, too.

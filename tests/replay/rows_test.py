@@ -253,6 +253,29 @@ def _(folder):
         expect((ran.code, ran["without_rows"]) == (0, 1) and "no rows" not in ran.told, ran.code, ran.counts, ran.told)
 
 
+@promise("a member whose name a sentence cannot take is left out, counted, and told once with its name")
+def _(folder):
+    rows = "".join(json.dumps({"ts": 1700000000 + i, "user": "u", "item": "i", "유저": "김", "평점": i or None, "größe": 1,
+                               "n" * 65: 2}, ensure_ascii=False) + "\n" for i in range(3))
+    mapping = {**SECONDS, "action": {"type": "A", "*": {"from": "*", "except": ["ts", "user", "item"]}}}
+    for name, text in (("rows.jsonl", rows),
+                       ("rows.csv", f"ts,user,item,유저,평점,größe,{'n' * 65}\n" + "".join(
+                           f"{1700000000 + i},u,i,김,{i or ''},1,2\n" for i in range(3)))):
+        path = write(folder, name, text)
+        ran = dry(folder, mapping, path)
+        expect((ran.code, ran["mapped"], ran["left_out"]) == (0, 3, 3), ran.counts, ran.told)
+        expect([one["action"] for one in ran.sentences()] == [{"type": "A", "gr__e": "1"}] * 3, ran.lines)
+        for what in ('the member "유저" of action is left out of 3 rows, first of row 1: ',
+                     'the member "평점" of action is left out of 2 rows, first of row 2: ', f'the member "{"n" * 65}" of action'):
+            expect(ran.told.count(what) == 1, what, ran.told)
+        ran = dry(folder, mapping, path, "--strict")
+        expect((ran.code, ran["mapped"], ran["unmapped"]) == (2, 0, 3) and 'the member "유저" of action is left out' in ran.told,
+               ran.counts, ran.told)
+        named = {**mapping, "action": {"type": "A", "guest": "{유저}"}}
+        ran = dry(folder, named, path)
+        expect(ran["left_out"] == 0 and ran.sentences()[0]["action"]["guest"] == "김", ran.counts, ran.told)
+
+
 @promise("several inputs and stdin are read in order, and --limit ends them")
 def _(folder):
     header = "ts,user,item\n"
