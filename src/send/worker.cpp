@@ -1380,11 +1380,9 @@ bool Worker::split(hold::Lane& lane, const hold::Batch& batch, const std::string
     parts[1].facts.bisect = hold::Bisect::rest;
     const bool begins = batch.bisect == hold::Bisect::none;
     for (hold::NewBatch& part : parts) part.facts.root_size = begins ? batch.path.size() : batch.root_size;
-  } else if (batch.bisect != hold::Bisect::none) {
-    for (hold::NewBatch& part : parts) part.facts.root_size = batch.root_size;
-    parts[0].facts.bisect = batch.bisect;
-    parts[1].facts.bisect = batch.bisect;
   }
+  // A suspect that must be smaller begins two searches, each under a path of its own: of two suspects under one path
+  // each would join a rest of its own, and both under the same key. What waited for it is freed when nothing else goes.
   for (const hold::NewBatch& part : parts) {
     if (part.body.empty()) return false;
   }

@@ -640,7 +640,7 @@ void Life::lose_power() {
   count("power losses");
   // A ring without its database says itself how far that came, and nobody syncs it for that; nor is what was made again
   // in its place known to be on the disk at once.
-  const bool some_removed = time_.now_ms - taken_away_ms_ <= 5'000 ||
+  const bool some_removed = time_.now_ms - taken_away_ms_ <= write_back_ms ||
                             std::any_of(apps_.begin(), apps_.end(), [](const auto& app) { return app->removed; });
   for (auto& [name, tracked] : tracked_) tracked.may_come_twice = tracked.may_come_twice || some_removed;
   for (const auto& app : apps_) app->process->kill();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -476,6 +477,41 @@ TEST_CASE("a batch whose key brought other lines gets another key, and copies of
   REQUIRE_FALSE(requests.empty());
   CHECK(requests[0].header("Idempotency-Key") == last);
   CHECK(core->stats().delivered == 2);
+  CHECK(core->stats().waiting == 0);
+}
+
+TEST_CASE("a key brings the same lines for ever, also when a suspect is too large for the endpoint") {
+  Stage stage;
+  std::map<std::string, std::string> lines_of;
+  std::size_t goods = 0;
+  std::size_t lines_max = 32;
+  stage.endpoint->answer = [&](const FakeEndpoint::Request& request) {
+    std::string all;
+    for (const std::string& line : request.lines) all += line + "\n";
+    const std::string key = request.header("Idempotency-Key");
+    const auto [before, is_new] = lines_of.emplace(key, all);
+    CHECK_MESSAGE(before->second == all, key, " came with other lines");
+    const auto is_bad = [](const std::string& line) { return line.find("\"bad\"") != std::string::npos; };
+    if (request.lines.size() > lines_max) return answered(413);
+    if (std::any_of(request.lines.begin(), request.lines.end(), is_bad)) {
+      // Smaller ones from now on: a proxy on the way was configured anew.
+      lines_max = std::min<std::size_t>(lines_max, 4);
+      return answered(400);
+    }
+    for (const std::string& line : request.lines) goods += line.find("\"good\"") != std::string::npos;
+    return test::all_accepted(request.lines.size());
+  };
+  const auto core = stage.open();
+  for (int i = 0; i < 16; ++i)
+    REQUIRE(core->event().content(i == 3 || i == 6 ? "bad" : "good").action("READ").track() == Code::ok);
+  // Sentences that stand alone are asked again directly after an acceptance.
+  for (int hour = 0; hour < 24; ++hour) {
+    stage.pass(*core, 3'600'000);
+    REQUIRE(core->event().content("good").action("READ").track() == Code::ok);
+  }
+  stage.pass(*core, 3'600'000);
+  CHECK(goods == 14 + 24);
+  CHECK(core->stats().quarantined == 2);
   CHECK(core->stats().waiting == 0);
 }
 
