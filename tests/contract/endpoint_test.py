@@ -8,6 +8,7 @@ examples/endpoint/endpoint.py runs as it is, or with one line of it changed. Sta
 """
 import argparse
 import base64
+import functools
 import http.server
 import json
 import pathlib
@@ -217,6 +218,34 @@ def _(folder):
             code, told = running.check()
         expect(code == 1, "not found:", name, "\n" + told)
     return f"{len(PLANTED)} faults"
+
+
+def hostile(connection, answer, date="Sun, 29 Nov 2026 12:00:00 GMT", times=1):
+    if read_request(connection):
+        connection.sendall(f"HTTP/1.1 200 X\r\nDate: {date}\r\nConnection: close\r\n\r\n".encode())
+        for _ in range(times):
+            connection.sendall(answer)
+
+
+HOSTILE = {
+    "escapes for a terminal": {"answer": b'{"error":"\u001b[2J"}\x1b]0;evil\x07\xc2\x9b31m'},
+    "escapes in a reason": {"answer": b'{"accepted":0,"rejected":[{"line":1,"id":"","reason":"\\u001b[2J"}]}'},
+    "200,000 brackets": {"answer": b"[" * 200_000},
+    "other types": {"answer": b'{"accepted":"x","rejected":[1,{"line":[],"id":null}],"error":[]}'},
+    "entries without anything": {"answer": b'{"accepted":0,"rejected":[{}]}'},
+    "half a surrogate pair": {"answer": b'{"accepted":3,"rejected":[],"policy":{"for_s":1,"stop":["\\ud800"]}}'},
+    "no date": {"answer": b"{}", "date": "x"},
+    "a date of another age": {"answer": b"{}", "date": "Sun, 29 Nov 99999 12:00:00 GMT"},
+    "no end": {"answer": b"x" * (1 << 16), "times": 1 << 20}}
+
+
+@promise("serve_check tells what a hostile endpoint answers, obeys none of it, and ends")
+def _(_folder):
+    for name, what in HOSTILE.items():
+        with Server(functools.partial(hostile, **what)) as server:
+            code, told = serve_check(server.url + "/v1/events")
+        expect(code == 1 and "FAIL" in told and all(one.isprintable() for one in told.splitlines()), name, code, ascii(told[-500:]))
+    return f"{len(HOSTILE)} kinds"
 
 
 # --- a real client ----------------------------------------------------------------------------------------------------

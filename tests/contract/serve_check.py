@@ -26,6 +26,7 @@ import json
 import pathlib
 import random
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -40,6 +41,9 @@ LEVELS = ("exact", "keyed", "at-least-once")
 COVERED = ("@method", "@authority", "@path", "content-digest", "content-encoding", "content-type", "idempotency-key",
            "yukha-clock")
 PATIENCE_S = 100
+ANSWER_BYTES_MAX = 1 << 20  # what a client reads
+# What reading an answer may raise that was made by somebody who wishes us ill.
+NONSENSE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class Wrong(Exception):
@@ -58,18 +62,35 @@ class Answer:
         self.status, self.fields, self.text = status, fields, body.decode(errors="replace")
         try:
             self.body = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             self.body = None
-        self.error = self.body.get("error", "") if isinstance(self.body, dict) else ""
+        error = self.body.get("error", "") if isinstance(self.body, dict) else ""
+        self.error = error if isinstance(error, str) else ""
 
     def __str__(self):
-        return f"{self.status or 'no answer:'} {self.text[:300]}"
+        return f"{self.status or 'no answer:'} {shown(self.text)}"
+
+    def date_s(self):
+        """The endpoint's clock, or None."""
+        try:
+            return parsedate_to_datetime(self.fields.get("Date", "")).timestamp()
+        except (*NONSENSE, OverflowError):
+            return None
+
+    def retry_after_s(self):
+        text = self.fields.get("Retry-After", "")
+        return min(int(text), 5) if re.fullmatch("[0-9]{1,9}", text) else 1
 
     def is_busy(self):
         return self.status == 409 and self.error not in ("split", "conflict")
 
     def without_policy(self):
         return {name: value for name, value in self.body.items() if name != "policy"}
+
+
+def shown(what):
+    """Without control characters: a terminal obeys those of strangers, too."""
+    return ascii(what)[:300]
 
 
 # --- requests -----------------------------------------------------------------------------------------------------------
@@ -93,8 +114,11 @@ class Server:
 
     def send(self, fields, body, cut=None, gate=None, method="POST"):
         """The answer; None when the connection is cut on purpose. At a gate it waits with its last byte for others."""
-        connection = self.connection()
+        connection, deadline = self.connection(), None
         try:
+            connection.connect()
+            deadline = threading.Timer(2 * PATIENCE_S, connection.sock.shutdown, (socket.SHUT_RDWR,))  # a byte a minute
+            deadline.start()
             connection.putrequest(method, self.url.path, skip_host=True, skip_accept_encoding=True)
             for name, value in [("Host", self.url.netloc), ("Content-Length", str(len(body))), *fields]:
                 connection.putheader(name, value.encode("latin-1", "replace"))
@@ -109,10 +133,12 @@ class Server:
             if cut:
                 return None
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            return Answer(response.status, response.headers, response.read(ANSWER_BYTES_MAX))
         except (OSError, http.client.HTTPException) as fault:
-            return Answer(0, {}, f"{type(fault).__name__}: {fault}".encode())
+            return Answer(0, {}, f"{type(fault).__name__}: {fault}".encode(errors="replace"))
         finally:
+            if deadline:
+                deadline.cancel()
             connection.close()
 
     def fields(self, key, body, keyid, secret, clock_s=0, offset_ms=None, content_type="application/x-ndjson", expires=""):
@@ -132,6 +158,10 @@ class Server:
 
 def mac(secret, base):
     return base64.b64encode(hmac.new(secret, base.encode("latin-1", "replace"), hashlib.sha256).digest()).decode()
+
+
+def told(fault):
+    return fault if isinstance(fault, Wrong) else f"answered nonsense: {type(fault).__name__}: {shown(str(fault))}"
 
 
 # --- ../vectors/requests.json ---------------------------------------------------------------------------------------
@@ -177,7 +207,7 @@ def check_request(vector, fields, server):
         got = answer.without_policy() if isinstance(answer.body, dict) else answer.body
         for entry in got.get("rejected", []) if isinstance(got, dict) else []:
             entry.pop("reason", None)
-        must(got == expected["body"], f"answered {str(got)[:300]}, not {str(expected['body'])[:300]}")
+        must(got == expected["body"], f"answered {shown(got)}, not {shown(expected['body'])}")
 
 
 def check_requests(server, only):
@@ -193,9 +223,9 @@ def check_requests(server, only):
         try:
             check_request(vector, fields, server)
             kept += 1
-        except Wrong as wrong:
+        except (Wrong, *NONSENSE) as wrong:
             failed += 1
-            print(f"FAIL  request: {vector['name']} ({vector['why']})\n      {wrong}", flush=True)
+            print(f"FAIL  request: {vector['name']} ({vector['why']})\n      {told(wrong)}", flush=True)
     if kept:
         print(f"ok    {kept} requests of requests.json", flush=True)
     for why, count in skipped.items():
@@ -215,16 +245,18 @@ def check_sentences(server, only):
         return 0
     body = gzip.compress(b"".join(line + b"\n" for _, line, _ in lines))
     answer = server.send(server.fields(uuid.uuid4(), body, *server.keys[0], offset_ms=0), body)
-    if answer.status != 200 or not isinstance(answer.body, dict):
-        print(f"FAIL  the sentences of the vectors\n      answered {answer}", flush=True)
+    try:
+        must(answer.status == 200, f"answered {answer}")
+        rejected = {entry["line"]: entry["reason"] for entry in answer.body["rejected"]}
+    except (Wrong, *NONSENSE) as fault:
+        print(f"FAIL  the sentences of the vectors\n      {told(fault)}", flush=True)
         return 1
-    rejected = {entry["line"]: entry["reason"] for entry in answer.body["rejected"]}
     failed = 0
     for number, (name, line, is_good) in enumerate(lines, 1):
         if is_good == (number in rejected):
             failed += 1
             print(f"FAIL  {name}\n      {line[:200]!r}\n      it was "
-                  f"{'rejected: ' + rejected[number] if is_good else 'accepted'}", flush=True)
+                  f"{'rejected: ' + shown(rejected[number]) if is_good else 'accepted'}", flush=True)
     if not failed:
         print(f"ok    {len(good)} good sentences and {len(lines) - len(good)} bad ones", flush=True)
     return failed
@@ -255,6 +287,11 @@ def policy_fault(policy):
 
 # --- ../vectors/sequences.json ---------------------------------------------------------------------------------------
 
+# Lines that are too many or too long to be written into the file.
+MADE = {"501 of x": b"x\n" * 501, "5 MB of spaces": b" " * 5_000_000,
+        "500 with long names": ('{"id":"' + "\U0001F600" * 64 + '","' + "\U0001F600" * 600 + '":"x"}\n').encode() * 500}
+
+
 class Play:
     """One sequence, with keys and sentences of its own."""
 
@@ -268,8 +305,8 @@ class Play:
             for number, step in enumerate(self.sequence["steps"], 1):
                 try:
                     self.step(step)
-                except Wrong as wrong:
-                    raise Wrong(f"step {number}, {json.dumps(step)}\n      {wrong}") from None
+                except (Wrong, *NONSENSE) as wrong:
+                    raise Wrong(f"step {number}, {json.dumps(step)}\n      {told(wrong)}") from None
         finally:
             for thread, _ in self.begun.values():
                 thread.join(PATIENCE_S)
@@ -329,8 +366,8 @@ class Play:
         return int(lease * self.options.lease * 1000) + int(more) * self.pace
 
     def lines(self, step):
-        if step["lines"] == "501 of x":
-            return b"x\n" * 501
+        if isinstance(step["lines"], str):
+            return MADE[step["lines"]]
         return "".join((self.sentence(one) if isinstance(one, int) else one) + "\n" for one in step["lines"]).encode()
 
     def sentence(self, number):
@@ -363,12 +400,19 @@ class Play:
         if "clock_s" in step:
             offset_ms = None
         if "learnt_from" in step:
-            date = parsedate_to_datetime(self.answers[step["learnt_from"]].fields["Date"]).timestamp()
-            offset_ms = int((date - self.server.now() - clock_s) * 1000)
+            date_s = self.answers[step["learnt_from"]].date_s()
+            must(date_s is not None, "the answer that it learns from has no Date that can be read")
+            offset_ms = int((date_s - self.server.now() - clock_s) * 1000)
         expires = step.get("expires_s", "")
         expires = expires if isinstance(expires, str) else str(int(self.server.now()) + expires)
         fields = self.server.fields(self.key(step), body, keyid, secret, clock_s, offset_ms,
                                     step.get("content_type", "application/x-ndjson"), expires)
+        if "proxy" in step:
+            fields = [(name, f"{step['proxy']}, {value}" if name == "signature-input" else
+                       f"proxy=:AAAA:, {value}" if name == "signature" else value) for name, value in fields]
+        if step.get("framed") == "by both lengths":
+            body = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+            fields.append(("Transfer-Encoding", "chunked"))
         return self.server.send(fields, body, cut, gate)
 
     def ask(self, step, cut):
@@ -379,7 +423,7 @@ class Play:
             waits = answer is not None and (answer.is_busy() or answer.status in (429, 503))
             if not waits or "409 busy" in self.promised(step) or time.monotonic() > until:
                 return answer
-            time.sleep(min(float(answer.fields.get("Retry-After", "1")), 5))
+            time.sleep(answer.retry_after_s())
 
     def promised(self, step):
         answers = step.get("answers", [])
@@ -389,7 +433,7 @@ class Play:
     def judge(self, answer, step):
         promised = self.promised(step)
         if answer.status == 401:
-            must(answer.fields.get("Date"), f"answered {answer} without a Date, so no client can learn the time")
+            must(answer.date_s() is not None, f"answered {answer} without a Date, so no client can learn the time")
         if answer.is_busy():
             must(answer.fields.get("Retry-After"), f"answered {answer} without Retry-After")
         if answer.status == 200:
@@ -400,13 +444,15 @@ class Play:
     def judge_good(self, answer, step):
         body = answer.body
         must(isinstance(body, dict) and isinstance(body.get("rejected"), list), f"answered {answer}, which is no answer")
-        lines = len(step["lines"])
-        must(body.get("accepted") == lines - len(body["rejected"]),
-             f"answered {answer}: accepted and rejected are not the {lines} lines that were sent")
+        lines = self.lines(step).splitlines()
+        must(body.get("accepted") == len(lines) - len(body["rejected"]),
+             f"answered {answer}: accepted and rejected are not the {len(lines)} lines that were sent")
         for entry in body["rejected"]:
-            must(isinstance(entry, dict) and type(entry.get("line")) is int and 1 <= entry["line"] <= lines
+            must(isinstance(entry, dict) and type(entry.get("line")) is int and 1 <= entry["line"] <= len(lines)
                  and isinstance(entry.get("id"), str) and isinstance(entry.get("reason"), str),
                  f"answered {answer}: an entry of rejected wants line, id and reason")
+            must(not entry["id"] or f'"id":"{entry["id"]}"'.encode() in lines[entry["line"] - 1],
+                 f"answered {answer}: an id that is not its line's")
         if "policy" in body:
             must(not policy_fault(body["policy"]), f"answered {answer}, whose policy no client obeys: "
                                                    f"{policy_fault(body['policy'])}")
@@ -420,17 +466,23 @@ class Play:
             return answer.status == 200 and answer.without_policy() == other.without_policy()
         if promised == "409 busy":
             return answer.is_busy()
+        if promised == "no answer":
+            return answer.status == 0
         status, _, more = promised.partition(" ")
         if answer.status != int(status):
             return False
         if status != "200":
             return not more or answer.error == more
+        if more == "rejecting all":
+            return answer.body["accepted"] == 0
         rejected = [int(one) for one in more[len("rejecting "):].split(",")] if more else []
         return [entry["line"] for entry in answer.body["rejected"]] == rejected
 
 
 def hook(command, argument):
-    subprocess.run(["/bin/sh", "-c", command, "serve_check", argument], check=True, timeout=PATIENCE_S)
+    done = subprocess.run(["/bin/sh", "-c", command, "serve_check", argument], check=False, timeout=PATIENCE_S,
+                          stderr=subprocess.PIPE)
+    must(done.returncode == 0, f"the hook {command!r} failed: {shown(done.stderr[-300:].decode(errors='replace'))}")
 
 
 def count_in_lake(plays, options):
@@ -443,15 +495,22 @@ def count_in_lake(plays, options):
         counts = {}
         for line in done.stdout.split(b"\n"):
             if b'"yukha_check"' in line:
-                one = json.loads(line)["id"]
-                counts[one] = counts.get(one, 0) + 1
+                try:
+                    one = json.loads(line)["id"]
+                    counts[one] = counts.get(one, 0) + 1
+                except NONSENSE:
+                    raise Wrong(f"a line of the lake is no sentence: {shown(line)}") from None
         if wanted <= set(counts) or time.monotonic() > until:
             return counts
         time.sleep(0.5)
 
 
 def check_lake(plays, options):
-    counts, failed = count_in_lake(plays, options), 0
+    try:
+        counts, failed = count_in_lake(plays, options), 0
+    except Wrong as fault:
+        print(f"FAIL  the lake\n      {fault}", flush=True)
+        return 1
     for play in plays:
         for number, most in enumerate(play.most, 1):
             found = counts.get(play.ids.get(number), 0)
@@ -528,8 +587,8 @@ def main():
     if first.status == 0:
         print(f"{options.url} does not answer: {first.text}", file=sys.stderr)
         return 2
-    if first.fields.get("Date"):
-        ahead_s = parsedate_to_datetime(first.fields["Date"]).timestamp() + 0.5 - time.time()
+    if first.date_s() is not None:
+        ahead_s = first.date_s() + 0.5 - time.time()
         server.ahead_s = ahead_s if abs(ahead_s) > 5 else 0.0
     failed = check_sentences(server, options.only) + check_requests(server, options.only)
     failed += check_sequences(server, options)
