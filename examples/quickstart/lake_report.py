@@ -54,7 +54,7 @@ def print_table(headings, rows):
 
 
 # A table as a query engine over the lake would show it. The view keeps one line per id, as every query over a lake
-# behind an at-least-once stream must.
+# behind an at-least-once stream must: the earliest, because whoever has seen an id may send another sentence under it.
 QUERY = """
 SELECT location, count(DISTINCT user) AS readers, count(*) AS reads, round(median(duration_ms / 1000.0), 1) AS median_s
   FROM sentence WHERE action = 'READ' GROUP BY location ORDER BY reads DESC, location"""
@@ -63,10 +63,11 @@ SELECT location, count(DISTINCT user) AS readers, count(*) AS reads, round(media
 def query(sentences):
     database = sqlite3.connect(":memory:")
     database.create_aggregate("median", 1, Median)
-    database.execute("CREATE TABLE line (id TEXT, user TEXT, location TEXT, action TEXT, duration_ms INTEGER)")
-    database.execute("CREATE VIEW sentence AS SELECT * FROM line GROUP BY id")
-    database.executemany("INSERT INTO line VALUES (?,?,?,?,?)",
-                         [(s["id"], s["user"]["id"], s["location"].partition("?")[0], s["action"]["type"],
+    database.execute("CREATE TABLE line (id TEXT, received_at TEXT, user TEXT, location TEXT, action TEXT, duration_ms INTEGER)")
+    # SQLite takes the other columns from the line that has the minimum.
+    database.execute("CREATE VIEW sentence AS SELECT *, min(received_at) FROM line GROUP BY id")
+    database.executemany("INSERT INTO line VALUES (?,?,?,?,?,?)",
+                         [(s["id"], s["received_at"], s["user"]["id"], s["location"].partition("?")[0], s["action"]["type"],
                            s["action"].get("duration_ms")) for s in sentences])
     print(QUERY.strip("\n") + "\n")
     print_table(["location", "readers", "reads", "median s"], database.execute(QUERY).fetchall())

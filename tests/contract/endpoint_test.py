@@ -8,10 +8,14 @@ examples/endpoint/endpoint.py runs as it is, or with one line of it changed. Sta
 """
 import argparse
 import base64
+import contextlib
 import functools
 import http.server
+import io
+import itertools
 import json
 import pathlib
+import runpy
 import signal
 import socket
 import sqlite3
@@ -246,6 +250,17 @@ def _(_folder):
             code, told = serve_check(server.url + "/v1/events")
         expect(code == 1 and "FAIL" in told and all(one.isprintable() for one in told.splitlines()), name, code, ascii(told[-500:]))
     return f"{len(HOSTILE)} kinds"
+
+
+@promise("the lake's view shows of one id the sentence that came first, in whatever order its lines are read")
+def _(_folder):
+    report = runpy.run_path(str(HERE.parents[1] / "examples/quickstart/lake_report.py"))
+    rows = [{"id": "one", "received_at": f"2026-05-22T03:52:0{second}.000Z", "user": {"id": name}, "location": f"app://{name}",
+             "action": {"type": "READ"}} for second, name in ((1, "honest"), (2, "forged"), (3, "forged"))]
+    for order in itertools.permutations(rows):
+        with contextlib.redirect_stdout(io.StringIO()) as told:
+            report["query"](order)
+        expect("app://honest" in told.getvalue() and "forged" not in told.getvalue(), told.getvalue())
 
 
 # --- a real client ----------------------------------------------------------------------------------------------------

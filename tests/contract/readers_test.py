@@ -237,7 +237,8 @@ def lake_in_duckdb(journey, collector):
                   referral: 'VARCHAR', action: 'MAP(VARCHAR, VARCHAR)', received_at: 'VARCHAR',
                   clock_offset_ms: 'VARCHAR'}})
                 WHERE action['type'] <> 'yukha_ledger'""")
-            database.execute("CREATE VIEW sentence AS SELECT * FROM line QUALIFY row_number() OVER (PARTITION BY id) = 1")
+            database.execute("""CREATE VIEW sentence AS SELECT * FROM line
+                QUALIFY row_number() OVER (PARTITION BY id ORDER BY received_at) = 1""")
             lines, ids, steps_seen, whole, arrived_that_hour = database.execute("""
                 SELECT count(*), count(DISTINCT id), count(DISTINCT content['step']),
                   count_if(location LIKE 'app://shop/%' AND "user"['id'] LIKE 'u_%' AND time::TIMESTAMP IS NOT NULL),
