@@ -4,10 +4,10 @@
     python3 endpoint.py --key app-2026-11:c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U= --port 8080 --database lake.db
 
 src/send/CONTRACT.md is the contract; names in quotes are its sections. Lines, answer and key are one transaction of
-SQLite: no key is seen half done, so nobody is told `busy`, and a killed process loses nothing.
-"""
+SQLite: no key is seen half done, so nobody is told `busy`, and a killed process loses nothing."""
 import argparse
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.server
@@ -22,16 +22,15 @@ import zlib
 
 COMPRESSED_MAX, INFLATED_MAX, LINES_MAX, SENTENCE_MAX, KEPT_MS = 1 << 20, 4 << 20, 500, 32 << 10, 35 * 86_400_000
 
-# "The signature": what signatures use of RFC 8941. A value is a string, bytes, a number or a token.
+# "The signature": what is used of RFC 8941. A dictionary is cut at its commas, and only what is ours is read.
 STRING = r'"(?:[ !#-\[\]-~]|\\["\\])*"'
-VALUE = rf"(?:{STRING}|:[A-Za-z0-9+/=]*:|-?[0-9]+|[A-Za-z*][!#$%&'*+.^_`|~:/A-Za-z0-9-]*)"
-NAME = "[a-z][a-z0-9_.*-]*"
-MEMBER = re.compile(rf" *({NAME})=((?:\( *(?:{STRING} *)*\)|{VALUE})(?:; *{NAME}={VALUE})*) *(?:,|$)")
+VALUE = rf"(?:{STRING}|:[A-Za-z0-9+/=]*:|[?@]?-?[0-9]+(?:\.[0-9]+)?|[A-Za-z*][!#$%&'*+.^_`|~:/A-Za-z0-9-]*)"
+PARAMETER = rf"; *([a-z*][a-z0-9_.*-]*)(?:=({VALUE}))?"
+OURS = re.compile(rf"\( *((?:{STRING} *)*)\)((?:{PARAMETER})*)")
 EIGHT = set("@method @authority @path content-digest content-encoding content-type idempotency-key yukha-clock".split())
 
 # "The sentence": eight keys in order, every leaf a string, and the shapes of those that have one.
-ORDER = "id time user device location content referral action".split()
-PARTS = ("user", "device", "content", "action")
+ORDER, PARTS = "id time user device location content referral action".split(), ("user", "device", "content", "action")
 LEAF = re.compile(r"id|time|location|referral|(user|device|content|action)\.[a-z][a-z0-9_]{0,63}")
 SHAPES = {"id": "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "user.id": ".+",
           "time": r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-5][0-9]){2}\.[0-9]{3}Z", "action.type": ".+", "device.id": ".+",
@@ -48,38 +47,29 @@ def must(good, status, error):
         raise Refused(status, error)
 
 
-def dictionary(field):
-    members, at = {}, 0
-    while at < len(field):
-        found = MEMBER.match(field, at)
-        if not found or found[1] in members:
-            return {}
-        members[found[1]], at = found[2], found.end()
-    return members
-
-
-def parameter(signed, name):
-    return (re.search(rf"; *{name}=({VALUE})(?=;|$)", signed.partition(")")[2]) or ["", ""])[1]
+def dictionary(field):  # the text behind each label's "="
+    parts = re.findall(rf'(?:{STRING}|[^",])+', field) if re.fullmatch(rf'(?:{STRING}|[^"])*', field) else []
+    return {label: text for label, _, text in (part.strip().partition("=") for part in parts)}
 
 
 def check_signature(known, body, keys, urls, now_s):  # known: the fields, names in lower case, and @method
-    inputs = dictionary(known.get("signature-input", ""))
-    ours = [label for label in inputs if parameter(inputs[label], "tag") == '"yukha-v1"']
-    signed = inputs[ours[0]] if len(ours) == 1 else "()"
-    names = re.findall(r'"([^"]*)"', signed.partition(")")[0])
-    keyid, created, expires = (parameter(signed, name) for name in ("keyid", "created", "expires"))
-    must(EIGHT <= set(names) and len(set(names)) == len(names) and parameter(signed, "alg") == '"hmac-sha256"'
+    read = [(label, OURS.fullmatch(text)) for label, text in dictionary(known.get("signature-input", "")).items()]
+    ours = [one for one in read if one[1] and dict(re.findall(PARAMETER, one[1][2])).get("tag") == '"yukha-v1"']
+    must(len(ours) == 1, 401, "signature")
+    label, signed = ours[0]
+    names, parameters = re.findall('"([^"]*)"', signed[1]), dict(re.findall(PARAMETER, signed[2]))
+    keyid, created, expires = (parameters.get(name, "") for name in ("keyid", "created", "expires"))
+    must(EIGHT <= set(names) and len(set(names)) == len(names) and parameters.get("alg") == '"hmac-sha256"'
          and keyid[:1] == '"' and re.fullmatch(r"-?\d{1,15},(-?\d{1,15})?", f"{created},{expires}"), 401, "signature")
     secret = keys.get(re.sub(r"\\(.)", r"\1", keyid[1:-1]))
     must(secret, 401, "key")
-    good = False
+    digest, good = base64.b64encode(hashlib.sha256(body).digest()).decode(), False
     for url in urls:
         values = {**known, "@authority": url.netloc, "@path": url.path, "@scheme": url.scheme}
-        base = "".join(f'"{name}": {values.get(name)}\n' for name in names) + f'"@signature-params": {signed}'
+        base = "".join(f'"{name}": {values.get(name)}\n' for name in names) + f'"@signature-params": {signed[0]}'
         mac = base64.b64encode(hmac.digest(secret, base.encode("latin-1"), "sha256")).decode()
-        sent = dictionary(known.get("signature", "")).get(ours[0], "")
+        sent = dictionary(known.get("signature", "")).get(label, "")
         good |= set(names) <= set(values) and hmac.compare_digest(sent.encode(), f":{mac}:".encode())
-    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     must(good and dictionary(known["content-digest"]).get("sha-256") == f":{digest}:", 401, "signature")
     must(abs(now_s - int(created)) <= 300 and now_s <= int(expires or now_s), 401, "clock")
 
@@ -87,42 +77,49 @@ def check_signature(known, body, keys, urls, now_s):  # known: the fields, names
 def read_sentence(line):  # its texts by name, as far as they can be read, and what is wrong with it, or ""
     leaves, found = [], {}
     try:
+        if len(line) > SENTENCE_MAX:
+            raise ValueError("more than 32,768 bytes")  # which are not even read
         pairs = json.loads(line.decode(), object_pairs_hook=tuple, parse_constant=len)  # NaN becomes a number
         json.dumps(pairs, ensure_ascii=False).encode()  # half a surrogate pair is no text
-        for part, value in pairs:
+        for part, value in pairs if isinstance(pairs, tuple) else ():  # nor an array an object
             inside = part in PARTS and isinstance(value, tuple)
             leaves += [(f"{part}.{name}", text) for name, text in value] if inside else [(part, value)]
         found = {name: text for name, text in leaves if isinstance(text, str)}
         full = {"device.clock_offset_ms": "0", **found}
         wrong = [name for name, _ in leaves if name not in found or not LEAF.fullmatch(name)]
         wrong += [name for name, shape in SHAPES.items() if not re.fullmatch(shape, full.get(name, ""), re.DOTALL)]
-        if wrong or [part for part, _ in pairs] != ORDER or len(found) < len(leaves) or len(line) > SENTENCE_MAX:
-            raise ValueError(f"no sentence: {wrong[0] if wrong else 'order, a name twice, or size'}")
+        if wrong or [part for part, _ in pairs] != ORDER or len(found) < len(leaves):
+            raise ValueError(f"no sentence: {wrong[0] if wrong else 'order, or a name twice'}")
         time.strptime(found["time"][:19], "%Y-%m-%dT%H:%M:%S")  # a day of the calendar
     except (ValueError, TypeError, RecursionError) as fault:
-        return found, str(fault)[:200]
+        return found, str(fault)[:60]  # so that 500 of them are an answer of less than 1 MiB
     return found, ""
 
 
 class Endpoint:
     def __init__(self, database, keys, urls, policy=lambda: None):
-        self.keys, self.urls, self.policy = keys, [urllib.parse.urlsplit(url) for url in urls], policy
+        self.keys, self.urls, self.policy = keys, [], policy
+        for url in map(urllib.parse.urlsplit, urls):  # as clients sign it
+            host = url.netloc.lower().removesuffix({"http": ":80", "https": ":443"}[url.scheme])
+            self.urls.append(url._replace(netloc=host, path=url.path or "/v1/events"))
         self.lock = threading.Lock()
         self.store = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
         self.store.executescript("""PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
             CREATE TABLE IF NOT EXISTS keys(key TEXT PRIMARY KEY, at INTEGER, digest BLOB, answer TEXT, body BLOB);
             CREATE INDEX IF NOT EXISTS keys_by_age ON keys(at); CREATE TABLE IF NOT EXISTS lake(line TEXT)""")
 
-    def take(self, method, fields, body, now_ms):  # "The order of checks": what a 200 says, or Refused
-        inflate, text = zlib.decompressobj(31), b""
-        try:
-            text = inflate.decompress(body, INFLATED_MAX + 1)
-        except zlib.error:
-            pass  # told below, to those who may sign
-        must(len(body) <= COMPRESSED_MAX and len(text) <= INFLATED_MAX, 413, "size")
+    def take(self, method, path, fields, body, now_ms):  # "The order of checks": what a 200 says, or Refused
+        must(path in [url.path for url in self.urls], 404, "path")
+        must(method == "POST", 405, "method")
+        must(fields.get("content-length", "").isdecimal() and "transfer-encoding" not in fields, 411, "length")
+        must(len(body) <= COMPRESSED_MAX, 413, "size")
         check_signature({**fields, "@method": method}, body, self.keys, self.urls, now_ms // 1000)
         must(fields["content-type"] == "application/x-ndjson", 415, "content-type")
         must(fields["content-encoding"] == "gzip", 415, "content-encoding")
+        inflate, text = zlib.decompressobj(31), b""
+        with contextlib.suppress(zlib.error):  # it has no end then
+            text = inflate.decompress(body, INFLATED_MAX + 1)
+        must(len(text) <= INFLATED_MAX, 413, "size")
         must(inflate.eof and not inflate.unused_data, 400, "gzip")
         key = re.fullmatch(r'"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[01r]{1,16})?)"', fields["idempotency-key"])
         must(key, 400, "idempotency-key")
@@ -151,7 +148,8 @@ class Endpoint:
             rejected = []
             for number, (line, (leaves, fault)) in enumerate(zip(lines, judged), 1):
                 if fault:
-                    rejected.append({"line": number, "id": leaves.get("id", "")[:64], "reason": fault})
+                    named = re.fullmatch(SHAPES["id"], leaves.get("id", ""))
+                    rejected.append({"line": number, "id": named[0] if named else "", "reason": fault})
                 elif line not in stored:  # "A line in the lake"
                     offset = leaves.get("device.clock_offset_ms", offset_ms)
                     tail = f',"received_at":"{received_at}","clock_offset_ms":"{offset}"}}'
@@ -172,17 +170,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         announced = fields.get("content-length", "")
         size = min(int(announced), 2 * COMPRESSED_MAX) if re.fullmatch("[0-9]{1,15}", announced) else 0
         body = self.rfile.read(size)
-        self.close_connection |= announced != str(size)
+        self.close_connection |= announced != str(size) or "transfer-encoding" in fields  # its end is in doubt
         try:
-            must(self.path in [url.path for url in self.endpoint.urls], 404, "path")
-            status, answer = 200, self.endpoint.take("POST", fields, body, time.time_ns() // 1_000_000)
+            status, answer = 200, self.endpoint.take(self.command, self.path, fields, body, time.time_ns() // 1_000_000)
         except Refused as refused:
             status, answer = refused.args[0], {"error": refused.args[1]}
         body = json.dumps(answer).encode()
         self.send_response(status)  # with Date, from which clients learn the time
+        self.send_header("Allow", "POST")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body if self.command != "HEAD" else b"")
+
+    do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
 
 
 if __name__ == "__main__":

@@ -85,6 +85,17 @@ class Running:
                            f'{sys.executable} -c "{LAKE}" {self.database}', "--lake-wait", "0")
 
 
+def ask_raw(url, request):
+    """All that comes until the endpoint ends the connection."""
+    host, _, port = url.split("/")[2].partition(":")
+    with socket.create_connection((host, int(port)), PATIENCE_S) as connection:
+        connection.sendall(request)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
+
+
 def serve_check(url, *arguments):
     done = subprocess.run([sys.executable, str(HERE / "serve_check.py"), url, f"key:{SECRET}", f"other:{OTHER}", *arguments],
                           capture_output=True, text=True, timeout=10 * PATIENCE_S)
@@ -109,9 +120,10 @@ def _(_folder):
     endpoint = module.Endpoint(":memory:", {name: base64.b64decode(key) for name, key in file["keys"].items()},
                                [file["public_url"]])
     for row in file["requests"]:
-        fields = {name.lower(): value for name, value in row["headers"]}
+        sent = base64.b64decode(row["body_base64"])
+        fields = {"content-length": str(len(sent)), **{name.lower(): value for name, value in row["headers"]}}
         try:
-            status, body = 200, endpoint.take(row["method"], fields, base64.b64decode(row["body_base64"]), row["now_unix_ms"])
+            status, body = 200, endpoint.take(row["method"], row["path"], fields, sent, row["now_unix_ms"])
             for entry in body["rejected"]:
                 expect(entry.pop("reason"), row["name"])
         except module.Refused as refused:
@@ -134,6 +146,18 @@ def _(_folder):
     return f"{len(good)} good, {len(bad)} bad"
 
 
+@promise("it does not parse a line that is too long, nor inflate what nobody may have signed")
+def _(_folder):
+    module = endpoint_module()
+    endpoint = module.Endpoint(":memory:", {}, ["http://localhost/v1/events"])
+    module.json = module.zlib = None
+    expect(module.read_sentence(b"[" * 40_000)[1] == "more than 32,768 bytes", module.read_sentence(b"[" * 40_000))
+    try:
+        endpoint.take("POST", "/v1/events", {"content-length": "5"}, b"12345", 0)
+    except module.Refused as refused:
+        expect(refused.args == (401, "signature"), refused.args)
+
+
 @promise("a line of its lake is the sentence and two keys more")
 def _(folder):
     with Running(folder) as running:
@@ -144,6 +168,31 @@ def _(folder):
     for one in sentences:
         expect(list(one) == lake["required"], list(one))
         expect(one["clock_offset_ms"] == "0" and len(one["received_at"]) == 24, one)
+
+
+@promise("a request that is framed in two ways, or in none, is refused and is the last of its connection")
+def _(folder):
+    behind = b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Running(folder) as running:
+        for framing, status in ((b"", b"411"), (b"Transfer-Encoding: chunked\r\n", b"411"),
+                                (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"411"),
+                                (b"Content-Length: 5\r\nContent-Length: 5\r\n", b"411"),
+                                (b"Content-Length: +5\r\n", b"411"), (b"Content-Length: 05\r\n", b"401")):
+            try:
+                answer = ask_raw(running.url, b"POST /v1/events HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n0\r\n\r\n" + behind)
+            except ConnectionResetError:
+                continue  # it has gone before it read all; so nothing more was answered
+            expect(answer.count(b"HTTP/1.1 ") == 1 and answer.startswith(b"HTTP/1.1 " + status), framing, answer)
+
+
+@promise("its public URL may be written as people write it")
+def _(_folder):
+    module = endpoint_module()
+    for written, host, path in (("http://LocalHost:8080/v1/events", "localhost:8080", "/v1/events"),
+                                ("http://localhost:80/in", "localhost", "/in"), ("https://c.example:443", "c.example", "/v1/events"),
+                                ("https://c.example:80/v1/events", "c.example:80", "/v1/events")):
+        url = module.Endpoint(":memory:", {}, [written]).urls[0]
+        expect((url.netloc, url.path) == (host, path), written, url)
 
 
 @promise("serve_check finds nothing wrong with it, slow, cut and raced upon")
@@ -199,6 +248,17 @@ PLANTED = {
     "asks the farthest ancestor": ("stored = zlib.decompress(done[0][2])", "stored = zlib.decompress(done[-1][2])"),
     "drops what an ancestor never had": ("elif line not in stored:", "elif not done:"),
     "stores what an ancestor had": ("elif line not in stored:", "else:"),
+    "takes an array of pairs for an object": ("in pairs if isinstance(pairs, tuple) else ():", "in pairs:"),
+    "is harmed by the signature of a proxy": ("    ours = [one for one in read if", '    must(all(one[1] for one in read), 401, '
+                                              '"signature")\n    ours = [one for one in read if'),
+    "reads what is framed by both lengths": (' and "transfer-encoding" not in fields, 411', ", 411"),
+    "takes what does not come by POST": ('must(method == "POST", 405, "method")', "pass"),
+    "inflates for strangers": ('must(len(body) <= COMPRESSED_MAX, 413, "size")', """must(len(body) <= COMPRESSED_MAX, 413, "size")
+        with contextlib.suppress(zlib.error):
+            must(len(zlib.decompressobj(31).decompress(body, INFLATED_MAX + 1)) <= INFLATED_MAX, 413, "size")"""),
+    "tells half an id": ('"id": named[0] if named else ""', '"id": leaves.get("id", "")[:20]'),
+    "tells long names": ("str(fault)[:60]", "str(fault)[:2000]"),
+    "takes days of the year 0": ('found["time"][:19]', 'found["time"][:19].replace("0000-", "2000-")'),
     "numbers lines from 0": ("zip(lines, judged), 1)", "zip(lines, judged))"),
     "repeats an answer without what was rejected": ("(key, now_ms, digest, json.dumps(answer),",
                                                     '(key, now_ms, digest, json.dumps({"accepted": len(lines), "rejected": []}),'),

@@ -97,6 +97,11 @@ def good_lines():
     yield line(sentence(22, action={"type": "yukha_ledger"})).replace("yukha_ledger", "yukha\\u005fledger")
     yield line(sentence(23)).replace('"session"', '"sess\\u0069on"')
     yield line(sentence(24, content={"id": ""}))
+    # U+0000 in a text is a character like any other, also where a text must not be empty.
+    yield line(sentence(25, user={"id": "\u0000u1"}, action={"type": "\u0000"}))
+    yield json.dumps(sentence(26, user={"id": "\u0000u1"}, device=device(26, sdk="\u0000")), ensure_ascii=False)
+    yield line(sentence(27, time="0001-01-01T00:00:00.000Z"))
+    yield line(sentence(28, time="9999-12-31T23:59:59.999Z"))
     yield of_size(32768)
 
 
@@ -125,6 +130,8 @@ def bad_lines():
     yield bad("a string", "schema", '"sentence"')
     yield bad("a number", "schema", "42")
     yield bad("null", "schema", "null")
+    yield bad("an array of pairs", "schema", line([list(pair) for pair in sentence().items()]))
+    yield bad("a user that is an array of pairs", "schema", line(sentence(user=[["id", "u_1842"]])))
 
     yield schema("user.id is empty", user={"id": ""})
     yield schema("user.id is missing", user={"session": "7"})
@@ -159,7 +166,7 @@ def bad_lines():
                  "2026-05-22T03:52:60.000Z", "2026-13-01T00:00:00.000Z", "2026-00-01T00:00:00.000Z",
                  "2026-01-00T00:00:00.000Z", "2026-01-32T00:00:00.000Z", "2026-04-31T00:00:00.000Z",
                  "2026-02-29T00:00:00.000Z", "1900-02-29T00:00:00.000Z", "2026-02-30T00:00:00.000Z",
-                 "026-05-22T03:52:00.123Z", "12026-05-22T03:52:00.123Z", "2026-05-22T03:52:00.123Z\n",
+                 "0000-01-01T00:00:00.000Z", "0000-02-29T00:00:00.000Z", "026-05-22T03:52:00.123Z", "12026-05-22T03:52:00.123Z", "2026-05-22T03:52:00.123Z\n",
                  "２０２６-05-22T03:52:00.123Z"):
         yield schema(f"a time of {json.dumps(time, ensure_ascii=False)}", time=time)
 
@@ -183,6 +190,11 @@ def bad_lines():
     yield bad("a required member twice", "duplicate", plain.replace('"user":{', '"user":{"id":"other",'))
     yield bad("a member twice in action", "duplicate", plain.replace('"type":"READ"', '"type":"READ","type":"BUY"'))
     yield bad("a key twice, once in capitals", "duplicate", plain[:-1] + ',"Referral":"PUSH"}')
+    # Whoever tells the name in his answer may cut it, and not inside a character.
+    for letters in (61, 62, 63):
+        name = "a" * letters + "\U0001f600"
+        yield bad(f"a member twice, {letters} letters and four bytes long", "duplicate",
+                  plain[:-1] + f',"{name}":"1","{name}":"2"}}')
 
     yield bad("one byte above 32 KiB", "size", of_size(32769))
     yield bad("far above 32 KiB", "size", of_size(40000))
@@ -204,6 +216,16 @@ def bad_lines():
     yield bad("a short escape", "json", plain.replace("CLICK", "\\u12"))
     yield bad("brackets without end", "json", "[" * 30000)
     yield bad("text", "json", "GET / HTTP/1.1")
+    # Who takes NUL for the end of the text stores what is no JSON.
+    yield bad("a NUL behind it", "json", plain + "\0")
+    yield bad("a NUL and text behind it", "json", plain + "\0 anything {")
+    yield bad("a NUL and a member behind it", "json", plain + '\0,"x":"y"}')
+    yield bad("a NUL before it", "json", "\0" + plain)
+    yield bad("a NUL between two members", "json", plain.replace(',"referral"', ',\0"referral"'))
+    yield bad("a NUL alone", "json", "\0")
+    for why, space in (("a vertical tab", "\v"), ("a form feed", "\f"), ("a no-break space", "\u00a0"),
+                       ("a line separator", "\u2028"), ("a byte order mark", "\ufeff"), ("a delete", "\x7f")):
+        yield bad(f"{why} behind it", "json", plain + space)
 
     yield bad("half a surrogate pair", "utf8", plain.replace("CLICK", "\\ud83d"))
     yield bad("the other half", "utf8", plain.replace("CLICK", "\\ude00"))
@@ -325,6 +347,11 @@ def requests():
     bad_id = sentence(131)["id"]
     yield make("a sentence that misses a part", "its id can be read and is named", 200, answer(0, (1, bad_id)),
                gzip_member(ndjson(line(sentence(131, action=None)))))
+    twice = "a" * 63 + "\u00e9"
+    yield make("a bad name whose 64th byte is inside a character", "told cut or whole, it spoils no other line", 200,
+               answer(2, (2, sentence(162)["id"])),
+               gzip_member(ndjson(line(sentence(161)), line(sentence(162))[:-1] + f',"{twice}":"1","{twice}":"2"}}',
+                                  line(sentence(163)))))
     yield make("another key", "two keys are configured", 200, answer(3), keyid=OTHER_KEYID, secret=OTHER_SECRET)
     yield make("another label", "the tag says which signature is ours, not the label", 200, answer(3), label="sig1")
     yield make("more is covered", "at least the eight", 200, answer(3), covered=COVERED + ("x-more", "@scheme"),
@@ -379,6 +406,9 @@ def requests():
     yield make("a Signature-Input that is no dictionary", "unreadable", 401, signature,
                replace={"Signature-Input": "yukha=(\"@method\""})
     yield make("a Signature that is no byte sequence", "unreadable", 401, signature, replace={"Signature": "yukha=abc"})
+
+    for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        yield make(f"by {method}", "events come by POST, however well others are signed", 405, None, method=method)
 
     plain = b'{"hello": "world"}'
     yield make("RFC 9530's example as a body", "the digest of RFC 9530 is right, so what is wrong is the gzip", 400,
@@ -518,6 +548,7 @@ def answers():
                                      "share_percent": 100}),
                        ("the least", {"for_s": 1, "pause_s": 0, "upload_interval_s": 0, "stop": [], "share_percent": 0}),
                        ("every action", {"for_s": 60, "stop": ["*"]}),
+                       ("every action, and one by name", {"for_s": 60, "stop": ["READ", "*"]}),
                        ("a pause as long as it holds", {"for_s": 60, "pause_s": 60})):
         yield policy(name, wish, wish)
     yield policy("unknown members", {"for_s": 60, "colour": {"a": [1]}}, {"for_s": 60})
