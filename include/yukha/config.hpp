@@ -128,7 +128,8 @@ struct Config {
   // Do what the endpoint asks of its clients in an answer: to send nothing for up to a day, to leave up to a day
   // between two requests, to keep no events of some actions, or of some users by the rule of `sample_rate`. It holds
   // for a week at most, across restarts, touches neither consent nor what is kept already, shows in the log and in
-  // Stats, and what it has refused is counted apart. src/send/CONTRACT.md has its form.
+  // Stats, and what it has refused is counted apart. The distance between two requests is that of one process; a new
+  // one counts it from the policy's arrival. src/send/CONTRACT.md has its form.
   bool obey_policy = false;
 
   // What a new install may do until Tracker::consent() is called. It counts once, for a queue_dir in which nothing of
