@@ -739,15 +739,24 @@ void Life::note_what_is_owed() {
   }
 }
 
+void Life::note_who_is_removed() {
+  removed_before_.clear();
+  for (const auto& one : apps_) {
+    if (one->removed) removed_before_.insert(one->run);
+  }
+}
+
 void Life::erased_by(App& app, const Status& status) {
   app.owes_erase = !status && traits_.faults;
   const std::set<std::string> on_its_way = server_.on_its_way();
   const bool certain = status && app.process->alive() && !traits_.faults && !app.in_memory && !app.removed;
-  // Files that were removed under a process have what earlier processes left in them, too.
-  const bool some_removed = std::any_of(apps_.begin(), apps_.end(), [](const auto& one) { return one->removed; });
-  const auto is_of_one_removed = [this, some_removed](const Tracked& tracked) {
-    return some_removed && std::none_of(apps_.begin(), apps_.end(), [&tracked](const auto& one) {
-             return !one->removed && one->run == tracked.run;
+  // Files that were removed under a process have what earlier processes left in them, too. Nor is one reached that
+  // makes them again while another one erases.
+  const auto is_removed = [this](const auto& one) { return one->removed || removed_before_.count(one->run) != 0; };
+  const bool some_removed = std::any_of(apps_.begin(), apps_.end(), is_removed);
+  const auto is_of_one_removed = [this, some_removed, is_removed](const Tracked& tracked) {
+    return some_removed && std::none_of(apps_.begin(), apps_.end(), [&tracked, is_removed](const auto& one) {
+             return !is_removed(one) && one->run == tracked.run;
            });
   };
   for (auto& [name, tracked] : tracked_) {
@@ -787,6 +796,7 @@ void Life::erased_by(App& app, const Status& status) {
 
 void Life::erase(App& app) {
   if (chance(3)) app.process->kill_after(1 + throw_up_to(chance_, 60));
+  note_who_is_removed();
   app.busy = true;
   const Status status = app.core->erase();
   app.busy = false;
@@ -800,6 +810,7 @@ void Life::change_consent(App& app) {
   static constexpr Consent all[] = {Consent::granted, Consent::granted, Consent::pending, Consent::denied};
   const Consent consent = all[throw_up_to(chance_, 3)];
   consent_known_ = false;
+  note_who_is_removed();
   app.busy = true;
   const Status status = app.core->set_consent(consent);
   app.busy = false;

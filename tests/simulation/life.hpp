@@ -156,6 +156,7 @@ class Life {
   bool may_be_denied(const App& app, const Tracked& tracked) const;
   void erase(App& app);
   void note_what_is_owed();
+  void note_who_is_removed();
   bool may_be_denied_later(const Tracked& tracked) const;
   void erased_by(App& app, const Status& status);
   void send_while_the_world_goes_on(App& app);
@@ -204,8 +205,9 @@ class Life {
   Consent ads_ = Consent::denied;  // to the purpose advertising
   bool ads_known_ = true;
   std::int64_t ads_denied_ms_ = INT64_MIN / 2;
-  bool denial_at_large_ = false;      // to everything: answered by a fault, and written nowhere or only in a ring
-  bool ads_denial_at_large_ = false;  // the same to advertising
+  std::set<std::size_t> removed_before_;  // the runs whose files were away when an erase began
+  bool denial_at_large_ = false;          // to everything: answered by a fault, and written nowhere or only in a ring
+  bool ads_denial_at_large_ = false;      // the same to advertising
   bool finishing_ = false;
   std::uint64_t resent_until_request_ = 0;  // those from quarantine leave before it, unless the sky is dark
   bool power_goes_ = false;                 // at the next death
