@@ -54,7 +54,8 @@ std::optional<std::string> policy_from(std::string_view json, std::string* error
     if (is_name && !names.insert(name.get<std::string>()).second) twice = name.get<std::string>();
     return true;
   };
-  const auto policy = is_utf8(json) ? nlohmann::json::parse(json, note_name, false) : nlohmann::json();
+  const bool is_text = is_utf8(json) && control_character_in(json) == std::string_view::npos;
+  const auto policy = is_text ? nlohmann::json::parse(json, note_name, false) : nlohmann::json();
   if (!policy.is_object()) {
     *error = "a policy is a JSON object";
     return std::nullopt;

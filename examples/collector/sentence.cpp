@@ -349,6 +349,11 @@ std::optional<Refusal> SchemaJudge::refusal_of(std::string_view line, SentenceFa
   // nlohmann::json would skip a byte order mark; the lake's readers would not.
   if (line.substr(0, 3) == "\xef\xbb\xbf") return Refusal{"json", "begins with a byte order mark", ""};
 
+  const std::size_t control = control_character_in(line);
+  if (control != std::string_view::npos) {
+    return Refusal{"json", "not JSON at byte " + std::to_string(control + 1), ""};
+  }
+
   ShapeReader shape;
   if (!nlohmann::json::sax_parse(line.begin(), line.end(), &shape)) {
     if (shape.only_surrogates_wrong) return Refusal{"utf8", "half a surrogate pair", ""};

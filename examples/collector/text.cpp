@@ -127,6 +127,13 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::size_t control_character_in(std::string_view json) {
+  const auto* found = std::find_if(json.begin(), json.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  });
+  return found == json.end() ? std::string_view::npos : static_cast<std::size_t>(found - json.begin());
+}
+
 std::string lower_ascii(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {

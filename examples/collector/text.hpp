@@ -24,6 +24,10 @@ std::string http_date(std::int64_t unix_ms);
 std::size_t utf8_length_at(const unsigned char* bytes, const unsigned char* end);
 bool is_utf8(std::string_view text);
 
+// The first byte that no JSON text has anywhere: a control character that is no white space. A reader of JSON may take
+// NUL for the end of its input, and accept whatever stands behind it. `npos` when there is none.
+std::size_t control_character_in(std::string_view json);
+
 std::string lower_ascii(std::string_view text);
 
 // A whole decimal number, nothing before or after it; nothing when it is not one or does not fit.

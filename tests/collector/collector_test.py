@@ -312,6 +312,25 @@ def _():
         equal(facts, "same-facts", line)
 
 
+@promise("no control character ends a line: what stands behind it is judged, too, and never reaches the lake unread")
+def _():
+    plain = sentence()
+    forged = json.dumps({**json.loads(sentence(user={"id": "forged"})), "received_at": "2020-01-01T00:00:00.000Z",
+                         "clock_offset_ms": ""})
+    controls = [chr(byte) for byte in range(0x20) if byte not in b"\t\n\r"]
+    lines = [plain + control + behind for control in controls for behind in ("", " anything {{{", f"\r{forged}\r", ',"x":"y"}')]
+    lines += [plain[:-1] + control + "}" for control in controls] + [control + plain for control in controls]
+    lines += [plain.replace('"CLICK"', f'"CL{control}CK"') for control in controls]
+    for line, (quick, verdict, _) in zip(lines, judged([line.encode() for line in lines])):
+        equal((quick, verdict), ("quick-unsure", "json"), repr(line))
+    with Collector(None, "--lake-seconds", "0.1") as collector:
+        accepted(collector.send([plain, *lines]), 1, [(number, "") for number in range(2, len(lines) + 2)])
+        equal(collector.call("POST", "/micro/policy", '{"for_s":60}\0 anything').status, 400)
+        equal(ids_of([json.dumps(line) for line in collector.call("GET", "/micro/good").json]), ids_of([plain]))
+        equal(collector.stop(), 0)
+        equal(collector.lake_ids(), ids_of([plain]))
+
+
 @promise("another validator gives the same verdicts under draft-07 and 2020-12")
 def _():
     if jsonschema is None:
