@@ -42,11 +42,17 @@ HttpAnswer come_back_in_a_second(int status, const char* error) {
   return answer;
 }
 
+// What repeats something that came must not end in an exception because somebody cut it within a character.
+template <typename Json>
+std::string dumped(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 // In words, which may repeat what came.
 HttpAnswer told_refusal(const std::string& error) {
   HttpAnswer answer;
   answer.status = 400;
-  answer.body = nlohmann::json{{"error", error}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  answer.body = dumped(nlohmann::json{{"error", error}});
   return answer;
 }
 
@@ -64,7 +70,7 @@ std::string verdict_body(std::size_t lines, const std::vector<RejectedLine>& rej
   for (const RejectedLine& line : rejected) {
     body["rejected"].push_back({{"line", line.line}, {"id", line.id}, {"reason", line.reason}});
   }
-  return body.dump();
+  return dumped(body);
 }
 
 // Every line that a done batch had, and what was said of those it had refused.
@@ -272,11 +278,7 @@ void Endpoint::judge_lines(const Received& received, const Weather& weather, con
     SentenceFacts facts;
     auto refused = sentences_.refusal_of(line, &facts);
     if (!refused && weather.reject_every != 0 && faults_->is_nth_line(weather.reject_every)) {
-      // Only good lines are asked about, so the id stands where the contract puts it: {"id":"…36 characters…"
-      const std::size_t id_at = line.find("\"id\"");
-      const std::size_t quote = line.find('"', id_at + 4);
-      refused = Refusal{"fault", "every " + std::to_string(weather.reject_every) + "th line",
-                        std::string(line.substr(quote + 1, 36))};
+      refused = Refusal{"fault", "every " + std::to_string(weather.reject_every) + "th line", text_of(facts.id)};
     }
     if (refused) {
       answered.push_back({number, refused->id, refused->reason(), ""});
@@ -317,7 +319,7 @@ HttpAnswer Endpoint::show_all() {
     const std::string status = name.substr(kStatus.size());
     body["verdicts"][status == "0" ? "cut" : status] = n;
   }
-  return good_answer(body.dump() + "\n");
+  return good_answer(dumped(body) + "\n");
 }
 
 HttpAnswer Endpoint::show_good(std::int64_t limit, std::int64_t offset) {
@@ -344,7 +346,7 @@ HttpAnswer Endpoint::show_bad(std::int64_t limit, std::int64_t offset) {
     }
     body.push_back(std::move(entry));
   }
-  return good_answer(body.dump() + "\n");
+  return good_answer(dumped(body) + "\n");
 }
 
 HttpAnswer Endpoint::reset() {

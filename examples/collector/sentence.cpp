@@ -277,7 +277,7 @@ class ShapeReader : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     // Athena's JSON readers fold case, so "Id" beside "id" is the same name twice.
     if (!names_.back().insert(lower_ascii(name)).second && repeated.empty()) {
-      repeated = name.substr(0, kIdShownBytesMax);
+      repeated = std::string(cut_to(name, kIdShownBytesMax));
     }
     if (names_.size() == 1 && outer_keys.size() <= std::size(kKeys)) outer_keys.push_back(name);
     return true;
@@ -319,6 +319,16 @@ std::string readable_id(const nlohmann::json& document) {
 }
 
 }  // namespace
+
+std::string text_of(const SentenceId& id) {
+  std::string text;
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += "0123456789abcdef"[id[i] >> 4];
+    text += "0123456789abcdef"[id[i] & 15];
+  }
+  return text;
+}
 
 std::optional<SentenceFacts> read_usual_sentence(std::string_view line) {
   if (line.size() > kSentenceBytesMax) return std::nullopt;
@@ -376,13 +386,7 @@ std::optional<Refusal> SchemaJudge::refusal_of(std::string_view line, SentenceFa
         detail = (where.empty() ? "" : where + " ") + fault.description;
       }
       constexpr std::size_t kDetailBytesMax = 200;
-      if (detail.size() > kDetailBytesMax) {
-        // The cut must not split a character, or the answer would be no JSON.
-        std::size_t length = kDetailBytesMax;
-        while (length > 0 && (static_cast<unsigned char>(detail[length]) & 0xc0) == 0x80) --length;
-        detail.resize(length);
-      }
-      return Refusal{"schema", detail, id};
+      return Refusal{"schema", std::string(cut_to(detail, kDetailBytesMax)), id};
     }
   }
   if (!std::equal(shape.outer_keys.begin(), shape.outer_keys.end(), std::begin(kKeys), std::end(kKeys))) {

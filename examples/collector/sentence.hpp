@@ -13,6 +13,7 @@ namespace collector {
 constexpr std::size_t kSentenceBytesMax = 32 * 1024;  // CONTRACT.md, "The sentence"
 
 using SentenceId = std::array<unsigned char, 16>;
+std::string text_of(const SentenceId& id);
 
 // What the endpoint needs to know of a sentence.
 struct SentenceFacts {

@@ -127,6 +127,12 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string_view cut_to(std::string_view utf8, std::size_t bytes_max) {
+  if (utf8.size() <= bytes_max) return utf8;
+  while (bytes_max > 0 && (static_cast<unsigned char>(utf8[bytes_max]) & 0xc0) == 0x80) --bytes_max;
+  return utf8.substr(0, bytes_max);
+}
+
 std::size_t control_character_in(std::string_view json) {
   const auto* found = std::find_if(json.begin(), json.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';

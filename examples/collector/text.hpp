@@ -23,6 +23,8 @@ std::string http_date(std::int64_t unix_ms);
 // none.
 std::size_t utf8_length_at(const unsigned char* bytes, const unsigned char* end);
 bool is_utf8(std::string_view text);
+// At most so many bytes from its beginning, and no part of a character: half of one cannot stand in an answer.
+std::string_view cut_to(std::string_view utf8, std::size_t bytes_max);
 
 // The first byte that no JSON text has anywhere: a control character that is no white space. A reader of JSON may take
 // NUL for the end of its input, and accept whatever stands behind it. `npos` when there is none.

@@ -416,6 +416,26 @@ def _():
 
 # --- the endpoint's rules ------------------------------------------------------------------------------------------
 
+@promise("a line that is no sentence spoils no other, wherever a reason is cut: its characters stay whole")
+def _():
+    def twice(name):
+        return sentence()[:-1] + f',"{name}":"1","{name}":"2"}}'
+
+    def wrong(name):
+        return sentence(user={"id": "u", name: "1"})
+    bad = [make("a" * length + character * 100) for make in (twice, wrong) for character in "\u00e9\u20ac\U0001f600"
+           for length in [*range(58, 66), *range(160, 204)]]
+    bad += [wrong("\x01" * length) for length in (1, 30, 33, 200)]
+    lines = [sentence(), *bad, sentence()]
+    with Collector(None) as collector:
+        key = new_uuid7()
+        first = accepted(collector.send(lines, key), 2, [(at + 2, json.loads(line)["id"]) for at, line in enumerate(bad)])
+        equal(collector.send(lines, key).json, first)
+        accepted(collector.send(lines[:9], key + ".0"), 1, [(at + 2, json.loads(line)["id"]) for at, line in enumerate(bad[:8])])
+        equal(len(collector.call("GET", "/micro/bad?limit=1000").json), len(bad))
+        sound(collector.counts())
+
+
 @promise("a repeat of a done key gets the same answer, rejected included, and stores nothing")
 def _():
     with Collector(None) as collector:
@@ -1085,6 +1105,9 @@ def _():
         lines = [sentence() for _ in range(4)] + ["x"] + [sentence() for _ in range(4)]
         ids = [json.loads(line)["id"] if line != "x" else "" for line in lines]
         accepted(collector.send(lines), 6, [(3, ids[2]), (5, ""), (7, ids[6])])
+        collector.fault("reject=1")
+        hidden = sentence(user={"id": "\u20ac" * 13}).replace('"id"', '"i\\u0064"')
+        accepted(collector.send([hidden]), 0, [(1, json.loads(hidden)["id"])])
         collector.fault("portal")
         answer = collector.send([sentence()])
         equal((answer.status, answer.headers["Content-Type"].split(";")[0]), (200, "text/html"))
