@@ -221,11 +221,15 @@ bool Crowd::enter(Connection* connection, const std::string& peer) {
   std::map<std::string, std::size_t> counts;
   for (const auto& [other, its_peer] : peers_) ++counts[its_peer];
   if (counts[peer] >= kConnectionsPerPeerMax) {
-    if (!make_room(peer)) return false;
+    if (!make_room({peer})) return false;
   } else if (peers_.size() >= kConnectionsMax) {
-    const auto most = std::max_element(
-        counts.begin(), counts.end(), [](const auto& one, const auto& another) { return one.second < another.second; });
-    if (!make_room(most->first)) return false;
+    std::size_t most = 0;
+    for (const auto& [one, count] : counts) most = std::max(most, count);
+    std::set<std::string> largest;
+    for (const auto& [one, count] : counts) {
+      if (count == most) largest.insert(one);
+    }
+    if (!make_room(largest)) return false;
   }
   peers_[connection] = peer;
   return true;
@@ -236,12 +240,12 @@ void Crowd::leave(Connection* connection) {
   peers_.erase(connection);
 }
 
-bool Crowd::make_room(const std::string& peer) {
+bool Crowd::make_room(const std::set<std::string>& largest) {
   Connection* longest = nullptr;
   std::pair<bool, std::int64_t> rank_of_longest;
   for (const auto& [connection, its_peer] : peers_) {
     const std::int64_t since = connection->waits_since_ms_;
-    if (its_peer != peer || since == 0) continue;
+    if (since == 0 || largest.count(its_peer) == 0) continue;
     const std::pair<bool, std::int64_t> rank{!connection->waits_for_a_head_, since};
     if (longest != nullptr && rank >= rank_of_longest) continue;
     longest = connection;

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "http_message.hpp"
@@ -99,9 +100,9 @@ class Connection : public httplib::Stream {
   std::atomic<bool> waits_for_a_head_{true};
 };
 
-// All open connections. Where a peer has too many, or all peers together, the one that has waited for its peer longest
-// is shut: first those without a request, then those whose body or answer is under way. So slow and idle connections
-// can be as many as somebody likes, and a new one is served all the same.
+// All open connections. Where a peer has too many, or all peers together, one of the peers that have most is shut: the
+// one that has waited for its peer longest, first those without a request, then those whose body or answer is under
+// way. So slow and idle connections can be as many as somebody likes, and a new one is served all the same.
 // Threads: any. Blocks: never.
 class Crowd {
  public:
@@ -110,7 +111,7 @@ class Crowd {
   void leave(Connection* connection);
 
  private:
-  bool make_room(const std::string& peer);
+  bool make_room(const std::set<std::string>& largest);
 
   std::mutex mutex_;
   std::map<Connection*, std::string> peers_;  // without those that were shut and have not left yet

@@ -263,13 +263,18 @@ class Listener : public httplib::Server {
     return true;
   }
 
+  // An IPv6 peer is its /64: that is what a network is given, and each machine in it has as many addresses as it likes.
   static std::string peer_of(socket_t sock) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
-    char host[NI_MAXHOST] = "";
-    if (::getpeername(sock, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
-      ::getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
+    if (::getpeername(sock, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "";
+    if (address.ss_family == AF_INET6) {
+      auto& v6 = reinterpret_cast<sockaddr_in6&>(address).sin6_addr;
+      constexpr std::size_t kNetworkBytes = 8;
+      if (!IN6_IS_ADDR_V4MAPPED(&v6)) std::fill(std::begin(v6.s6_addr) + kNetworkBytes, std::end(v6.s6_addr), 0);
     }
+    char host[NI_MAXHOST] = "";
+    ::getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
     return host;
   }
 

@@ -6,6 +6,7 @@ client with a wrong program, another user of the machine. One promise an attack,
 """
 import argparse
 import base64
+import contextlib
 import ctypes
 import fcntl
 import gzip
@@ -36,7 +37,7 @@ class Target(Collector):
     def __init__(self, folder, *arguments, address="127.0.0.1", **more):
         super().__init__(options.collector, folder, *arguments, **more)
         self.address = address
-        self.authority = f"{address}:{self.port}"
+        self.authority = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self.token = (self.lake / ".collector" / "token")
         self.token = self.token.read_text().strip() if self.token.exists() else ""
         self.before = [sentence(), sentence()]
@@ -183,33 +184,70 @@ def _(folder):
 
 # --- a neighbour on the network --------------------------------------------------------------------------------------
 
-def reach_from_outside(folder):
-    """The attack, in a network where only this process is: with 10.1.2.3 on its loopback device."""
+def set_up_network():
+    """A network where only this process is, with 10.1.2.3 and fd00::1 to fd00::70 on its loopback device. False where
+    the machine gives none."""
     clone_new_net, clone_new_user = 0x40000000, 0x10000000
     if ctypes.CDLL(None).unshare(clone_new_net | (0 if os.geteuid() == 0 else clone_new_user)) != 0:
-        return 78
+        return False
     set_address, set_flags, up = 0x8916, 0x8914, 1
     with socket.socket() as any_socket:
         for name, address in ((b"lo", "127.0.0.1"), (b"lo:1", "10.1.2.3")):
             wanted = struct.pack("16sHH4s8x", name, socket.AF_INET, 0, socket.inet_aton(address))
             fcntl.ioctl(any_socket, set_address, wanted)
             fcntl.ioctl(any_socket, set_flags, struct.pack("16sH14x", name, up))
+    try:
+        with socket.socket(socket.AF_INET6) as any_socket:
+            for number in range(1, 71):
+                wanted = struct.pack("16sIi", socket.inet_pton(socket.AF_INET6, f"fd00::{number}"), 64, 1)
+                fcntl.ioctl(any_socket, set_address, wanted)
+    except OSError:
+        return False
+    return True
+
+
+def reach(folder):
     with Target(folder, "--address", "10.1.2.3", address="10.1.2.3") as target:
         for path in ("all", "good", "bad", "policy", "nothing"):
             for method in ("GET", "HEAD", "POST"):
                 equal(target.call(method, "/micro/" + path)[0], 401, path)
         equal(target.call("GET", "/micro/all", None, target.bearer())[0], 200)
         equal(target.call("GET", "/micro/all", None, target.bearer(), host="evil.example")[0], 421)
-    return 0
 
 
-@promise("on an address that others reach, reading below /micro/ wants the token, too")
-def _(folder):
-    done = subprocess.run([sys.executable, __file__, "--collector", options.collector, "--from-outside", str(folder)],
+def crowd_of_one_network(folder):
+    with Target(folder, "--address", "fd00::1", address="fd00::1") as target:
+        with contextlib.ExitStack() as open_until_the_end:
+            crowd = []
+            for number in range(2, 67):
+                crowd.append(open_until_the_end.enter_context(
+                    socket.create_connection(("fd00::1", target.port), PATIENCE_S, (f"fd00::{number}", 0))))
+                time.sleep(0.002)  # an order in which they came
+            equal(crowd[0].recv(1), b"", "the first one was shut")
+            time.sleep(1)  # had it been idle for too long, they would all be shut by now
+            crowd[-1].sendall(head(target))
+            expect(crowd[-1].recv(65536).startswith(b"HTTP/1.1 401 "), "the others were not")
+
+
+FROM_OUTSIDE = {"reach": reach, "crowd": crowd_of_one_network}
+
+
+def from_outside(attack, folder):
+    done = subprocess.run([sys.executable, __file__, "--collector", options.collector, "--from-outside", attack, str(folder)],
                           capture_output=True, timeout=PATIENCE_S, check=False)
     if done.returncode == 78:
         raise Forbidden("a network of its own")
     equal(done.returncode, 0, done.stderr.decode())
+
+
+@promise("on an address that others reach, reading below /micro/ wants the token, too")
+def _(folder):
+    from_outside("reach", folder)
+
+
+@promise("a crowd of addresses in one IPv6 network is one peer")
+def _(folder):
+    from_outside("crowd", folder)
 
 
 # --- heads -----------------------------------------------------------------------------------------------------------
@@ -450,6 +488,29 @@ def _(folder):
                 connection.close()
 
 
+@promise("many neighbours with a connection each shut nobody's request: the one that waited longest without one goes")
+def _(folder):
+    def from_address(address):
+        return socket.create_connection(("127.0.0.1", target.port), PATIENCE_S, (address, 0))
+
+    with Target(folder) as target, contextlib.ExitStack() as open_until_the_end:
+        # Texts below and above 127.0.0.1, which is the client's.
+        idle = [open_until_the_end.enter_context(from_address(f"127.0.{number % 2}.{number + 2}")) for number in range(127)]
+        body = gzipped([sentence()])
+        signed = wire.signed(body, new_uuid7(), authority=target.authority, keyid="key", secret=base64.b64decode(SECRET))
+        fields = [f"{name}: {value}".encode() for name, value in signed.items()]
+        client = open_until_the_end.enter_context(from_address("127.0.0.1"))
+        client.sendall(head(target, f"Content-Length: {len(body)}".encode(), *fields, method=b"POST", path=b"/v1/events") + body[:9])
+        # Each of these is served, so there was room made for it.
+        for number in range(60):
+            with from_address(f"127.0.3.{number + 1}") as new:
+                new.sendall(head(target, path=b"/nothing"))
+                expect(new.recv(65536).startswith(b"HTTP/1.1 404 "))
+                idle.append(open_until_the_end.enter_context(from_address(f"127.0.4.{number + 1}")))
+        client.sendall(body[9:])
+        expect(client.recv(65536).startswith(b"HTTP/1.1 200 "), "the client's request was shut")
+
+
 # --- another user of the machine -------------------------------------------------------------------------------------
 
 @promise("what the collector did not write stays: other *.tmp and other files below dt= survive a start and a reset")
@@ -601,10 +662,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--collector", required=True, type=os.path.abspath)
     parser.add_argument("--only", default="", help="promises that contain this text")
-    parser.add_argument("--from-outside", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--from-outside", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.from_outside:
-        sys.exit(reach_from_outside(options.from_outside))
+        attack, folder = options.from_outside
+        if not set_up_network():
+            sys.exit(78)
+        sys.exit(FROM_OUTSIDE[attack](pathlib.Path(folder)))
     # Most of them wait for the collector's patience to end.
     keep_promises(options.only, at_once=8)
 
