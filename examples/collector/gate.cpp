@@ -91,8 +91,7 @@ bool read_head(std::string_view text, HttpRequest* head) {
   return hosts == 1 && has_one_length(*head);
 }
 
-Gate::Gate(const std::vector<PublicUrl>& own_urls, std::string token, bool reads_need_token)
-    : token_(std::move(token)), reads_need_token_(reads_need_token) {
+Gate::Gate(const std::vector<PublicUrl>& own_urls, std::string token) : token_(std::move(token)) {
   for (const PublicUrl& url : own_urls) {
     hosts_.insert(url.authority);
     // Browsers and clients leave the scheme's own port out; some write it.
@@ -121,9 +120,8 @@ std::optional<HttpAnswer> Gate::refusal_of(const HttpRequest& head) const {
   if (!is_told && (head.method == "PUT" || head.method == "PATCH" || (head.method == "POST" && !is_micro)))
     return refusal(411, "length");
 
-  if (!is_micro) return std::nullopt;
-  const bool is_read = head.method == "GET" || head.method == "HEAD";
-  if (token_.empty() || (is_read && !reads_need_token_) || has_token(head)) return std::nullopt;
+  // Reading, too: sentences are about people, and every user of the machine reaches a port of loopback.
+  if (!is_micro || token_.empty() || has_token(head)) return std::nullopt;
   HttpAnswer answer = refusal(401, "token");
   answer.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"yukha-collector\"");
   return answer;

@@ -1,5 +1,5 @@
 // What every request passes before anything else is asked: a head that can be read in one way only, the endpoint's own
-// Host and Origin, and the token where it is wanted.
+// Host and Origin, and the token below /micro/.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,8 @@ bool read_head(std::string_view text, HttpRequest* head);
 
 class Gate {
  public:
-  // `own_urls`: everything the endpoint is called. An empty token lets everybody change what is below /micro/.
-  Gate(const std::vector<PublicUrl>& own_urls, std::string token, bool reads_need_token);
+  // `own_urls`: everything the endpoint is called. An empty token lets everybody read and change what is below /micro/.
+  Gate(const std::vector<PublicUrl>& own_urls, std::string token);
 
   // 421 for a Host that is not ours (a name that somebody made to point here), 403 for a page of another origin, 401
   // where the token is wanted and missing. Pure. Threads: any. Blocks: never.
@@ -39,7 +39,6 @@ class Gate {
   std::set<std::string> hosts_;
   std::set<std::string> origins_;
   std::string token_;
-  bool reads_need_token_;
 };
 
 }  // namespace collector

@@ -121,7 +121,7 @@ int serve(collector::Options options) {
   // Behind a proxy the request may have the local name or the public one.
   local_urls.insert(local_urls.end(), options.public_urls.begin(), options.public_urls.end());
   const std::string token = options.no_token ? "" : new_token();
-  const collector::Gate gate(local_urls, token, !options.is_loopback);
+  const collector::Gate gate(local_urls, token);
 
   collector::Lake lake(options.lake, &store, options.lake_limits);
   collector::FaultDeck faults(options.seed);
@@ -139,7 +139,7 @@ int serve(collector::Options options) {
   const std::string address = "http://" + host_of(options.addresses[0]) + ":" + std::to_string(server.port());
   std::printf("yukha-collector: %s/v1/events, lake %s\n", address.c_str(), options.lake.c_str());
   if (options.no_token) {
-    std::printf("--no-token: whoever reaches this port may empty the lake and set faults, clock and policy\n");
+    std::printf("--no-token: whoever reaches this port may read and empty the lake and set faults, clock and policy\n");
   } else {
     std::printf("token for %s/micro/: %s\n", address.c_str(), token.c_str());
   }

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <functional>
@@ -18,14 +19,14 @@ const char kHelp[] =
     "  yukha-collector --port N --lake DIR --key-file F [options]\n"
     "\n"
     "  --port N            0 picks a free port\n"
-    "  --address IP        listen on this address in place of 127.0.0.1 and [::1]. When it is no loopback address,\n"
-    "                      reading below /micro/ wants the token, too\n"
+    "  --address IP        listen on this address in place of 127.0.0.1 and [::1]\n"
     "  --lake DIR          where dt=YYYY-MM-DD/hour=HH/*.json.gz go; the database is DIR/.collector/collector.db\n"
     "  --key KEYID:BASE64  a key that may sign; several may. Everybody on the machine can read it in the process list\n"
-    "  --key-file F        keys that may sign, one a line; empty lines and those that begin with # do not count\n"
+    "  --key-file F        keys that may sign, one a line; empty lines and those that begin with # do not count.\n"
+    "                      Its owner's alone (chmod 600)\n"
     "  --public-url URL    where clients think the endpoint is; several may. Without one: 127.0.0.1, [::1] and\n"
     "                      localhost with the port. A URL without a path means /v1/events\n"
-    "  --no-token          whoever reaches the port may change what is below /micro/; on loopback only\n"
+    "  --no-token          whoever reaches the port may read and change what is below /micro/; on loopback only\n"
     "  --ready-file F      holds the decimal port once the collector listens\n"
     "  --lake-bytes N      a lake file is cut at N bytes of sentences (5000000)\n"
     "  --lake-seconds S    and a line waits for its file at most S seconds (2)\n"
@@ -44,10 +45,9 @@ const char kHelp[] =
     "  400                 a bare 400\n"
     "  crash=before|between|after   SIGKILL before storing, between storing and answering, after the answer\n"
     "\n"
-    "  GET changes nothing. POST below /micro/ wants \"Authorization: Bearer TOKEN\": the token is new at each start, "
-    "is\n"
-    "  printed, and stands in DIR/.collector/token. Host must be one of ours (a public URL's, or 127.0.0.1, [::1] and\n"
-    "  localhost with the port), and so must Origin where a browser sends one.\n"
+    "  What is below /micro/ wants \"Authorization: Bearer TOKEN\": the token is new at each start, is printed,\n"
+    "  and stands in DIR/.collector/token. GET changes nothing. Host must be one of ours (a public URL's, or\n"
+    "  127.0.0.1, [::1] and localhost with the port), and so must Origin where a browser sends one.\n"
     "  GET  /micro/all, /micro/good?limit=N&offset=M, /micro/bad?limit=N&offset=M, /micro/policy\n"
     "  POST /micro/reset   forget everything and empty the lake\n"
     "  POST /micro/fault   the same texts, one a line; an empty body ends the misbehaviour\n"
@@ -81,6 +81,10 @@ std::string take_key_file(const std::string& path, Options* options) {
   std::string text(kFileBytesMax + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!in.is_open() || in.bad()) return "--key-file " + path + " cannot be read";
+  struct stat about {};
+  if (::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return "--key-file " + path + " is not its owner's alone: whoever reads it can sign; chmod 600 mends it";
+  }
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > kFileBytesMax) return "--key-file " + path + " is longer than 64 KiB";
   std::size_t number = 0;

@@ -166,7 +166,7 @@ class Collector:
     def call(self, method, path, body=None, headers=None, host="127.0.0.1"):
         """An answer, or None when the connection ended without one."""
         connection = http.client.HTTPConnection(host, self.port, timeout=PATIENCE_S)
-        if headers is None and method != "GET":
+        if headers is None:
             headers = self.authorization()
         try:
             connection.request(method, path, body, headers or {})
@@ -178,7 +178,7 @@ class Collector:
             connection.close()
 
     def authorization(self):
-        """What changes something below /micro/ asks for."""
+        """What is below /micro/ asks for."""
         token = pathlib.Path(self.lake, ".collector", "token")
         return {"Authorization": f"Bearer {token.read_text().strip()}"} if token.exists() else {}
 
@@ -1249,11 +1249,12 @@ def _():
         expect(b"--public-url" in done.stdout)
 
 
-@promise("--key-file has keys one a line; what is wrong in it is told with its line and without the secret")
+@promise("--key-file has keys one a line, for its owner alone; what is wrong in it is told with its line and without the secret")
 def _():
     with tempfile.TemporaryDirectory() as place:
         keys = pathlib.Path(place, "keys")
         one, other = base64.b64encode(SECRET).decode(), base64.b64encode(b"another secret").decode()
+        keys.touch(0o600)
         keys.write_bytes(f"# of the app\n{KEYID}:{one}\r\n\napp:with:colons:{other}".encode())
         with Collector(None, "--key-file", str(keys), key=None) as collector:
             accepted(collector.send([sentence()]), 1)
@@ -1265,10 +1266,17 @@ def _():
                            (None, "cannot be read")):
             keys.unlink(missing_ok=True)
             if text is not None:
+                keys.touch(0o600)
                 keys.write_text(text)
             done = subprocess.run([*command, str(keys)], capture_output=True, timeout=PATIENCE_S, check=False)
             equal(done.returncode, 64, says)
             expect(says in done.stderr.decode() and one not in done.stderr.decode(), done.stderr)
+        keys.write_text(f"a:{one}\n")
+        for mode in (0o604, 0o640, 0o602, 0o644):
+            keys.chmod(mode)
+            done = subprocess.run([*command, str(keys)], capture_output=True, timeout=PATIENCE_S, check=False)
+            equal(done.returncode, 64, oct(mode))
+            expect("its owner's alone" in done.stderr.decode() and one not in done.stderr.decode(), done.stderr)
 
 
 @promise("only loopback is listened on")
