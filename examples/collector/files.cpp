@@ -62,7 +62,9 @@ void Folder::refuse_strangers() const {
   struct stat about {};
   if (::fstat(descriptor_, &about) != 0) fail("look at", "");
   errno = EPERM;
+  if (about.st_uid != ::geteuid()) fail("another user owns", "");
   if ((about.st_mode & S_IWOTH) != 0) fail("everybody can write into", "");
+  if ((about.st_mode & S_IWGRP) != 0) fail("its group can write into", "");
 }
 
 Folder Folder::made(const std::string& name) const {
@@ -87,18 +89,21 @@ std::optional<Folder> Folder::found(const std::string& name) const {
 
 void Folder::write(const std::string& name, const std::string& unfinished, std::string_view bytes) const {
   remove(unfinished);
-  {
-    const Descriptor out(
-        ::openat(descriptor_, unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!out.is_open()) fail("open", unfinished);
+  const Descriptor out(
+      ::openat(descriptor_, unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!out.is_open()) fail("open", unfinished);
+  try {
     while (!bytes.empty()) {
       const ssize_t written = ::write(out.number(), bytes.data(), bytes.size());
       if (written < 0 && errno != EINTR) fail("write", unfinished);
       if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
     }
     if (::fsync(out.number()) != 0) fail("fsync", unfinished);
+    if (::renameat(descriptor_, unfinished.c_str(), descriptor_, name.c_str()) != 0) fail("rename to", name);
+  } catch (const std::system_error&) {
+    ::unlinkat(descriptor_, unfinished.c_str(), 0);
+    throw;
   }
-  if (::renameat(descriptor_, unfinished.c_str(), descriptor_, name.c_str()) != 0) fail("rename to", name);
   sync();
 }
 

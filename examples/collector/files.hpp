@@ -21,7 +21,7 @@ class Folder {
   // Makes it the user's alone. What another user made is refused: he could put other files there.
   void keep_to_owner() const;
 
-  // What everybody can write into is refused.
+  // What another user owns, or others can write into, is refused: they could put files there, and move ours away.
   void refuse_strangers() const;
 
   // A folder in it that is no link, made (and synced) where it is missing, and kept to its owner.
@@ -30,7 +30,7 @@ class Folder {
   std::optional<Folder> found(const std::string& name) const;
 
   // The file appears whole or not at all, for its owner alone, in place of whatever has the name. `unfinished` is its
-  // name until then.
+  // name until then, and is gone when it fails.
   void write(const std::string& name, const std::string& unfinished, std::string_view bytes) const;
   // Nothing when there is no such file, it is a link, or longer than `bytes_max`.
   std::optional<std::string> read(const std::string& name, std::size_t bytes_max) const;

@@ -49,6 +49,12 @@ class ReadyFile {
  public:
   explicit ReadyFile(const std::string& path)
       : folder_(std::filesystem::absolute(path).parent_path()), name_(std::filesystem::path(path).filename()) {
+    try {
+      folder_.refuse_strangers();
+    } catch (const std::system_error& error) {
+      throw std::runtime_error("--ready-file " + path + " cannot be trusted (" + error.what() +
+                               "): somebody else could write a port there");
+    }
     constexpr std::size_t kPortBytesMax = 6;
     struct stat about {};
     if (::lstat(path.c_str(), &about) != 0) return;

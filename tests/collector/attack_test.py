@@ -542,6 +542,32 @@ def _(folder):
         equal(target.send(target.before)[0], 200)
 
 
+@promise("a lake file that cannot be put in its place leaves no unfinished one, and comes when there is room")
+def _(folder):
+    with Target(folder, "--lake-seconds", "0.5") as target:
+        hour = target.lake / "dt=2026-05-22" / "hour=03"
+        wait_until(lambda: list(target.lake.glob("dt=*/hour=*/yukha-*.gz")), PATIENCE_S, "the first lake file:")
+        in_the_way = hour / "yukha-20260522T035200Z-000000002.json.gz"
+        in_the_way.mkdir(parents=True)
+        for path in (hour.parent, hour):
+            path.chmod(0o700)
+        equal(target.call("POST", "/micro/clock", b"1779421920000", target.bearer())[0], 200)
+        body = gzipped([sentence()])
+        equal(target.call("POST", "/v1/events", body, wire.signed(
+            body, new_uuid7(), authority=target.authority, keyid="key", secret=base64.b64decode(SECRET),
+            created=1779421920).items())[0], 200)
+        time.sleep(1.5)
+        equal(target.call("POST", "/micro/clock", b"", target.bearer())[0], 200)
+        # While it tries again there is one for a moment.
+        seen = []
+        for _ in range(21):
+            seen.append(sorted(hour.iterdir()))
+            time.sleep(0.05)
+        equal(sorted(seen)[10], [in_the_way])
+        in_the_way.rmdir()
+        wait_until(in_the_way.is_file, PATIENCE_S, "the file that was in the way:")
+
+
 @promise("planted links are not followed: at --ready-file, its unfinished name, the token, a lake file, a day, the database")
 def _(folder):
     victim = folder / "victim"
@@ -628,14 +654,31 @@ def _(folder):
     return None
 
 
-@promise("a lake that everybody can write into is refused, and so is a day in it that is a stranger's")
+@promise("a lake, or a ready file's folder, that others can write into or own is refused, and so is a day in it that is a stranger's")
 def _(folder):
-    command = [options.collector, "--port", "0", "--lake", str(folder / "lake"), "--key", f"key:{SECRET}"]
-    (folder / "lake").mkdir()
-    (folder / "lake").chmod(0o777)
-    done = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
-    equal(done.returncode, 1)
-    expect("everybody can write into" in done.stderr.decode(), done.stderr)
+    lake, place = folder / "lake", folder / "place"
+    for path in (lake, place):
+        path.mkdir(mode=0o700)
+    (place / "ready").write_text("6666\n")
+
+    def refused(path, says):
+        ready = ["--ready-file", str(place / "ready")] if path == place else []
+        done = subprocess.run([options.collector, "--port", "0", "--lake", str(lake), "--key", f"key:{SECRET}", *ready],
+                              capture_output=True, timeout=PATIENCE_S, check=False)
+        equal(done.returncode, 1)
+        expect(f"{says} {path}:" in done.stderr.decode(), done.stderr)
+        equal((list(lake.iterdir()), (place / "ready").read_text()), ([], "6666\n"))
+
+    for path in (lake, place):
+        for mode, says in ((0o777, "everybody can write into"), (0o1777, "everybody can write into"),
+                           (0o770, "its group can write into"), (0o2775, "its group can write into")):
+            path.chmod(mode)
+            refused(path, says)
+        path.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(path, 12345, -1)
+            refused(path, "another user owns")
+            os.chown(path, 0, -1)
     if os.geteuid() != 0:
         return "no other user is known here"
     (folder / "other").mkdir()
