@@ -65,6 +65,7 @@ int Connection::next_head() {
   handed_ = 0;
   head_bytes_ = 0;
   input_.erase(0, consumed_);
+  input_.shrink_to_fit();  // a connection may rest for long after a large body
   consumed_ = 0;
   begin_waiting(true);
   bool has_begun = !input_.empty();
@@ -122,6 +123,7 @@ bool Connection::flush() {
     left.remove_prefix(static_cast<std::size_t>(sent));
   }
   output_.clear();
+  output_.shrink_to_fit();
   return true;
 }
 
@@ -238,6 +240,19 @@ bool Crowd::enter(Connection* connection, const std::string& peer) {
 void Crowd::leave(Connection* connection) {
   const std::lock_guard<std::mutex> lock(mutex_);
   peers_.erase(connection);
+  showing_.erase(connection);
+}
+
+bool Crowd::begin_showing(Connection* connection) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (showing_.size() >= kShownAtOnceMax) return false;
+  showing_.insert(connection);
+  return true;
+}
+
+void Crowd::end_showing(Connection* connection) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  showing_.erase(connection);
 }
 
 bool Crowd::make_room(const std::set<std::string>& largest) {

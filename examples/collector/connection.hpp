@@ -19,6 +19,7 @@ namespace collector {
 
 constexpr std::size_t kConnectionsMax = 128;  // each holds a thread while it lives
 constexpr std::size_t kConnectionsPerPeerMax = 64;
+constexpr std::size_t kShownAtOnceMax = 2;
 constexpr auto kIdlePatience = std::chrono::seconds(75);  // longer than a client's usual 60, so the client closes first
 // For the whole of each, so that a byte now and then is not enough.
 constexpr auto kHeadPatience = std::chrono::seconds(10);
@@ -110,11 +111,17 @@ class Crowd {
   bool enter(Connection* connection, const std::string& peer);
   void leave(Connection* connection);
 
+  // Lines of the lake make large answers, which whoever asked need not read. False when as many as may be are on their
+  // way; end_showing() when this one has left. leave() ends it, too.
+  bool begin_showing(Connection* connection);
+  void end_showing(Connection* connection);
+
  private:
   bool make_room(const std::set<std::string>& largest);
 
   std::mutex mutex_;
   std::map<Connection*, std::string> peers_;  // without those that were shut and have not left yet
+  std::set<Connection*> showing_;
 };
 
 }  // namespace collector

@@ -227,6 +227,9 @@ class Listener : public httplib::Server {
       response.status = 404;
     } else if (!read_query(has_pages ? &page : nullptr, response)) {
       return;
+    } else if (has_pages && !crowd_->begin_showing(t_connection)) {
+      refuse(503, "others are being shown lines; come again", response);
+      response.set_header("Retry-After", "1");
     } else if (path == "/micro/all") {
       fill(&response, endpoint_->show_all());
     } else if (path == "/micro/good") {
@@ -301,6 +304,7 @@ class Listener : public httplib::Server {
         if (request.path.size() > kPathBytesMax) request.path = "/too-long";
       });
       if (connection.is_cut || !connection.flush()) return;
+      crowd_->end_showing(&connection);
       if (connection.crash_after) std::raise(SIGKILL);
       if (connection.must_close || !connection.body_was_read()) return connection.linger();
       if (!is_served || connection_closed) return;

@@ -100,8 +100,8 @@ struct LakeFile {
   bool written = false;
 };
 
-// What one answer for people shows at most, however long the lines are: many may ask at once.
-constexpr std::size_t kShownBytesMax = 4 * 1024 * 1024;
+// What one answer for people shows at most, however long the lines are; escaped it may be six times as much.
+constexpr std::size_t kShownBytesMax = 1024 * 1024;
 
 struct BadLine {
   std::string key;

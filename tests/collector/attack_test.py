@@ -74,6 +74,10 @@ class Target(Collector):
     def kilobytes(self, name):
         return kilobytes(self.process.pid, name)
 
+    def is_sanitized(self):
+        """With a sanitizer's shadow, which takes terabytes of addresses."""
+        return self.kilobytes("VmSize") > 2**30
+
     def cpu_seconds(self):
         """What the collector has used of the processor."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -468,6 +472,56 @@ def _(folder):
                 except OSError:
                     return True
             wait_until(has_ended, PATIENCE_S, "the connection ended:")
+
+
+@promise("answers that nobody reads cost the memory of two: a third is told to come again, and gets its turn")
+def _(folder):
+    with Target(folder) as target, contextlib.ExitStack() as open_until_the_end:
+        # Each byte becomes six, so that no answer fits into the system's own buffers.
+        equal(target.send(["\x01" * 30_000] * 100)[0], 200)
+
+        def deaf():
+            connection = open_until_the_end.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", target.port))
+            connection.sendall(head(target, path=b"/micro/bad?limit=10000"))
+            return connection
+
+        def look():
+            return target.call("GET", "/micro/bad?limit=1", None, target.bearer())
+
+        before = target.kilobytes("VmHWM")
+        crowd, answers = [], []
+
+        def third_is_refused():
+            crowd.append(deaf())
+            answers.append(look())
+            return answers[-1][0] == 503
+        wait_until(third_is_refused, PATIENCE_S, "two are shown lines:")
+        equal(answers[-1][2]["Retry-After"], "1")
+        crowd += [deaf() for _ in range(50)]
+        equal(target.call("GET", "/micro/all", None, target.bearer())[0], 200)
+        grown = target.kilobytes("VmHWM") - before
+        expect(grown < 100 * 1024 or target.is_sanitized(), "it grew by", grown, "KiB")
+        for connection in crowd:
+            connection.close()
+        wait_until(lambda: look()[0] == 200, PATIENCE_S, "somebody is shown lines again:")
+        return f"it grew by {grown} KiB"
+
+
+@promise("a connection that rests after a large body keeps no memory for it")
+def _(folder):
+    with Target(folder) as target, contextlib.ExitStack() as open_until_the_end:
+        before = target.kilobytes("VmRSS")
+        body = b"y" * (1024 * 1024)
+        for _ in range(60):
+            connection = open_until_the_end.enter_context(socket.create_connection(("127.0.0.1", target.port), PATIENCE_S))
+            connection.sendall(head(target, f"Content-Length: {len(body)}".encode(), method=b"POST", path=b"/v1/events") + body)
+            expect(connection.recv(65536).startswith(b"HTTP/1.1 401 "))
+        grown = target.kilobytes("VmRSS") - before
+        # A sanitizer keeps what was freed, to find who still uses it.
+        expect(grown < 40 * 1024 or target.is_sanitized(), "it grew by", grown, "KiB")
+        return f"it grew by {grown} KiB"
 
 
 @promise("idle and slow connections, as many as somebody likes, keep nobody out: the one that waited longest is shut")
