@@ -18,8 +18,6 @@
 namespace collector {
 namespace {
 
-constexpr std::size_t kBodyBytesReadMax = 2 * 1024 * 1024;  // chunk headers included
-
 std::int64_t ms_of(std::chrono::steady_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
@@ -34,6 +32,8 @@ const char* reason_phrase(int status) {
       return "Forbidden";
     case 408:
       return "Request Timeout";
+    case 411:
+      return "Length Required";
     case 421:
       return "Misdirected Request";
     case 431:
@@ -61,7 +61,7 @@ void StopSign::raise() {
 
 int Connection::next_head() {
   head = HttpRequest();
-  is_cut = crash_after = is_too_slow = chunks_ended = false;
+  is_cut = crash_after = is_too_slow = false;
   handed_ = 0;
   head_bytes_ = 0;
   input_.erase(0, consumed_);
@@ -94,18 +94,13 @@ int Connection::next_head() {
   }
 }
 
-std::optional<std::int64_t> Connection::announced_body_bytes() const {
-  bool found = false;
-  if (!head.field("transfer-encoding").empty()) return std::nullopt;
-  const std::string length = head.field("content-length", &found);
-  if (!found) return 0;
-  return whole_number(length).value_or(-1);
+std::size_t Connection::announced_body_bytes() const {
+  // The gate let digits pass, not too many of them.
+  return static_cast<std::size_t>(whole_number(head.field("content-length")).value_or(0));
 }
 
 bool Connection::body_was_read() const {
-  const auto announced = announced_body_bytes();
-  if (!announced) return chunks_ended;
-  return handed_ >= head_bytes_ + static_cast<std::size_t>(std::max<std::int64_t>(*announced, 0));
+  return handed_ >= head_bytes_ + announced_body_bytes();
 }
 
 bool Connection::flush() {
@@ -158,7 +153,6 @@ bool Connection::is_readable() const {
 ssize_t Connection::read(char* data, std::size_t size) {
   if (!output_.empty() && !flush()) return -1;  // "100 Continue" must leave before the body can come
   if (handed_ == input_.size()) {
-    if (handed_ - head_bytes_ > kBodyBytesReadMax) return -1;
     if (!receive(body_until_)) {
       is_too_slow = Clock::now() >= body_until_;
       return -1;

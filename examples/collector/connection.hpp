@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
 
@@ -53,13 +52,12 @@ class Connection : public httplib::Stream {
   bool is_cut = false;
   bool crash_after = false;
   bool is_too_slow = false;  // the body did not come in time
-  bool chunks_ended = false;
 
   // Waits for a whole head. 200 when it has come; 0 when the peer is gone, said nothing, or the server stops; else the
   // status to refuse it with.
   int next_head();
-  // The body's length as announced; nothing for a chunked one.
-  std::optional<std::int64_t> announced_body_bytes() const;
+  // The body's length as announced, 0 where none is.
+  std::size_t announced_body_bytes() const;
   bool body_was_read() const;
   // The request is all here: what takes time from now on is not the peer's doing.
   void begin_serving() { waits_since_ms_ = 0; }

@@ -112,12 +112,12 @@ std::optional<HttpAnswer> Gate::refusal_of(const HttpRequest& head) const {
   if (found && site != "same-origin" && site != "none") return refusal(403, "origin");
 
   const bool is_micro = head.target.compare(0, kMicro.size(), kMicro) == 0;
-  // A body whose length nobody tells would be waited for; below /micro/ an empty one may go without.
-  bool is_told = false;
+  // A body whose length nobody tells would be waited for; below /micro/ an empty one may go without. Chunks have more
+  // than one reading, and no client sends them.
+  static_cast<void>(head.field("transfer-encoding", &found));
+  if (found) return refusal(411, "length");
   static_cast<void>(head.field("content-length", &found));
-  static_cast<void>(head.field("transfer-encoding", &is_told));
-  is_told = is_told || found;
-  if (!is_told && (head.method == "PUT" || head.method == "PATCH" || (head.method == "POST" && !is_micro)))
+  if (!found && (head.method == "PUT" || head.method == "PATCH" || (head.method == "POST" && !is_micro)))
     return refusal(411, "length");
 
   // Reading, too: sentences are about people, and every user of the machine reaches a port of loopback.

@@ -89,6 +89,9 @@ class Listener : public httplib::Server {
   using Response = httplib::Response;
 
   void set_routes() {
+    set_pre_routing_handler([this](const Request&, Response& response) {
+      return refuse_method(response) ? HandlerResponse::Handled : HandlerResponse::Unhandled;
+    });
     // Every path goes through one door, because a path of ours is a text and not a pattern.
     Post(".*", [this](const Request&, Response& response, const httplib::ContentReader& reader) {
       take_post(reader, response);
@@ -112,8 +115,7 @@ class Listener : public httplib::Server {
       if (response.status == 400 && !is_ours) refuse(400, "request", response);
     });
     set_expect_100_continue_handler([](const Request&, Response& response) {
-      const auto announced = t_connection->announced_body_bytes();
-      if (announced && *announced > static_cast<std::int64_t>(kCompressedBytesMax)) {
+      if (t_connection->announced_body_bytes() > kCompressedBytesMax) {
         response.status = 413;
         response.set_content("{\"error\":\"compressed size\"}", "application/json");
         return 413;
@@ -145,9 +147,22 @@ class Listener : public httplib::Server {
     response.set_content("{\"error\":\"" + why + "\"}", "application/json");
   }
 
-  // What can be told and not asked.
-  static bool is_command(const std::string& path) {
-    return path == "/micro/fault" || path == "/micro/clock" || path == "/micro/reset";
+  // The methods that a path has, as `Allow` names them; empty where there is no such path.
+  std::string methods_of(const std::string& path) const {
+    const bool is_command = path == "/micro/fault" || path == "/micro/clock" || path == "/micro/reset";
+    if (is_command || is_event_path(path)) return "POST";
+    if (path == "/micro/policy") return "GET, HEAD, POST";
+    if (path == "/micro/all" || path == "/micro/good" || path == "/micro/bad") return "GET, HEAD";
+    return "";
+  }
+
+  // Before a body is read: what no path has takes none.
+  bool refuse_method(Response& response) const {
+    const std::string methods = methods_of(t_connection->head.path());
+    if ((", " + methods + ",").find(" " + t_connection->head.method + ",") != std::string::npos) return false;
+    response.status = methods.empty() ? 404 : 405;
+    if (!methods.empty()) response.set_header("Allow", methods);
+    return true;
   }
 
   bool is_event_path(const std::string& path) const {
@@ -167,8 +182,6 @@ class Listener : public httplib::Server {
       fill(&response, endpoint_->take_events(received));
     } else if (received.body_too_large) {
       refuse(413, "the body is above 1 MiB", response);
-    } else if (!is_command(path) && path != "/micro/policy") {
-      response.status = 404;
     } else if (!read_query(nullptr, response)) {
       return;
     } else if (path == "/micro/fault") {
@@ -184,28 +197,21 @@ class Listener : public httplib::Server {
     }
   }
 
-  // Never more than the bound in memory, chunked or not. False when the body did not come whole.
+  // Never more than the bound in memory. False when the body did not come whole.
   static bool read_body(HttpRequest* received, const httplib::ContentReader& reader, Response& response) {
-    const auto announced = t_connection->announced_body_bytes();
-    if (announced && *announced > static_cast<std::int64_t>(kCompressedBytesMax)) {
+    if (t_connection->announced_body_bytes() > kCompressedBytesMax) {
       received->body_too_large = true;
       t_connection->must_close = true;
       return true;
     }
-    if (announced && *announced == 0) return true;
+    if (t_connection->announced_body_bytes() == 0) return true;
     const bool is_whole = reader([received](const char* data, std::size_t size) {
-      if (received->body.size() + size > kCompressedBytesMax) {
-        received->body_too_large = true;
-        received->body.clear();
-        return false;
-      }
       received->body.append(data, size);
       return true;
     });
     response.status = -1;  // the reader wrote its own opinion there
-    t_connection->chunks_ended = is_whole;
     if (!is_whole) t_connection->must_close = true;
-    return is_whole || received->body_too_large;
+    return is_whole;
   }
 
   // False, with the answer written, when the query says what it may not; `page` is null where there are no parameters.
@@ -220,12 +226,7 @@ class Listener : public httplib::Server {
     const std::string path = t_connection->head.path();
     const bool has_pages = path == "/micro/good" || path == "/micro/bad";
     Page page;
-    if (is_event_path(path) || is_command(path)) {
-      response.status = 405;
-      response.set_header("Allow", "POST");
-    } else if (!has_pages && path != "/micro/all" && path != "/micro/policy") {
-      response.status = 404;
-    } else if (!read_query(has_pages ? &page : nullptr, response)) {
+    if (!read_query(has_pages ? &page : nullptr, response)) {
       return;
     } else if (has_pages && !crowd_->begin_showing(t_connection)) {
       refuse(503, "others are being shown lines; come again", response);

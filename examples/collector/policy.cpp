@@ -1,5 +1,6 @@
 #include "policy.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -19,6 +20,10 @@ struct NumberMember {
 constexpr NumberMember kNumbers[] = {
     {"for_s", 604'800}, {"pause_s", 86'400}, {"upload_interval_s", 86'400}, {"share_percent", 100}};
 
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20;
+}
+
 // What is wrong with the list; empty when nothing is.
 std::string fault_of_stop(const nlohmann::json& list) {
   if (!list.is_array() || list.size() > kStopsMax) return "\"stop\" wants an array of at most 64 action types";
@@ -26,7 +31,8 @@ std::string fault_of_stop(const nlohmann::json& list) {
     if (!action.is_string()) return "\"stop\" wants texts";
     const auto& text = action.get_ref<const std::string&>();
     if (text.empty() || text.size() > kActionBytesMax) return "\"stop\" wants action types of 1 to 64 bytes";
-    if (text == "*" && list.size() != 1) return "\"*\" in \"stop\" stands alone";
+    const bool has_control = std::any_of(text.begin(), text.end(), is_control);
+    if (has_control) return "an action type in \"stop\" has no control characters";
   }
   return "";
 }

@@ -310,6 +310,18 @@ std::string_view without_space_after(std::string_view line) {
   return last == std::string_view::npos ? std::string_view() : line.substr(0, last + 1);
 }
 
+// valijson counts the characters of a string up to its first NUL, which JSON can write as an escape. Another control
+// character in its place counts as one, and no pattern of the schema tells them apart.
+nlohmann::json with_counted_nuls(std::string_view line) {
+  const auto replace = [](int, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    if (event != nlohmann::json::parse_event_t::value || !value.is_string()) return true;
+    auto& text = value.get_ref<std::string&>();
+    std::replace(text.begin(), text.end(), '\0', '\x01');
+    return true;
+  };
+  return nlohmann::json::parse(line.begin(), line.end(), replace);
+}
+
 std::string readable_id(const nlohmann::json& document) {
   if (!document.is_object()) return "";
   const auto id = document.find("id");
@@ -374,9 +386,11 @@ std::optional<Refusal> SchemaJudge::refusal_of(std::string_view line, SentenceFa
   if (!shape.repeated.empty()) return Refusal{"duplicate", "\"" + shape.repeated + "\" stands twice", id};
 
   {
+    const bool has_nul = line.find("\\u0000") != std::string_view::npos;
+    const nlohmann::json counted = has_nul ? with_counted_nuls(line) : nlohmann::json();
     const std::lock_guard<std::mutex> lock(schema_->mutex);
     valijson::ValidationResults results;
-    const valijson::adapters::NlohmannJsonAdapter adapter(document);
+    const valijson::adapters::NlohmannJsonAdapter adapter(has_nul ? counted : document);
     if (!schema_->validator.validate(schema_->schema, adapter, &results)) {
       std::string detail = "not a sentence";
       valijson::ValidationResults::Error fault;

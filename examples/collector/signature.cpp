@@ -23,10 +23,10 @@ constexpr std::size_t kNameBytesMax = 64;
 constexpr std::string_view kMustCover[] = {"@method",          "@authority",   "@path",           "content-digest",
                                            "content-encoding", "content-type", "idempotency-key", "yukha-clock"};
 
-// The slice of structured fields (RFC 8941) that signatures use: dictionaries of inner lists, strings, integers, tokens
+// The slice of structured fields (RFC 8941) that signatures use: dictionaries of inner lists, strings, numbers, tokens
 // and byte sequences, each with parameters.
 struct BareItem {
-  enum class Kind { kString, kToken, kInteger, kBytes, kBoolean };
+  enum class Kind { kString, kToken, kInteger, kDecimal, kBytes, kBoolean };
   Kind kind = Kind::kBoolean;
   std::string text;  // the string's characters, the bytes decoded, the token or the digits
 };
@@ -153,7 +153,7 @@ class FieldReader {
     if (c == '"') return quoted(found);
     if (c == ':') return bytes(found);
     if (c == '?') return boolean(found);
-    if (c == '-' || is_digit(c)) return integer(found);
+    if (c == '-' || is_digit(c)) return number(found);
     if (is_alpha(c) || c == '*') return token(found);
     return false;
   }
@@ -195,15 +195,23 @@ class FieldReader {
     return true;
   }
 
-  bool integer(BareItem* found) {
+  // The limits of RFC 8941: 15 digits, which also fit 64 bits; of a decimal 12 and 3.
+  bool number(BareItem* found) {
     found->kind = BareItem::Kind::kInteger;
     if (take('-')) found->text.push_back('-');
-    std::size_t digits = 0;
-    while (is_digit(peek())) {
-      found->text.push_back(text_[at_++]);
-      ++digits;
-    }
-    return digits >= 1 && digits <= 15;  // RFC 8941's limit; it also fits 64 bits
+    const std::size_t whole = digits(found);
+    if (!take('.')) return whole >= 1 && whole <= 15;
+    // A proxy's signature may have one. None of ours does.
+    found->kind = BareItem::Kind::kDecimal;
+    found->text.push_back('.');
+    const std::size_t fraction = digits(found);
+    return whole >= 1 && whole <= 12 && fraction >= 1 && fraction <= 3;
+  }
+
+  std::size_t digits(BareItem* found) {
+    const std::size_t begin = at_;
+    while (is_digit(peek())) found->text.push_back(text_[at_++]);
+    return at_ - begin;
   }
 
   bool token(BareItem* found) {
