@@ -375,6 +375,23 @@ def _(folder):
     return f"{many / few:.2f} times what 100 members cost"
 
 
+@promise("a good line of thousands of members, as a client writes it, costs what its bytes cost")
+def _(folder):
+    # No lake file is written meanwhile, which costs more.
+    with Target(folder, "--lake-seconds", "600") as target:
+        def cost(members):
+            user = {"id": "u", **{f"a{number:04}": "1" for number in range(members)}}
+            count = 400_000 // len(sentence(user=user))
+            before = target.cpu_seconds()
+            for _ in range(4):
+                lines = [sentence(user=user) for _ in range(count)]
+                equal(json.loads(target.send(lines)[1])["accepted"], count)
+            return target.cpu_seconds() - before
+        few, many = cost(50), cost(1500)
+        expect(many < 3 * few + 0.1, "1.6 MB of lines with 1500 members took", many, "s, with 50 of them", few)
+        return f"{few:.2f} s with 50 members, {many:.2f} s with 1500"
+
+
 @promise("a body made to be dear is judged like any other: thousands of members, deep nesting, escapes")
 def _(folder):
     with Target(folder) as target:
