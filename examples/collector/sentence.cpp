@@ -434,7 +434,10 @@ void append_lake_line(std::string_view line, std::string_view clock_offset_ms, s
                       std::string* out) {
   line = without_space_after(line);
   line.remove_suffix(1);  // the closing brace of the sentence
+  const auto begin = static_cast<std::ptrdiff_t>(out->size());
   out->append(line).append(",\"received_at\":\"").append(received_at);
+  // In JSON a carriage return is white space and nothing else; to who reads a file as text it is the end of a line.
+  std::replace(out->begin() + begin, out->end(), '\r', ' ');
   out->append("\",\"clock_offset_ms\":\"").append(clock_offset_ms).append("\"}\n");
 }
 

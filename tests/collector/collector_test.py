@@ -427,6 +427,19 @@ def _():
                 jsonschema.Draft202012Validator(schema).validate(json.loads(line))
 
 
+@promise("a line of the lake is one line for who reads it as text, too: a carriage return between tokens is a space there")
+def _():
+    plain = sentence(content={"id": "card"})
+    lines = [plain.replace('{"id":"card"}', '\r{"id":"card"}\r'), plain.replace(",", "\r,\r"), plain + "\r", "\r" + plain]
+    with Collector(None) as collector:
+        accepted(collector.send(lines), len(lines))
+        equal(collector.stop(), 0)
+        stored = collector.lake_lines()
+        equal([line.count("\r") for line in stored], [0] * len(lines))
+        equal([{**json.loads(line), "received_at": "", "clock_offset_ms": ""} for line in stored],
+              [{**json.loads(plain), "received_at": "", "clock_offset_ms": ""}] * len(lines))
+
+
 # --- the endpoint's rules ------------------------------------------------------------------------------------------
 
 @promise("a line that is no sentence spoils no other, wherever a reason is cut: its characters stay whole")

@@ -106,7 +106,7 @@ void check_line(std::string_view line) {
   const auto document = nlohmann::json::parse(lake, nullptr, false);
   promise(document.is_object() && document.size() == 10 && document["received_at"] == "2026-05-22T03:52:00.123Z",
           "a line of the lake is the sentence and two keys");
-  promise(lake.find('\n') == lake.size() - 1, "a line of the lake is one line");
+  promise(lake.find_first_of("\r\n") == lake.size() - 1, "a line of the lake is one line");
 }
 
 void check_lines(std::string_view body) {
