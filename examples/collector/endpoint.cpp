@@ -139,10 +139,8 @@ HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
   if (request.body_too_large) return refusal(413, "compressed size");
   received.gzip = request.body;
   if (received.gzip.size() > kCompressedBytesMax) return refusal(413, "compressed size");
-  Inflated inflated = inflate_one_member(received.gzip, kInflatedBytesMax);
-  if (inflated.outcome == Inflated::Outcome::kTooLarge) return refusal(413, "inflated size");
 
-  // Then who it is.
+  // Then who it is: 4 KB of a stranger's can be 4 MB of work.
   received.gzip_digest = sha256_of(received.gzip);
   switch (verifier_.judge(request, received.gzip_digest, received.at_unix_ms)) {
     case SignatureVerdict::kGood:
@@ -158,6 +156,8 @@ HttpAnswer Endpoint::judge_request(const HttpRequest& request) {
   // Then whether it is a batch at all.
   if (!is_media_type(request.field("content-type"), "application/x-ndjson")) return refusal(415, "content-type");
   if (lower_ascii(request.field("content-encoding")) != "gzip") return refusal(415, "content-encoding");
+  Inflated inflated = inflate_one_member(received.gzip, kInflatedBytesMax);
+  if (inflated.outcome == Inflated::Outcome::kTooLarge) return refusal(413, "inflated size");
   if (inflated.outcome != Inflated::Outcome::kWhole) return refusal(400, "gzip");
   const auto key_text = structured_string(request.field("idempotency-key"));
   const auto key = key_text ? BatchKey::parsed(*key_text) : std::nullopt;

@@ -62,7 +62,7 @@ bool is_time(std::string_view text) {
   const int year = digits_at(text, 0, 4);
   const int month = digits_at(text, 5, 2);
   const int day = digits_at(text, 8, 2);
-  if (month < 1 || month > 12 || day < 1) return false;
+  if (year < 1 || month < 1 || month > 12 || day < 1) return false;
   const bool is_leap_day = month == 2 && day == 29 && ((year % 4 == 0 && year % 100 != 0) || year % 400 == 0);
   if (day > kDays[month - 1] && !is_leap_day) return false;
   return digits_at(text, 11, 2) < 24 && digits_at(text, 14, 2) < 60 && digits_at(text, 17, 2) < 60;

@@ -23,10 +23,10 @@ constexpr std::size_t kNameBytesMax = 64;
 constexpr std::string_view kMustCover[] = {"@method",          "@authority",   "@path",           "content-digest",
                                            "content-encoding", "content-type", "idempotency-key", "yukha-clock"};
 
-// The slice of structured fields (RFC 8941) that signatures use: dictionaries of inner lists, strings, numbers, tokens
-// and byte sequences, each with parameters.
+// Structured fields (RFC 9651): dictionaries of inner lists and items, each with parameters. Ours have strings, numbers
+// and byte sequences alone; a proxy's signature beside it may have all of them.
 struct BareItem {
-  enum class Kind { kString, kToken, kInteger, kDecimal, kBytes, kBoolean };
+  enum class Kind { kString, kToken, kInteger, kDecimal, kBytes, kBoolean, kOther };
   Kind kind = Kind::kBoolean;
   std::string text;  // the string's characters, the bytes decoded, the token or the digits
 };
@@ -55,7 +55,7 @@ class FieldReader {
  public:
   explicit FieldReader(std::string_view text) : text_(text) {}
 
-  // False when the text is not a dictionary. A label given twice is refused: RFC 8941 would keep the last, and which of
+  // False when the text is not a dictionary. A label given twice is refused: the RFC would keep the last, and which of
   // two signatures counts must not hang on the reader.
   bool dictionary(std::vector<Member>* members) {
     skip_spaces();
@@ -155,7 +155,15 @@ class FieldReader {
     if (c == '?') return boolean(found);
     if (c == '-' || is_digit(c)) return number(found);
     if (is_alpha(c) || c == '*') return token(found);
-    return false;
+    return other(found);
+  }
+
+  // A date, @1659578233, or a display string, %"f%c3%bc": nobody here asks what they say.
+  bool other(BareItem* found) {
+    const bool good = take('@') ? number(found) && found->kind == BareItem::Kind::kInteger
+                                : take('%') && peek() == '"' && quoted(found);
+    found->kind = BareItem::Kind::kOther;
+    return good;
   }
 
   bool quoted(BareItem* found) {
@@ -195,7 +203,7 @@ class FieldReader {
     return true;
   }
 
-  // The limits of RFC 8941: 15 digits, which also fit 64 bits; of a decimal 12 and 3.
+  // The RFC's limits: 15 digits, which also fit 64 bits; of a decimal 12 and 3.
   bool number(BareItem* found) {
     found->kind = BareItem::Kind::kInteger;
     if (take('-')) found->text.push_back('-');
