@@ -1,6 +1,6 @@
 #include "send/signer.hpp"
 
-#include "send/base64.hpp"
+#include "system/base64.hpp"
 
 namespace yukha::send {
 namespace {
@@ -23,7 +23,7 @@ Status decode_key(const SigningKey& from, bool app_signs, Key& key) {
   // At once: what grows leaves copies behind.
   key.secret.reserve(from.secret_base64.size() / 4 * 3);
   if (from.secret_base64.empty() && app_signs) return {};
-  if (!from_base64(from.secret_base64, key.secret))
+  if (!system::from_base64(from.secret_base64, key.secret))
     return {Code::bad_key, "the secret of the key " + from.id + " is not base64"};
   if (key.secret.size() < 16 || key.secret.size() > 256) {
     return {Code::bad_key, "the secret of the key " + from.id + " must have 16 to 256 bytes"};
@@ -51,7 +51,7 @@ std::string signature_base(const std::vector<std::pair<std::string, std::string>
 }
 
 std::string content_digest(std::string_view body) {
-  return "sha-256=:" + to_base64(bytes_of(system::sha256(body))) + ":";
+  return "sha-256=:" + system::to_base64(bytes_of(system::sha256(body))) + ":";
 }
 
 bool request_headers(const Endpoint& endpoint, const RequestFacts& facts, const Key* key, const SignFunction& sign,
@@ -84,7 +84,7 @@ bool request_headers(const Endpoint& endpoint, const RequestFacts& facts, const 
     parameters += "\"" + component.first + "\"";
   }
   const std::int64_t true_ms = facts.unix_ms + facts.offset_ms.value_or(0);
-  const std::string nonce = to_base64({reinterpret_cast<const char*>(facts.nonce), sizeof facts.nonce});
+  const std::string nonce = system::to_base64({reinterpret_cast<const char*>(facts.nonce), sizeof facts.nonce});
   parameters += ");created=" + std::to_string(true_ms / 1000) + ";nonce=\"" + nonce + "\";keyid=\"" + key->id +
                 "\";alg=\"hmac-sha256\";tag=\"yukha-v1\"";
   const std::string base = signature_base(components, parameters);
@@ -95,7 +95,7 @@ bool request_headers(const Endpoint& endpoint, const RequestFacts& facts, const 
     return false;
   }
   headers.push_back({"Signature-Input", "yukha=" + parameters});
-  headers.push_back({"Signature", "yukha=:" + to_base64(signature) + ":"});
+  headers.push_back({"Signature", "yukha=:" + system::to_base64(signature) + ":"});
   return true;
 }
 

@@ -19,9 +19,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "send/base64.hpp"
 #include "send/gzip.hpp"
 #include "send/signer.hpp"
+#include "system/base64.hpp"
 #include "system/crypto.hpp"
 
 namespace bench {
@@ -80,7 +80,7 @@ std::string Sink::url() const {
 bool Sink::check(const std::string& head, const std::string& body) {
   static const std::string secret = [] {
     std::string bytes;
-    yukha::send::from_base64(secret_base64, bytes);
+    yukha::system::from_base64(secret_base64, bytes);
     return bytes;
   }();
   const std::string digest = header(head, "Content-Digest");
@@ -101,7 +101,7 @@ bool Sink::check(const std::string& head, const std::string& body) {
   const yukha::system::Sha256 wanted =
       yukha::system::hmac_sha256(secret, yukha::send::signature_base(components, input.substr(6)));
   const std::string signature =
-      "yukha=:" + yukha::send::to_base64({reinterpret_cast<const char*>(wanted.data()), wanted.size()}) + ":";
+      "yukha=:" + yukha::system::to_base64({reinterpret_cast<const char*>(wanted.data()), wanted.size()}) + ":";
   return header(head, "Signature") == signature;
 }
 

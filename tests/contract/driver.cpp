@@ -14,7 +14,7 @@
 
 #include "../hosts/cpp/words.hpp"
 #include "../unit/support.hpp"
-#include "core.hpp"
+#include "core/core.hpp"
 
 namespace {
 

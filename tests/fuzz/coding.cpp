@@ -1,7 +1,7 @@
 // base64 and gzip: what goes in comes out, and nothing larger than was allowed.
 #include "fuzz.hpp"
-#include "send/base64.hpp"
 #include "send/gzip.hpp"
+#include "system/base64.hpp"
 
 using namespace yukha;
 using fuzz::promise;
@@ -12,10 +12,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes = input.rest();
 
   std::string decoded;
-  promise(send::from_base64(send::to_base64(bytes), decoded) && decoded == bytes,
+  promise(system::from_base64(system::to_base64(bytes), decoded) && decoded == bytes,
           "base64 gives back what it was given");
-  if (send::from_base64(bytes, decoded)) {
-    promise(send::to_base64(decoded) == bytes, "one secret has one base64 text");
+  if (system::from_base64(bytes, decoded)) {
+    promise(system::to_base64(decoded) == bytes, "one secret has one base64 text");
   }
 
   std::string unpacked;

@@ -2,7 +2,7 @@
 #include <curl/curl.h>
 #include <yukha/config.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "fuzz.hpp"
 #include "send/endpoint.hpp"
 
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     config.age_max = std::chrono::hours(input.any_number() % 1000);
   }
 
-  send::WorkerSettings settings;
+  pipeline::WorkerSettings settings;
   const Status status = detail::check_config(config, settings);
   promise(status.good() || !status.message().empty(), "a refusal says why");
   // What the app wrote elsewhere, too, is no secret, nor is what has blanks as our own words do.

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "fuzz.hpp"
 #include "hold/directory.hpp"
 #include "hold/queue.hpp"

@@ -1,7 +1,7 @@
 // A lane's database with hostile bytes under a whole tracker: it opens, mends what it can, and new sentences arrive.
 #include <nlohmann/json.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "fuzz.hpp"
 #include "hold/sqlite.hpp"
 

@@ -4,10 +4,10 @@
 
 #include "compose/line.hpp"
 #include "compose/parts.hpp"
+#include "compose/sentence_json.hpp"
 #include "compose/text.hpp"
-#include "core.hpp"
+#include "core/core.hpp"
 #include "fuzz.hpp"
-#include "sentence_json.hpp"
 
 using namespace yukha;
 using namespace yukha::compose;

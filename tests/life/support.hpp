@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "unit/support.hpp"
 
 namespace yukha::test {

@@ -11,7 +11,7 @@
 #include <vector>
 #include <yukha/scope.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "server.hpp"
 #include "sim_disk.hpp"
 #include "virtual_time.hpp"

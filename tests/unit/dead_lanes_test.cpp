@@ -6,7 +6,7 @@
 #include <string>
 #include <yukha/yukha.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "life/support.hpp"
 #include "support.hpp"
 

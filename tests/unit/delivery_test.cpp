@@ -13,10 +13,10 @@
 #include <vector>
 #include <yukha/yukha.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "hold/sqlite.hpp"
-#include "send/base64.hpp"
 #include "support.hpp"
+#include "system/base64.hpp"
 #include "system/crypto.hpp"
 
 using namespace yukha;
@@ -139,7 +139,7 @@ TEST_CASE("an app that signs itself is given key and base, and its signature is 
   REQUIRE(endpoint->requests.size() == 1);
   const auto& request = endpoint->requests[0];
   CHECK(given_base.find("\"idempotency-key\": " + request.header("Idempotency-Key")) != std::string::npos);
-  const std::string expected = send::to_base64(bytes_of(system::hmac_sha256("what the keystore has", given_base)));
+  const std::string expected = system::to_base64(bytes_of(system::hmac_sha256("what the keystore has", given_base)));
   CHECK(request.header("Signature") == "yukha=:" + expected + ":");
 }
 
@@ -317,7 +317,7 @@ TEST_CASE("no secret stays in memory once it was replaced, or its tracker is gon
   const auto key = [] {
     std::string secret(size, '\0');
     for (std::size_t i = 0; i < size; ++i) secret[i] = byte_of_secret(i);
-    SigningKey one{"k", send::to_base64(secret)};
+    SigningKey one{"k", system::to_base64(secret)};
     system::cleanse(secret);
     return one;
   }();

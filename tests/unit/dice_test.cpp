@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "support.hpp"
 
 using namespace yukha;

@@ -8,7 +8,7 @@
 #include <vector>
 #include <yukha/yukha.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "support.hpp"
 
 using namespace yukha;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "simulation/sim_disk.hpp"
 #include "simulation/virtual_time.hpp"
 #include "support.hpp"

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "send/base64.hpp"
 #include "send/endpoint.hpp"
 #include "send/gzip.hpp"
 #include "send/retry.hpp"
 #include "send/signer.hpp"
 #include "send/verdict.hpp"
 #include "support.hpp"
+#include "system/base64.hpp"
 #include "system/crypto.hpp"
 
 using namespace yukha;
@@ -25,13 +25,13 @@ const std::string rfc_secret =
 
 std::string decoded(std::string_view text) {
   std::string bytes;
-  REQUIRE(from_base64(text, bytes));
+  REQUIRE(system::from_base64(text, bytes));
   return bytes;
 }
 
 std::string signature_of(std::string_view secret, std::string_view base) {
   const system::Sha256 digest = system::hmac_sha256(secret, base);
-  return to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return system::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 std::map<std::string, std::string> headers_of(const Endpoint& endpoint, const RequestFacts& facts, const Key* key) {
@@ -129,25 +129,25 @@ TEST_CASE("base64 is RFC 4648's, and one text stands for one secret") {
                                                        {"fooba", "Zm9vYmE="},
                                                        {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : known) {
-    CHECK(to_base64(bytes) == text);
+    CHECK(system::to_base64(bytes) == text);
     CHECK(decoded(text) == bytes);
   }
   std::string all;
   for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
   for (std::size_t size = 0; size <= all.size(); ++size)
-    CHECK(decoded(to_base64(all.substr(0, size))) == all.substr(0, size));
+    CHECK(decoded(system::to_base64(all.substr(0, size))) == all.substr(0, size));
   std::string bytes;
   for (const char* bad : {"Z", "Zg", "Zg=", "Zg===", "====", "Z===", "=Zg=", "Zm=v", "Zm9v\n", " Zm9", "Zm9-", "Zm9_",
                           "Zh==", "Zm9=", "Zg==Zg=="}) {
-    CHECK_FALSE_MESSAGE(from_base64(bad, bytes), std::string(bad));
+    CHECK_FALSE_MESSAGE(system::from_base64(bad, bytes), std::string(bad));
   }
 }
 
 TEST_CASE("a key is refused for what is wrong with it, and its secret is never told") {
-  const std::string secret = to_base64(std::string(16, 's'));
+  const std::string secret = system::to_base64(std::string(16, 's'));
   Key key;
   CHECK(decode_key({"id", secret}, false, key) == Code::ok);
-  CHECK(decode_key({std::string(128, 'k'), to_base64(std::string(256, 's'))}, false, key) == Code::ok);
+  CHECK(decode_key({std::string(128, 'k'), system::to_base64(std::string(256, 's'))}, false, key) == Code::ok);
   const SigningKey bad[] = {{"", secret},
                             {std::string(129, 'k'), secret},
                             {"a\"b", secret},
@@ -156,8 +156,8 @@ TEST_CASE("a key is refused for what is wrong with it, and its secret is never t
                             {"\xC3\xA4", secret},
                             {"id", secret.substr(0, secret.size() - 1)},
                             {"id", "not base64 at all!!!"},
-                            {"id", to_base64(std::string(15, 's'))},
-                            {"id", to_base64(std::string(257, 's'))},
+                            {"id", system::to_base64(std::string(15, 's'))},
+                            {"id", system::to_base64(std::string(257, 's'))},
                             {"id", ""}};
   for (const SigningKey& one : bad) {
     const Status status = decode_key(one, false, key);

@@ -16,10 +16,10 @@
 #include <vector>
 #include <yukha/yukha.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "hold/lane.hpp"
-#include "send/base64.hpp"
 #include "support.hpp"
+#include "system/base64.hpp"
 
 using namespace yukha;
 using namespace std::chrono_literals;

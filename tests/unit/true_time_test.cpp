@@ -7,7 +7,7 @@
 #include <string>
 #include <yukha/yukha.hpp>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "support.hpp"
 
 using namespace yukha;

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "core.hpp"
-#include "send/base64.hpp"
+#include "core/core.hpp"
 #include "send/endpoint.hpp"
 #include "send/signer.hpp"
 #include "send/verdict.hpp"
 #include "support.hpp"
+#include "system/base64.hpp"
 #include "system/crypto.hpp"
 
 using namespace yukha;
@@ -307,9 +307,9 @@ TEST_CASE("the published signatures and digests of the vectors are reproduced") 
   const json requests = vectors("requests.json");
   for (const json& one : requests["signatures"]) {
     std::string key;
-    REQUIRE(send::from_base64(one["key_base64"].get<std::string>(), key));
+    REQUIRE(system::from_base64(one["key_base64"].get<std::string>(), key));
     const system::Sha256 digest = system::hmac_sha256(key, one["signature_base"].get<std::string>());
-    CHECK(send::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) == one["signature"]);
+    CHECK(system::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}) == one["signature"]);
   }
   for (const json& one : requests["digests"]) {
     CHECK(send::content_digest(one["body"].get<std::string>()) == one["content_digest"]);
@@ -350,16 +350,16 @@ TEST_CASE("the good requests of the vectors have the signature base, signature a
     const std::size_t keyid = parameters.find("keyid=\"") + 7;
     const std::string id = parameters.substr(keyid, parameters.find('"', keyid) - keyid);
     std::string key;
-    REQUIRE(send::from_base64(file["keys"][id].get<std::string>(), key));
+    REQUIRE(system::from_base64(file["keys"][id].get<std::string>(), key));
     const system::Sha256 digest = system::hmac_sha256(key, base);
-    const std::string signature = send::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    const std::string signature = system::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
     CHECK(values["signature"].find("=:" + signature + ":") != std::string::npos);
 
     std::string body;
-    REQUIRE(send::from_base64(request["body_base64"].get<std::string>(), body));
+    REQUIRE(system::from_base64(request["body_base64"].get<std::string>(), body));
     if (body.substr(0, 2) != "\x1F\x8B") {
       const std::string text = body;
-      REQUIRE(send::from_base64(text, body));
+      REQUIRE(system::from_base64(text, body));
     }
     CHECK(send::content_digest(body) == values["content-digest"]);
     ++reproduced;
@@ -376,7 +376,7 @@ TEST_CASE("a request of this client has the form of the vectors' first") {
   send::RequestFacts facts;
   facts.idempotency_key = "019e4dcf-ce88-7821-9977-bb8edf363d58";
   std::string body;
-  REQUIRE(send::from_base64(first["body_base64"].get<std::string>(), body));
+  REQUIRE(system::from_base64(first["body_base64"].get<std::string>(), body));
   facts.body = body;
   facts.unix_ms = 1'779'421'925'344;
   facts.offset_ms = -42;

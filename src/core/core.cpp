@@ -1,4 +1,4 @@
-#include "core.hpp"
+#include "core/core.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,8 +10,8 @@
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
-#include "send/base64.hpp"
 #include "send/curl_transport.hpp"
+#include "system/base64.hpp"
 #include "system/crypto.hpp"
 #include "system/device.hpp"
 #include "system/signals.hpp"
@@ -66,7 +66,7 @@ Status check_network(const Config& config) {
   for (const std::string& pin : config.pins) {
     const std::string before = "sha256//";
     std::string digest;
-    if (pin.compare(0, before.size(), before) != 0 || !send::from_base64(pin.substr(before.size()), digest) ||
+    if (pin.compare(0, before.size(), before) != 0 || !system::from_base64(pin.substr(before.size()), digest) ||
         digest.size() != 32) {
       return out_of_range("pins", "sha256// and the base64 of 32 bytes each");
     }
@@ -130,7 +130,7 @@ std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previo
 
 }  // namespace
 
-Status check_config(const Config& config, send::WorkerSettings& settings) {
+Status check_config(const Config& config, pipeline::WorkerSettings& settings) {
   using std::chrono::hours;
   using std::chrono::milliseconds;
   using std::chrono::minutes;
@@ -395,8 +395,8 @@ Status Core::begin_life(Status opened, const std::string& run, bool same_lane) {
 }
 
 void Core::make_worker() {
-  worker_ = std::make_unique<send::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
-                                           static_cast<send::WorkerHost&>(*this));
+  worker_ = std::make_unique<pipeline::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
+                                           static_cast<pipeline::WorkerHost&>(*this));
   apply_hints();
   note_progress();
 }
@@ -585,7 +585,7 @@ Status Core::set_ad_id(std::string_view id) {
 }
 
 // Between two of the worker's steps; what was suspended meanwhile is taken up again.
-Status Core::at_work(system::FunctionRef<Status(send::Worker&)> call) {
+Status Core::at_work(system::FunctionRef<Status(pipeline::Worker&)> call) {
   while (true) {
     if (Status status = check_open(); !status) return status;
     transport_->wake();  // another thread may wait for the network in work()
@@ -601,7 +601,7 @@ Status Core::set_consent(Consent consent, const Purpose* purpose) {
     return {Code::bad_argument, "consent"};
   }
   if (purpose != nullptr && compose::purpose_name(*purpose) == nullptr) return {Code::bad_argument, "purpose"};
-  Status status = at_work([this, consent, purpose](send::Worker& worker) YUKHA_REQUIRES(work_) {
+  Status status = at_work([this, consent, purpose](pipeline::Worker& worker) YUKHA_REQUIRES(work_) {
     Status written;
     if (!directory_.set_consent(purpose, consent)) written = directory_.status_of_fault("writing");
     if (written && !directory_.is_open()) written = Code::kept_in_memory;
@@ -623,7 +623,7 @@ Status Core::set_consent(Consent consent, const Purpose* purpose) {
 Status Core::finish_denial() {
   constexpr std::int64_t patience_ms = 60'000;
   const std::int64_t until = clock_.monotonic_ms() + patience_ms;
-  const auto done = [](const send::Progress& progress) { return !progress.denies || progress.denies_badly; };
+  const auto done = [](const pipeline::Progress& progress) { return !progress.denies || progress.denies_badly; };
   while (!drive(until, done) && clock_.monotonic_ms() < until) {
     // Suspended meanwhile: the next worker does it.
     if (Status status = check_open(); !status) return status;
@@ -637,7 +637,7 @@ Status Core::finish_denial() {
 Status Core::erase() {
   if (Status status = check_open(); !status) return status;
   if (!use_thread_) {
-    return at_work([this](send::Worker& worker) YUKHA_REQUIRES(work_) {
+    return at_work([this](pipeline::Worker& worker) YUKHA_REQUIRES(work_) {
       Status status = worker.erase();
       note_progress();
       return status;
@@ -671,7 +671,7 @@ Status Core::erase() {
   }
 }
 
-bool Core::drive(std::int64_t until_ms, system::FunctionRef<bool(const send::Progress&)> done) {
+bool Core::drive(std::int64_t until_ms, system::FunctionRef<bool(const pipeline::Progress&)> done) {
   while (true) {
     if (use_thread_) {
       Lock orders(orders_);
@@ -715,7 +715,7 @@ Status Core::flush(std::chrono::milliseconds deadline) {
     ++flushes_;
     mine = order_.flush = ++flushes_begun_;
   }
-  const bool flushed = drive(until, [mine](const send::Progress& progress) { return progress.flushed >= mine; });
+  const bool flushed = drive(until, [mine](const pipeline::Progress& progress) { return progress.flushed >= mine; });
   {
     Lock orders(orders_);
     if (--flushes_ == 0) order_.flush = 0;
@@ -757,8 +757,8 @@ Stats Core::stats() {
 }
 
 // Between two of the worker's steps, and wakes it: there may be something to send now.
-Status Core::with_worker(system::FunctionRef<Status(send::Worker&)> call) {
-  Status status = at_work([this, &call](send::Worker& worker) YUKHA_REQUIRES(work_) {
+Status Core::with_worker(system::FunctionRef<Status(pipeline::Worker&)> call) {
+  Status status = at_work([this, &call](pipeline::Worker& worker) YUKHA_REQUIRES(work_) {
     Status answer = call(worker);
     note_progress();
     return answer;
@@ -778,7 +778,7 @@ std::vector<Notice> Core::notices() {
 
 std::vector<Quarantined> Core::quarantined(std::uint64_t after, std::size_t most) {
   std::vector<Quarantined> all;
-  static_cast<void>(at_work([&](send::Worker& worker) {
+  static_cast<void>(at_work([&](pipeline::Worker& worker) {
     all = worker.quarantined(after, most);
     return Status();
   }));
@@ -786,17 +786,17 @@ std::vector<Quarantined> Core::quarantined(std::uint64_t after, std::size_t most
 }
 
 Status Core::resend_quarantined(std::uint64_t number) {
-  return with_worker([number](send::Worker& worker) { return worker.resend_quarantined(number); });
+  return with_worker([number](pipeline::Worker& worker) { return worker.resend_quarantined(number); });
 }
 
 Status Core::erase_quarantined(std::uint64_t number) {
-  return with_worker([number](send::Worker& worker) { return worker.erase_quarantined(number); });
+  return with_worker([number](pipeline::Worker& worker) { return worker.erase_quarantined(number); });
 }
 
 Status Core::set_keys(const std::vector<SigningKey>& from) {
   std::vector<send::Key> keys;
   if (Status status = send::decode_keys(from, settings_.sign != nullptr, keys); !status) return status;
-  return with_worker([&keys](send::Worker& worker) {
+  return with_worker([&keys](pipeline::Worker& worker) {
     worker.set_keys(std::move(keys));
     return Status();
   });
@@ -845,7 +845,7 @@ Status Core::close(std::chrono::milliseconds deadline) {
     if (thread_.joinable()) thread_.join();
   } else {
     static_cast<void>(
-        drive(until, [](const send::Progress& progress) { return progress.drained && !progress.in_flight; }));
+        drive(until, [](const pipeline::Progress& progress) { return progress.drained && !progress.in_flight; }));
   }
 
   Lock work(work_);
@@ -854,7 +854,7 @@ Status Core::close(std::chrono::milliseconds deadline) {
     leave_open();
     return close_status_;  // everything was closed when it was suspended
   }
-  const send::Progress progress = worker_->progress();
+  const pipeline::Progress progress = worker_->progress();
   close_status_ = progress.in_flight ? Status(Code::cut_short) : Status();
   worker_->cancel();
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base())) {
@@ -900,7 +900,7 @@ std::int64_t Core::step_at_work(bool& suspend_wanted, bool& lane_lost) {
   Lock work(work_);
   // What is ordered while it is suspended waits for the next worker.
   if (!worker_) return -1;
-  send::Orders order;
+  pipeline::Orders order;
   bool erase_wanted = false;
   {
     Lock orders(orders_);

@@ -1,4 +1,4 @@
-#include "builder.hpp"
+#include "compose/builder.hpp"
 
 #include <cstring>
 #include <new>
@@ -83,8 +83,9 @@ void Builder::add(Event& event, const compose::NewEntry& entry) noexcept {
   event.size_ += static_cast<std::uint32_t>(entry.write(out));
 }
 
-[[gnu::noinline]] void Builder::add_members(Event& event, Part part, Members members) noexcept {
-  with_ruled(event, part, members, [&event, part](Members left) {
+[[gnu::noinline]] void Builder::add_members(Event& event, const MemberRules* rules, Part part,
+                                            Members members) noexcept {
+  with_ruled(event, rules, part, members, [&event, part](Members left) {
     for (const Member& member : left) {
       if (!event.problem_) return;
       if (!compose::may_write(part, member.name)) {
@@ -96,10 +97,10 @@ void Builder::add(Event& event, const compose::NewEntry& entry) noexcept {
   });
 }
 
-[[gnu::cold]] Members Builder::left_by_rules(Event& event, Part part, Members members,
+[[gnu::cold]] Members Builder::left_by_rules(Event& event, const MemberRules& rules, Part part, Members members,
                                              std::optional<RuledMembers>& ruled) noexcept {
   try {
-    return ruled.emplace(*rules(event), part, members).list();
+    return ruled.emplace(rules, part, members).list();
   } catch (...) {
     event.problem_ = Code::out_of_memory;
     return {};

@@ -1,8 +1,8 @@
-#include "member_rules.hpp"
+#include "compose/member_rules.hpp"
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
-#include "send/base64.hpp"
+#include "system/base64.hpp"
 #include "system/crypto.hpp"
 
 namespace yukha::detail {
@@ -41,7 +41,7 @@ Status MemberRules::set(const Config& config) {
   if (Status status = add(config.allow_members, Fate::keep); !status) return status;
   allows_ = !config.allow_members.empty();
   if (config.hash_members.empty()) return {};
-  if (!send::from_base64(config.hash_key_base64, key_) || key_.size() < 16 || key_.size() > 256) {
+  if (!system::from_base64(config.hash_key_base64, key_) || key_.size() < 16 || key_.size() > 256) {
     return {Code::bad_config, "hash_key_base64 must be the base64 of 16 to 256 bytes"};
   }
   return {};

@@ -25,7 +25,7 @@
 #include "system/dice.hpp"
 #include "system/files.hpp"
 
-namespace yukha::send {
+namespace yukha::pipeline {
 
 // What the worker asks of the tracker it works for. Called from within step().
 class WorkerHost {
@@ -49,17 +49,17 @@ class WorkerHost {
   virtual bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) = 0;
   virtual void scopes_kept(std::uint64_t version) = 0;
   virtual void consents_changed(const hold::Consents& consents) = 0;
-  virtual void policy_changed(const Policy& policy) = 0;
+  virtual void policy_changed(const send::Policy& policy) = 0;
   // See Ring::wipe(), with track() held off.
   virtual bool wipe_ring(std::uint64_t& from) = 0;
   virtual void log(LogLevel level, const std::string& text) = 0;
 };
 
 struct WorkerSettings {
-  Endpoint endpoint;   // checked
-  bool sends = false;  // an endpoint is configured
+  send::Endpoint endpoint;  // checked
+  bool sends = false;       // an endpoint is configured
   bool obeys_policy = false;
-  std::vector<Key> keys;
+  std::vector<send::Key> keys;
   SignFunction sign;
   KeyFunction provide_keys;
   std::chrono::milliseconds connect_timeout{0};
@@ -111,7 +111,7 @@ class Worker {
   // The transport had an answer.
   void take(HttpAnswer&& answer);
   // Signs with these from now on, and ends a back-off early.
-  void set_keys(std::vector<Key> keys);
+  void set_keys(std::vector<send::Key> keys);
   // What is sent from now on, and during a flush; on a metered network less is sent in vain.
   void set_uploads(Uploads usually, Uploads in_flush, bool metered) noexcept;
   // The network is back, or somebody waits: ends a back-off early, at most once in 10 s.
@@ -137,7 +137,7 @@ class Worker {
     std::string body;
     std::int64_t sent_ms = 0;  // monotonic
     std::int64_t created_unix_s = 0;
-    Endpoint endpoint;
+    send::Endpoint endpoint;
     bool clock_corrected = false;
     bool redirected = false;
     bool asked_for_keys = false;
@@ -173,7 +173,7 @@ class Worker {
   bool is_spent() const noexcept { return vain_bytes_ >= (metered_ ? vain_bytes_metered : vain_bytes_usual); }
   void fly();
   void fly_again();
-  bool sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers);
+  bool sign(const send::Endpoint& endpoint, const send::RequestFacts& facts, std::vector<HttpHeader>& headers);
   bool ask_for_keys();
   bool seal_one(hold::Lane& lane, hold::Kind kind, bool partial);
   bool is_denied(Purpose purpose) const noexcept;
@@ -186,27 +186,27 @@ class Worker {
   Status sweep_others();
   void repair();
   void begin_anew_with_lane();
-  void obey(const Judgement& judgement);
+  void obey(const send::Judgement& judgement);
   void note_progress();
 
   // The deeds.
-  bool deliver(const Judgement& judgement);
-  void quarantine_named(const Judgement& judgement);
+  bool deliver(const send::Judgement& judgement);
+  void quarantine_named(const send::Judgement& judgement);
   void renew_key();
   void cut_off();
   void passed(std::size_t bytes);
   void lower_cap(std::size_t bytes);
   void restore_in_vain();
   void keep_in_vain();
-  void keep_to(const Policy& policy);
+  void keep_to(const send::Policy& policy);
   std::int64_t rests_until_ms() const noexcept {
     return std::max(progress_.rest_until_ms, std::min(policy_rest_ms_, policy_until_ms_));
   }
-  void refused(const Judgement& judgement);
-  void refused_alone(const Judgement& judgement);
+  void refused(const send::Judgement& judgement);
+  void refused_alone(const send::Judgement& judgement);
   void join_rest(hold::Lane& lane, const hold::Batch& member);
   void go_on_with_bisect(hold::Lane& lane, const hold::Batch& accepted);
-  void rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms);
+  void rest(const send::Backoff& backoff, std::optional<std::int64_t> retry_after_ms);
   void forget_rest();
   void share_rest();
 
@@ -215,7 +215,7 @@ class Worker {
   bool read_lines(const std::string& body, std::vector<std::string>& lines) const;
   hold::NewBatch part_of(const hold::Batch& parent, const std::string& path, const std::vector<std::string>& lines,
                          std::size_t first, std::size_t last) const;
-  bool collect_rejected(const Judgement& judgement, const std::vector<std::string>& lines,
+  bool collect_rejected(const send::Judgement& judgement, const std::vector<std::string>& lines,
                         std::vector<hold::Rejected>& rejected, std::vector<char>& gone) const;
   void disk_trouble(hold::Lane& lane, const char* doing);
   void send_trouble(hold::Lane& lane, const char* doing);
@@ -233,7 +233,7 @@ class Worker {
   std::unique_ptr<hold::Lane> adopted_;
 
   Progress progress_;
-  ClockOffset offset_;
+  send::ClockOffset offset_;
   std::optional<Flight> flight_;
   std::optional<HttpAnswer> answer_;
   // By idempotency key, which no other batch ever has: after 409 and 425, and for one that is refused alone.
@@ -272,7 +272,7 @@ class Worker {
   std::size_t cut_bytes_ = 0;  // the lines of the smallest of the bodies that were cut
   std::string in_vain_kept_;
   std::int64_t lone_refusals_ = 0;    // of sentences that stood alone, since an acceptance
-  TrueTime true_time_;                // for ages
+  send::TrueTime true_time_;          // for ages
   std::int64_t policy_until_ms_ = 0;  // what the endpoint asked for counts until then
   std::int64_t policy_rest_ms_ = 0;   // the next request, as it wishes
   std::int64_t policy_interval_ms_ = 0;
@@ -301,4 +301,4 @@ class Worker {
   Uploads uploads_in_flush_ = Uploads::all;
 };
 
-}  // namespace yukha::send
+}  // namespace yukha::pipeline

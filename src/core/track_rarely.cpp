@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <new>
 
-#include "core.hpp"
-#include "readable.hpp"
+#include "compose/readable.hpp"
+#include "core/core.hpp"
 
 namespace yukha::detail {
 

@@ -1,5 +1,5 @@
 // Core's sessions: which one a sentence belongs to, and when the next begins.
-#include "core.hpp"
+#include "core/core.hpp"
 
 namespace yukha::detail {
 namespace {

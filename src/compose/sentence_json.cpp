@@ -1,4 +1,4 @@
-#include "sentence_json.hpp"
+#include "compose/sentence_json.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-#include "core.hpp"
-#include "sentence_json.hpp"
+#include "compose/sentence_json.hpp"
+#include "core/core.hpp"
 #include "system/function_ref.hpp"
 #include "system/signals.hpp"
 

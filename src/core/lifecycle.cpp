@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "compose/text.hpp"
-#include "core.hpp"
+#include "core/core.hpp"
 #include "system/signals.hpp"
 
 namespace yukha::detail {
@@ -103,7 +103,7 @@ void Core::suspend() {
     if (closed_) return;
   }
   worker_->cancel();
-  send::Orders order;
+  pipeline::Orders order;
   order.close = true;
   static_cast<void>(worker_->step(order));
   note_progress();

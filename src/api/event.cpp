@@ -5,15 +5,24 @@
 #include <iterator>
 #include <utility>
 
-#include "builder.hpp"
+#include "compose/builder.hpp"
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
-#include "core.hpp"
+#include "core/core.hpp"
 
 namespace yukha {
 
 using compose::NewEntry;
 using detail::Builder;
+
+namespace {
+
+// Null when there are none, or when what lies in the event went by them already.
+const detail::MemberRules* rules_of(const detail::Core* core, bool ruled) noexcept {
+  return core == nullptr || ruled ? nullptr : core->rules();
+}
+
+}  // namespace
 
 Event::Event(detail::Core* core) noexcept : core_(core), store_(inline_) {
   if (core == nullptr) problem_ = Code::not_open;
@@ -47,7 +56,7 @@ Event::~Event() {
 }
 
 Event& Event::location(std::string_view screen, Members parameters) & noexcept {
-  Builder::with_ruled(*this, Part::location, parameters, [this, screen](Members left) {
+  Builder::with_ruled(*this, rules_of(core_, ruled_), Part::location, parameters, [this, screen](Members left) {
     if (core_ != nullptr) Builder::add(*this, NewEntry::location(core_->app_id(), screen, left));
   });
   return *this;
@@ -56,11 +65,11 @@ Event& Event::location(std::string_view screen, Members parameters) & noexcept {
 Event& Event::content(std::string_view id, Members members) & noexcept {
   if (!id.empty()) {
     const Member whole{"id", id};
-    Builder::with_ruled(*this, Part::content, {&whole, 1}, [this](Members left) {
+    Builder::with_ruled(*this, rules_of(core_, ruled_), Part::content, {&whole, 1}, [this](Members left) {
       for (const Member& one : left) Builder::add(*this, NewEntry::member(Part::content, "id", one.value));
     });
   }
-  Builder::add_members(*this, Part::content, members);
+  Builder::add_members(*this, rules_of(core_, ruled_), Part::content, members);
   return *this;
 }
 
@@ -77,7 +86,7 @@ Event& Event::action(std::string_view type, Members members) & noexcept {
   }
   Builder::add(*this, NewEntry::member(Part::action, "type", type));
   has_action_ = true;
-  Builder::add_members(*this, Part::action, members);
+  Builder::add_members(*this, rules_of(core_, ruled_), Part::action, members);
   return *this;
 }
 
@@ -97,7 +106,7 @@ Event& Event::action(std::string_view type, std::chrono::milliseconds duration, 
   } while (left != 0);
   const std::string_view text(at, static_cast<std::size_t>(digits + sizeof digits - at));
   Builder::add(*this, NewEntry::member(Part::action, "duration_ms", text));
-  Builder::add_members(*this, Part::action, members);
+  Builder::add_members(*this, rules_of(core_, ruled_), Part::action, members);
   return *this;
 }
 
@@ -107,12 +116,12 @@ Event& Event::user(Members members) & noexcept {
     if (problem_ && member.name == "id" && member.value.empty())
       problem_ = compose::about_member(Code::bad_argument, Part::user, "id");
   }
-  Builder::add_members(*this, Part::user, members);
+  Builder::add_members(*this, rules_of(core_, ruled_), Part::user, members);
   return *this;
 }
 
 Event& Event::device(Members members) & noexcept {
-  Builder::add_members(*this, Part::device, members);
+  Builder::add_members(*this, rules_of(core_, ruled_), Part::device, members);
   return *this;
 }
 

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-#include "core.hpp"
+#include "core/core.hpp"
 #include "send/curl_transport.hpp"
 #include "system/crypto.hpp"
 #include "system/descriptors.hpp"

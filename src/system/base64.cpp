@@ -1,8 +1,8 @@
-#include "send/base64.hpp"
+#include "system/base64.hpp"
 
 #include <cstdint>
 
-namespace yukha::send {
+namespace yukha::system {
 namespace {
 
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -47,4 +47,4 @@ bool from_base64(std::string_view text, std::string& bytes) {
   return true;
 }
 
-}  // namespace yukha::send
+}  // namespace yukha::system

@@ -1,4 +1,4 @@
-#include "send/worker.hpp"
+#include "pipeline/worker.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -10,7 +10,7 @@
 #include "system/utf8.hpp"
 #include "system/uuid.hpp"
 
-namespace yukha::send {
+namespace yukha::pipeline {
 namespace {
 
 // Twice the limit: a queue that an earlier configuration filled may hold larger ones, not without end.
@@ -53,7 +53,7 @@ std::string key_of(std::string_view lines) {
 
 bool seal_lines(std::string_view lines, std::string& key, std::string& body) {
   key = key_of(lines);
-  body = gzip(lines);
+  body = send::gzip(lines);
   return !body.empty();
 }
 
@@ -111,7 +111,7 @@ Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane&
   }
   restore_in_vain();
   if (settings_.obeys_policy) {
-    if (const auto policy = Policy::kept(directory_.note(policy_note))) keep_to(*policy);
+    if (const auto policy = send::Policy::kept(directory_.note(send::policy_note))) keep_to(*policy);
   }
   true_time_.restore(directory_.note(true_time_note), clock_.unix_ms(), opened_ms_);
   note_progress();
@@ -573,12 +573,13 @@ void Worker::settle_answer() {
       if (!done) flight.reset();
     }
   } landing{flight_};
-  const Judgement judgement = judge(answer, flight_->batch.lines, flight_->created_unix_s, clock_.unix_ms());
+  const send::Judgement judgement =
+      send::judge(answer, flight_->batch.lines, flight_->created_unix_s, clock_.unix_ms());
   if (judgement.server_unix_ms) {
     offset_.learn(*judgement.server_unix_ms, flight_->sent_ms, now_);
     // Signing may believe any answer. Evicting by age may not: neither a portal's clock nor one that is set must empty
     // a queue.
-    if (judgement.verdict == Verdict::delivered) {
+    if (judgement.verdict == send::Verdict::delivered) {
       const bool was_known = true_time_.unix_ms(now_).has_value();
       if (true_time_.learn(*judgement.server_unix_ms, now_)) keep_true_time();
       if (!was_known) room_look_ms_ = INT64_MIN / 2;
@@ -797,7 +798,7 @@ void Worker::fly() {
     return;
   }
   Flight& flight = *flight_;
-  RequestFacts facts;
+  send::RequestFacts facts;
   facts.idempotency_key = idempotency_key(flight.batch);
   facts.body = flight.body;
   facts.unix_ms = clock_.unix_ms();
@@ -811,7 +812,7 @@ void Worker::fly() {
     // Without a signature it would be refused, and nothing be learnt by it.
     host_.log(LogLevel::error, "a batch was not sent: " + progress_.trouble);
     flight.lane->queue().to_the_back(flight.batch.id);
-    rest(usual_backoff, {});
+    rest(send::usual_backoff, {});
     next_send_ms_ = progress_.rest_until_ms;
     flight_.reset();
     return;
@@ -829,7 +830,7 @@ void Worker::fly() {
 
 // With the key in use. False, with the trouble told, when the app gives none or does not sign; whatever its functions
 // throw ends here.
-bool Worker::sign(const Endpoint& endpoint, const RequestFacts& facts, std::vector<HttpHeader>& headers) {
+bool Worker::sign(const send::Endpoint& endpoint, const send::RequestFacts& facts, std::vector<HttpHeader>& headers) {
   if (facts.nonce[0] == 0 && facts.nonce[1] == 0) {
     progress_.trouble = Status(Code::no_randomness).message();
     return false;
@@ -838,10 +839,10 @@ bool Worker::sign(const Endpoint& endpoint, const RequestFacts& facts, std::vect
     progress_.trouble = "the app gave no key to sign with";
     return false;
   }
-  const Key* key = settings_.keys.empty() ? nullptr : &settings_.keys[key_in_use_];
+  const send::Key* key = settings_.keys.empty() ? nullptr : &settings_.keys[key_in_use_];
   bool good = false;
   try {
-    good = request_headers(endpoint, facts, key, settings_.sign, headers);
+    good = send::request_headers(endpoint, facts, key, settings_.sign, headers);
   } catch (const std::bad_alloc&) {
     throw;
   } catch (...) {
@@ -853,10 +854,10 @@ bool Worker::sign(const Endpoint& endpoint, const RequestFacts& facts, std::vect
 
 // True when the app gave keys that are not the ones at hand.
 bool Worker::ask_for_keys() {
-  std::vector<Key> keys;
+  std::vector<send::Key> keys;
   try {
     std::vector<SigningKey> given = settings_.provide_keys();
-    const Status status = decode_keys(given, settings_.sign != nullptr, keys);
+    const Status status = send::decode_keys(given, settings_.sign != nullptr, keys);
     for (SigningKey& one : given) system::cleanse(one.secret_base64);
     if (!status) {
       host_.log(LogLevel::error, status.message());
@@ -867,15 +868,15 @@ bool Worker::ask_for_keys() {
   } catch (...) {
     return false;
   }
-  const auto same = [](const Key& a, const Key& b) { return a.id == b.id && a.secret == b.secret; };
-  const std::vector<Key>& old = settings_.keys;
+  const auto same = [](const send::Key& a, const send::Key& b) { return a.id == b.id && a.secret == b.secret; };
+  const std::vector<send::Key>& old = settings_.keys;
   if (keys.empty() || std::equal(keys.begin(), keys.end(), old.begin(), old.end(), same)) return false;
   settings_.keys = std::move(keys);
   key_in_use_ = 0;
   return true;
 }
 
-void Worker::set_keys(std::vector<Key> keys) {
+void Worker::set_keys(std::vector<send::Key> keys) {
   settings_.keys = std::move(keys);
   key_in_use_ = 0;
   not_allowed_in_row_ = 0;
@@ -959,50 +960,50 @@ bool Worker::adopt_a_lane() {
 
 // --- verdict to deed -------------------------------------------------------------------------------------------------
 
-void Worker::obey(const Judgement& judgement) {
+void Worker::obey(const send::Judgement& judgement) {
   Flight& flight = *flight_;
   bool accepted = false;
-  if (judgement.verdict != Verdict::delivered) {
+  if (judgement.verdict != send::Verdict::delivered) {
     progress_.trouble = judgement.words;
     host_.log(LogLevel::warning, "a batch was not delivered: " + judgement.words);
   }
   hold::Queue& queue = flight.lane->queue();
   switch (judgement.verdict) {
-    case Verdict::delivered:
+    case send::Verdict::delivered:
       accepted = deliver(judgement);
       if (judgement.policy && settings_.obeys_policy) {
         const std::string text = judgement.policy->text();
         host_.log(LogLevel::info, "the endpoint asks of its clients: " + text);
         keep_to(*judgement.policy);
-        static_cast<void>(directory_.set_note(policy_note, text));
+        static_cast<void>(directory_.set_note(send::policy_note, text));
         static_cast<void>(directory_.status_of_fault("writing"));
         host_.policy_changed(*judgement.policy);
       } else if (judgement.bad_policy && settings_.obeys_policy) {
         host_.log(LogLevel::warning, "the endpoint asks for something that it may not ask for, which is not obeyed");
       }
       break;
-    case Verdict::names_lines:
+    case send::Verdict::names_lines:
       quarantine_named(judgement);
       break;
-    case Verdict::too_large:
-    case Verdict::unnamed:
+    case send::Verdict::too_large:
+    case send::Verdict::unnamed:
       refused(judgement);
       break;
-    case Verdict::wrong_clock:
+    case send::Verdict::wrong_clock:
       if (!flight.clock_corrected && offset_.true_unix_ms(now_)) {
         flight.clock_corrected = true;
         fly_again();
         return;
       }
       [[fallthrough]];
-    case Verdict::unknown_key:
-      if (judgement.verdict == Verdict::unknown_key && flight.keys_tried < settings_.keys.size()) {
+    case send::Verdict::unknown_key:
+      if (judgement.verdict == send::Verdict::unknown_key && flight.keys_tried < settings_.keys.size()) {
         ++flight.keys_tried;
         key_in_use_ = (key_in_use_ + 1) % settings_.keys.size();
         fly_again();
         return;
       }
-      if (judgement.verdict == Verdict::unknown_key && settings_.provide_keys && !flight.asked_for_keys) {
+      if (judgement.verdict == send::Verdict::unknown_key && settings_.provide_keys && !flight.asked_for_keys) {
         flight.asked_for_keys = true;
         if (ask_for_keys()) {
           flight.keys_tried = 1;
@@ -1012,57 +1013,58 @@ void Worker::obey(const Judgement& judgement) {
         }
       }
       [[fallthrough]];
-    case Verdict::not_allowed:
+    case send::Verdict::not_allowed:
       // None of the keys is the right one, so the one that was in use is as good as any.
-      if (judgement.verdict == Verdict::unknown_key) key_in_use_ = flight.first_key;
+      if (judgement.verdict == send::Verdict::unknown_key) key_in_use_ = flight.first_key;
       queue.to_the_back(flight.batch.id);
       // A firewall may dislike one body: another gets its chance before the endpoint is believed.
-      if (++not_allowed_in_row_ >= 2 || batches_to_send(*flight.lane) < 2) rest(long_backoff, judgement.retry_after_ms);
+      if (++not_allowed_in_row_ >= 2 || batches_to_send(*flight.lane) < 2)
+        rest(send::long_backoff, judgement.retry_after_ms);
       break;
-    case Verdict::later: {
+    case send::Verdict::later: {
       const std::int64_t wait = std::max<std::int64_t>(judgement.retry_after_ms.value_or(later_ms), 1000);
       hold_back(flight.batch, now_ + wait);
       queue.to_the_back(flight.batch.id);
       // It is about this batch alone, unless every batch hears it.
-      if (++later_in_row_ >= 2) rest(usual_backoff, {});
+      if (++later_in_row_ >= 2) rest(send::usual_backoff, {});
       break;
     }
-    case Verdict::split:
+    case send::Verdict::split:
       // The endpoint has parts of it that this queue knows nothing of: a copy of the queue sent them.
       if (flight.batch.lines > 1 && flight.batch.path.size() < path_letters_max) {
-        if (!split(*flight.lane, flight.batch, flight.body, false)) rest(usual_backoff, judgement.retry_after_ms);
+        if (!split(*flight.lane, flight.batch, flight.body, false)) rest(send::usual_backoff, judgement.retry_after_ms);
         break;
       }
       [[fallthrough]];
-    case Verdict::conflict:
+    case send::Verdict::conflict:
       renew_key();
       break;
-    case Verdict::moved: {
-      Endpoint to;
-      if (!flight.redirected && same_origin_redirect(flight.endpoint, judgement.location, to)) {
+    case send::Verdict::moved: {
+      send::Endpoint to;
+      if (!flight.redirected && send::same_origin_redirect(flight.endpoint, judgement.location, to)) {
         flight.redirected = true;
         flight.endpoint = to;
         fly_again();
         return;
       }
       queue.to_the_back(flight.batch.id);
-      rest(long_backoff, judgement.retry_after_ms);
+      rest(send::long_backoff, judgement.retry_after_ms);
       break;
     }
-    case Verdict::outage:
+    case send::Verdict::outage:
       queue.to_the_back(flight.batch.id);
-      rest(usual_backoff, judgement.retry_after_ms);
+      rest(send::usual_backoff, judgement.retry_after_ms);
       if (judgement.cut_off) cut_off();
       break;
-    case Verdict::misconfigured:
+    case send::Verdict::misconfigured:
       queue.to_the_back(flight.batch.id);
-      rest(long_backoff, judgement.retry_after_ms);
+      rest(send::long_backoff, judgement.retry_after_ms);
       break;
   }
   last_was_accepted_ = accepted;
   critical_in_vain_ = !accepted && flight.batch.kind.priority == hold::Priority::critical;
-  if (judgement.verdict != Verdict::not_allowed && judgement.verdict != Verdict::wrong_clock &&
-      judgement.verdict != Verdict::unknown_key) {
+  if (judgement.verdict != send::Verdict::not_allowed && judgement.verdict != send::Verdict::wrong_clock &&
+      judgement.verdict != send::Verdict::unknown_key) {
     not_allowed_in_row_ = 0;
   }
   flight_.reset();
@@ -1074,7 +1076,7 @@ void Worker::fly_again() {
   fly();
 }
 
-bool Worker::deliver(const Judgement& judgement) {
+bool Worker::deliver(const send::Judgement& judgement) {
   hold::Lane& lane = *flight_->lane;
   const hold::Batch batch = flight_->batch;
   std::vector<hold::Rejected> rejected;
@@ -1085,7 +1087,7 @@ bool Worker::deliver(const Judgement& judgement) {
       // It names lines that are not in the batch: not the contract's answer, so not this endpoint's.
       progress_.trouble = "HTTP 200 that rejects lines which were not sent";
       lane.queue().to_the_back(batch.id);
-      rest(usual_backoff, {});
+      rest(send::usual_backoff, {});
       return false;
     }
   }
@@ -1110,7 +1112,7 @@ bool Worker::deliver(const Judgement& judgement) {
   return true;
 }
 
-void Worker::quarantine_named(const Judgement& judgement) {
+void Worker::quarantine_named(const send::Judgement& judgement) {
   hold::Lane& lane = *flight_->lane;
   const hold::Batch& batch = flight_->batch;
   std::vector<std::string> lines;
@@ -1119,7 +1121,7 @@ void Worker::quarantine_named(const Judgement& judgement) {
   if (!read_lines(flight_->body, lines) || !collect_rejected(judgement, lines, rejected, gone) ||
       (rejected.size() < lines.size() && batch.path.size() >= path_letters_max)) {
     lane.queue().to_the_back(batch.id);
-    rest(usual_backoff, judgement.retry_after_ms);
+    rest(send::usual_backoff, judgement.retry_after_ms);
     return;
   }
   std::vector<std::string> left;
@@ -1146,7 +1148,7 @@ void Worker::renew_key() {
   facts = batch;
   std::string text;
   const bool is_first =
-      gunzip(flight_->body, body_bytes_max, text) && (!batch.path.empty() || batch.key == key_of(text));
+      send::gunzip(flight_->body, body_bytes_max, text) && (!batch.path.empty() || batch.key == key_of(text));
   facts.key = is_first ? key_of(idempotency_key(batch) + "\n" + text) : system::random_uuid(entropy_);
   facts.path.clear();
   facts.bisect = hold::Bisect::none;
@@ -1154,7 +1156,7 @@ void Worker::renew_key() {
   renewed[0].body = flight_->body;
   // At once, unless it is no news.
   const bool waits = ++later_in_row_ >= 2 || !is_first;
-  if (waits) rest(usual_backoff, {});
+  if (waits) rest(send::usual_backoff, {});
   if (facts.key.empty() || !queue.replace({batch.id}, renewed, {})) {
     send_trouble(*flight_->lane, "giving a batch another key");
     return;
@@ -1203,7 +1205,7 @@ void Worker::lower_cap(std::size_t bytes) {
   passed_ = false;
 }
 
-void Worker::keep_to(const Policy& policy) {
+void Worker::keep_to(const send::Policy& policy) {
   const std::int64_t now = clock_.monotonic_ms();
   const std::int64_t unix_ms = clock_.unix_ms();
   policy_until_ms_ = now + policy.left_ms(policy.for_s, unix_ms);
@@ -1248,15 +1250,15 @@ void Worker::keep_in_vain() {
   static_cast<void>(directory_.status_of_fault("writing"));
 }
 
-void Worker::refused(const Judgement& judgement) {
+void Worker::refused(const send::Judgement& judgement) {
   hold::Lane& lane = *flight_->lane;
   const hold::Batch batch = flight_->batch;
   acceptances_ = 0;
-  const bool too_large = judgement.verdict == Verdict::too_large;
+  const bool too_large = judgement.verdict == send::Verdict::too_large;
   if (++refusals_ >= refusals_are_outage) {
     // So many in a row say more about the endpoint than about sentences. A search goes on from its place, at the pace
     // of an outage; smaller batches are not asked for any more.
-    rest(usual_backoff, judgement.retry_after_ms);
+    rest(send::usual_backoff, judgement.retry_after_ms);
     if (too_large) {
       bytes_cap_ = bytes_cap_before_;
       lane.queue().to_the_back(batch.id);
@@ -1269,17 +1271,17 @@ void Worker::refused(const Judgement& judgement) {
   }
   if (batch.path.size() >= path_letters_max) {
     lane.queue().to_the_back(batch.id);
-    rest(long_backoff, judgement.retry_after_ms);
+    rest(send::long_backoff, judgement.retry_after_ms);
     return;
   }
   if (too_large) bytes_cap_ = std::max<std::size_t>(batch.bytes / 2, 1);
   if (!split(lane, batch, flight_->body, !too_large)) {
     lane.queue().to_the_back(batch.id);
-    rest(usual_backoff, judgement.retry_after_ms);
+    rest(send::usual_backoff, judgement.retry_after_ms);
   }
 }
 
-void Worker::refused_alone(const Judgement& judgement) {
+void Worker::refused_alone(const send::Judgement& judgement) {
   hold::Lane& lane = *flight_->lane;
   const hold::Batch batch = flight_->batch;
   if (last_was_accepted_) {
@@ -1302,7 +1304,7 @@ void Worker::refused_alone(const Judgement& judgement) {
   join_rest(lane, batch);
   // Alone it is asked again rarely; directly after an acceptance it gets its chance at once.
   ++lone_refusals_;
-  hold_back(batch, now_ + wait_after(lone_refusals_, dice_, long_backoff));
+  hold_back(batch, now_ + send::wait_after(lone_refusals_, dice_, send::long_backoff));
 }
 
 // What is left of a batch after its suspect stands alone goes as one, under the root's path and `r`.
@@ -1395,7 +1397,7 @@ bool Worker::split(hold::Lane& lane, const hold::Batch& batch, const std::string
 
 bool Worker::read_lines(const std::string& body, std::vector<std::string>& lines) const {
   std::string text;
-  if (!gunzip(body, body_bytes_max, text) || text.empty() || text.back() != '\n') return false;
+  if (!send::gunzip(body, body_bytes_max, text) || text.empty() || text.back() != '\n') return false;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);
     lines.push_back(text.substr(at, end - at));
@@ -1420,14 +1422,14 @@ hold::NewBatch Worker::part_of(const hold::Batch& parent, const std::string& pat
   }
   part.facts.lines = last - first;
   part.facts.bytes = text.size();
-  part.body = gzip(text);
+  part.body = send::gzip(text);
   return part;
 }
 
-bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std::string>& lines,
+bool Worker::collect_rejected(const send::Judgement& judgement, const std::vector<std::string>& lines,
                               std::vector<hold::Rejected>& rejected, std::vector<char>& gone) const {
   gone.assign(lines.size(), 0);
-  for (const RejectedLine& one : judgement.rejected) {
+  for (const send::RejectedLine& one : judgement.rejected) {
     const std::size_t at = one.line - 1;
     // An answer to something else.
     if (at >= lines.size() || (!one.id.empty() && id_in(lines[at]) != one.id)) return false;
@@ -1437,10 +1439,10 @@ bool Worker::collect_rejected(const Judgement& judgement, const std::vector<std:
   return true;
 }
 
-void Worker::rest(const Backoff& backoff, std::optional<std::int64_t> retry_after_ms) {
+void Worker::rest(const send::Backoff& backoff, std::optional<std::int64_t> retry_after_ms) {
   ++progress_.failures;
   if (is_spent()) retry_after_ms = std::max(retry_after_ms.value_or(0), spent_rest_ms);
-  const std::int64_t wait = rest_after(progress_.failures, dice_, backoff, retry_after_ms);
+  const std::int64_t wait = send::rest_after(progress_.failures, dice_, backoff, retry_after_ms);
   // What another process was asked for meanwhile is not cut short.
   progress_.rest_until_ms = std::max(progress_.rest_until_ms, now_ + wait);
   share_rest();
@@ -1470,7 +1472,7 @@ void Worker::share_rest() {
 // A rest belongs to an endpoint and the keys it was met with: another one is owed none.
 std::uint64_t Worker::rest_key() const {
   std::uint32_t crc = system::crc32c(0, settings_.endpoint.url.data(), settings_.endpoint.url.size());
-  for (const Key& key : settings_.keys) {
+  for (const send::Key& key : settings_.keys) {
     crc = system::crc32c(crc, key.id.data(), key.id.size());
     const system::Sha256 digest = system::sha256(key.secret);
     crc = system::crc32c(crc, digest.data(), digest.size());
@@ -1632,4 +1634,4 @@ Status Worker::erase() {
   return status && lane_.in_memory() ? Status(Code::kept_in_memory) : status;
 }
 
-}  // namespace yukha::send
+}  // namespace yukha::pipeline

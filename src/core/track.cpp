@@ -2,7 +2,7 @@
 // rarely stands in track_rarely.cpp.
 #include <algorithm>
 
-#include "core.hpp"
+#include "core/core.hpp"
 
 namespace yukha::detail {
 

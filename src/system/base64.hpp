@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-namespace yukha::send {
+namespace yukha::system {
 
 std::string to_base64(std::string_view bytes);
 // False when it is not base64 with its padding.
 bool from_base64(std::string_view text, std::string& bytes);
 
-}  // namespace yukha::send
+}  // namespace yukha::system

@@ -1,4 +1,4 @@
-#include "readable.hpp"
+#include "compose/readable.hpp"
 
 #include <cstdint>
 #include <cstdlib>

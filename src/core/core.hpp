@@ -18,12 +18,12 @@
 #include <yukha/tracker.hpp>
 
 #include "compose/line.hpp"
+#include "compose/member_rules.hpp"
 #include "compose/standing.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
-#include "member_rules.hpp"
-#include "scopes.hpp"
-#include "send/worker.hpp"
+#include "intake/open_scopes.hpp"
+#include "pipeline/worker.hpp"
 #include "system/clock.hpp"
 #include "system/dice.hpp"
 #include "system/files.hpp"
@@ -41,12 +41,12 @@ struct Seams {
 };
 
 // Checks what can be checked without touching anything: bad_config, bad_key, bad_endpoint, plain_http.
-Status check_config(const Config& config, send::WorkerSettings& settings);
+Status check_config(const Config& config, pipeline::WorkerSettings& settings);
 
 // Two locks, never held together but in this order: work_, intake_. `intake_` is held for the length of a line's
 // copying; `work_` for a worker's step. Nothing travels between the app's threads and the worker but the ring's bytes,
 // a wake-up and the orders.
-class Core final : private send::WorkerHost {
+class Core final : private pipeline::WorkerHost {
  public:
   // Never fails: a core that could not open answers every call with the reason.
   static Core* open(const Config& config, const Seams& seams);
@@ -149,11 +149,11 @@ class Core final : private send::WorkerHost {
   Status track_and_tell(const Event& event, Status&& problem, const std::uint64_t* chance);
   Status keep(const Event& event, Status&& problem, const std::uint64_t* chance, std::string* seen);
   bool wait_for_room(std::int64_t until_ms);
-  Status at_work(system::FunctionRef<Status(send::Worker&)> call);
+  Status at_work(system::FunctionRef<Status(pipeline::Worker&)> call);
   // What a FunctionRef needs is checked no further than where it is called; these say what that is.
-  Status at_work_now(system::FunctionRef<Status(send::Worker&)> call) YUKHA_REQUIRES(work_) { return call(*worker_); }
+  Status at_work_now(system::FunctionRef<Status(pipeline::Worker&)> call) YUKHA_REQUIRES(work_) { return call(*worker_); }
   void hint_now(system::FunctionRef<void()> change) YUKHA_REQUIRES(work_) { change(); }
-  Status with_worker(system::FunctionRef<Status(send::Worker&)> call);
+  Status with_worker(system::FunctionRef<Status(pipeline::Worker&)> call);
   static hold::Kind kind_of(const Event& event) noexcept {
     return {event.critical_ ? hold::Priority::critical : hold::Priority::normal, event.purpose_};
   }
@@ -166,7 +166,7 @@ class Core final : private send::WorkerHost {
   std::int64_t step_at_work(bool& suspend_wanted, bool& lane_lost);
   bool fall_asleep();
   bool finished_closing();
-  bool drive(std::int64_t until_ms, system::FunctionRef<bool(const send::Progress&)> done);
+  bool drive(std::int64_t until_ms, system::FunctionRef<bool(const pipeline::Progress&)> done);
 
   // WorkerHost
   Status renew_lane(bool next_epoch) override;
@@ -204,14 +204,14 @@ class Core final : private send::WorkerHost {
   system::Dice& entropy_;
   system::Files& files_;
   std::shared_ptr<HttpTransport> transport_;
-  send::WorkerSettings settings_;
+  pipeline::WorkerSettings settings_;
   Status status_;
   MemberRules rules_;
 
   system::Mutex work_;  // the worker's step, and what only it touches
   hold::Directory directory_;
   std::unique_ptr<hold::Lane> lane_;
-  std::unique_ptr<send::Worker> worker_ YUKHA_GUARDED_BY(work_);  // none while suspended
+  std::unique_ptr<pipeline::Worker> worker_ YUKHA_GUARDED_BY(work_);  // none while suspended
   std::uint64_t requests_before_ YUKHA_GUARDED_BY(work_) = 0;     // of earlier workers
   Network network_ YUKHA_GUARDED_BY(work_) = Network::unknown;
   bool low_battery_ YUKHA_GUARDED_BY(work_) = false;
@@ -255,7 +255,7 @@ class Core final : private send::WorkerHost {
 
   system::Mutex orders_;
   system::Condition told_;  // the worker made a step, or an order was carried out
-  send::Orders order_ YUKHA_GUARDED_BY(orders_);
+  pipeline::Orders order_ YUKHA_GUARDED_BY(orders_);
   int flushes_ YUKHA_GUARDED_BY(orders_) = 0;
   std::uint64_t flushes_begun_ YUKHA_GUARDED_BY(orders_) = 0;
   bool ended_ YUKHA_GUARDED_BY(orders_) = false;  // the worker's thread takes no orders any more
@@ -266,7 +266,7 @@ class Core final : private send::WorkerHost {
   std::uint64_t suspends_done_ YUKHA_GUARDED_BY(orders_) = 0;
   bool close_seen_ YUKHA_GUARDED_BY(orders_) = false;  // by a step
   std::int64_t close_by_ms_ YUKHA_GUARDED_BY(orders_) = INT64_MAX;
-  send::Progress progress_ YUKHA_GUARDED_BY(orders_);
+  pipeline::Progress progress_ YUKHA_GUARDED_BY(orders_);
 
   system::Mutex closing_;  // one close() at a time; the others wait for its answer
   bool close_done_ YUKHA_GUARDED_BY(closing_) = false;
