@@ -396,7 +396,7 @@ Status Core::begin_life(Status opened, const std::string& run, bool same_lane) {
 
 void Core::make_worker() {
   worker_ = std::make_unique<pipeline::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
-                                           static_cast<pipeline::WorkerHost&>(*this));
+                                               static_cast<pipeline::WorkerHost&>(*this));
   apply_hints();
   note_progress();
 }
