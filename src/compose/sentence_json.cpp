@@ -38,10 +38,10 @@ Status check_names(const Json& object) {
   const std::vector<Json>& all = object.inside;
   std::size_t slots = 16;
   while (slots < 2 * all.size()) slots *= 2;
-  std::vector<std::uint16_t> table(slots);
+  std::vector<std::uint16_t> places(slots);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto same = [&](std::size_t place) { return all[place - 1].name == all[i].name; };
-    if (compose::find_or_put(table.data(), slots, all[i].name, i + 1, same))
+    if (compose::find_or_put(places.data(), slots, all[i].name, i + 1, same))
       return {Code::repeated_member, place_of(all[i])};
   }
   return {};

@@ -151,7 +151,9 @@ class Core final : private pipeline::WorkerHost {
   bool wait_for_room(std::int64_t until_ms);
   Status at_work(system::FunctionRef<Status(pipeline::Worker&)> call);
   // What a FunctionRef needs is checked no further than where it is called; these say what that is.
-  Status at_work_now(system::FunctionRef<Status(pipeline::Worker&)> call) YUKHA_REQUIRES(work_) { return call(*worker_); }
+  Status at_work_now(system::FunctionRef<Status(pipeline::Worker&)> call) YUKHA_REQUIRES(work_) {
+    return call(*worker_);
+  }
   void hint_now(system::FunctionRef<void()> change) YUKHA_REQUIRES(work_) { change(); }
   Status with_worker(system::FunctionRef<Status(pipeline::Worker&)> call);
   static hold::Kind kind_of(const Event& event) noexcept {
@@ -212,7 +214,7 @@ class Core final : private pipeline::WorkerHost {
   hold::Directory directory_;
   std::unique_ptr<hold::Lane> lane_;
   std::unique_ptr<pipeline::Worker> worker_ YUKHA_GUARDED_BY(work_);  // none while suspended
-  std::uint64_t requests_before_ YUKHA_GUARDED_BY(work_) = 0;     // of earlier workers
+  std::uint64_t requests_before_ YUKHA_GUARDED_BY(work_) = 0;         // of earlier workers
   Network network_ YUKHA_GUARDED_BY(work_) = Network::unknown;
   bool low_battery_ YUKHA_GUARDED_BY(work_) = false;
   bool background_ YUKHA_GUARDED_BY(work_) = false;

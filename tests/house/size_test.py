@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-STRIPPED_BYTES_MAX = 374_904  # the goal of tests/bench/goals.hpp is the next whole KiB
+STRIPPED_BYTES_MAX = 384_000  # the goal of tests/bench/goals.hpp is the next whole KiB
 EXPORTED_MAX = 150               # 140 when it was set: 56 of yukha.h, the others of the C++ headers
 OURS = re.compile(r"^(yukha_\w+|((typeinfo|typeinfo name|vtable) for )?yukha::.+)$")
 
