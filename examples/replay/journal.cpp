@@ -1,14 +1,13 @@
 #include "journal.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace replay {
@@ -16,6 +15,8 @@ namespace replay {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t journal_bytes_max = 64 << 10;
 
 struct Counter {
   const char* name;
@@ -37,7 +38,9 @@ constexpr Counter counters[] = {
 // A file descriptor that closes itself.
 class Descriptor {
  public:
-  Descriptor(const std::string& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  // Never through a link that somebody planted there.
+  Descriptor(const std::string& path, int flags)
+      : number_(::open(path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0600)) {}
   ~Descriptor() {
     if (number_ >= 0) ::close(number_);
   }
@@ -50,7 +53,8 @@ class Descriptor {
 };
 
 bool write_synced(const std::string& path, const std::string& text) {
-  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  ::unlink(path.c_str());  // of a run that was killed
+  const Descriptor file(path, O_WRONLY | O_CREAT | O_EXCL);
   if (file.number() < 0) return false;
   std::size_t written = 0;
   while (written < text.size()) {
@@ -69,13 +73,22 @@ std::string journal_path(const std::string& queue_dir) {
 }
 
 JournalRead read_journal(const std::string& path, Journal& journal, std::string& problem) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  // A pipe or a device that somebody planted there would be waited for, or read without an end.
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK);
+  if (file.number() < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return JournalRead::none;
     problem = path + " cannot be opened: " + std::strerror(errno);
     return JournalRead::unreadable;
   }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  struct stat about {};
+  std::string text(journal_bytes_max + 1, '\0');
+  const bool is_file = ::fstat(file.number(), &about) == 0 && S_ISREG(about.st_mode);
+  const ssize_t size = is_file ? ::pread(file.number(), text.data(), text.size(), 0) : -1;
+  if (size < 0 || static_cast<std::size_t>(size) > journal_bytes_max) {
+    problem = path + " is no journal of yukha-replay";
+    return JournalRead::unreadable;
+  }
+  text.resize(static_cast<std::size_t>(size));
   try {
     const Json json = Json::parse(text);
     if (json.at("format") != 1) {

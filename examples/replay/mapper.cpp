@@ -354,6 +354,7 @@ void Mapper::compute(const Field& field) {
   std::string_view text = first_of(field.value);
   if (std::find(field.nulls.begin(), field.nulls.end(), text) != field.nulls.end()) text = {};
   if (field.capture) {
+    spend(text.size() * field.capture->size());
     // The groups are the matched text's; that has to stay where it is.
     const bool matches = !text.empty() && field.capture->capture(text, groups_);
     if (!matches && !text.empty() && unmatched_.empty()) unmatched_ = field.name;
@@ -402,6 +403,7 @@ Mapper::Found Mapper::follow(const Reference& reference) {
   if (reference.path.empty()) return found;
   Watch& watch = watched_paths_[reference.watch];
   for (const Step& step : reference.path) {
+    if (step.is_index) spend(step.index);
     const JsonText::Node* const inner =
         step.is_index ? found.json->element(*found.node, step.index) : found.json->member(*found.node, step.name);
     if (inner == nullptr) {
@@ -539,6 +541,7 @@ bool Mapper::holds(const Rule& rule) {
       case Condition::Test::equals:
         return std::find(condition.values.begin(), condition.values.end(), text) != condition.values.end();
       default:
+        spend(text.size() * condition.pattern.size());
         return condition.pattern.found_in(text);
     }
   };
@@ -718,12 +721,15 @@ Mapper::Outcome Mapper::map(const Record& row, std::uint64_t number, Sentence& s
   left_out_ = {};
   repeated_ = nullptr;
   lone_surrogates_ = 0;
+  steps_ = 0;
   Outcome outcome = Outcome::unmapped;
   try {
     load(row);
     outcome = make(sentence);
   } catch (const TooMuchText&) {
     problem_ = "the mapping makes more than 64 MiB of text of this row";
+  } catch (const TooMuchWork&) {
+    problem_ = "the mapping takes too long for this row: a pattern of many parts on a long text, or far elements";
   }
   sentence.left_out = left_out_;
   sentence.repeated = repeated_;

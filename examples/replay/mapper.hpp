@@ -51,6 +51,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 // Text made for one row: taken piece by piece, given back all at once, so that a row costs no allocation. A mapping
 // that doubles a text again and again ends at a limit: take() throws TooMuchText.
 struct TooMuchText {};
+// A row and a mapping that take more steps together than any useful ones do.
+struct TooMuchWork {};
 class Scratch {
  public:
   static constexpr std::size_t bytes_max = std::size_t{64} * 1024 * 1024;  // four of the longest rows
@@ -159,7 +161,14 @@ class Mapper {
   Scratch scratch_;
   std::string buffer_;
   std::vector<std::string_view> groups_;
+  // So long that a run waits for one row: by a pattern whose parts are many, or by far elements, again and again.
+  void spend(std::uint64_t steps) const {
+    constexpr std::uint64_t steps_max = 1'000'000'000;
+    if ((steps_ += steps) > steps_max) throw TooMuchWork{};
+  }
+
   std::string problem_;
+  mutable std::uint64_t steps_ = 0;  // of this row
 };
 
 // `name` as a member's name: lower case, words of camelCase parted, every other character an underscore.

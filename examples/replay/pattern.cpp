@@ -37,6 +37,7 @@ bool Pattern::compile(const std::string& text, std::string& problem) {
   for (const auto& [number, name] : compiled->CapturingGroupNames()) {
     group_names_[static_cast<std::size_t>(number)] = name;
   }
+  size_ = static_cast<std::size_t>(compiled->ProgramSize());
   compiled_ = std::move(compiled);
   return true;
 }

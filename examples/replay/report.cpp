@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -24,17 +25,37 @@ Outcome outcome_of(const Rows& rows, const yukha::Stats& now, const yukha::Stats
   return outcome;
 }
 
+// Where nothing is printed that a terminal obeys, or that turns the text around a name (U+0080 to U+009F, and the marks
+// of direction: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069).
 std::string printable(std::string_view text) {
+  const auto is_command = [text](std::size_t at, std::size_t size) {
+    const std::string_view one = text.substr(at, size);
+    if (size == 1) return static_cast<unsigned char>(one[0]) < 0x20 || one[0] == 0x7F;
+    if (size == 2) return one == "\xD8\x9C" || (one[0] == '\xC2' && static_cast<unsigned char>(one[1]) < 0xA0);
+    if (size != 3 || one[0] != '\xE2') return false;
+    const auto last = static_cast<unsigned char>(one[2]);
+    return one[1] == '\x80' ? last == 0x8E || last == 0x8F || (last >= 0xAA && last <= 0xAE)
+                            : one[1] == '\x81' && last >= 0xA6 && last <= 0xA9;
+  };
   std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F) {
-      result.push_back(c);
+  for (std::size_t at = 0; at < text.size();) {
+    const auto first = static_cast<unsigned char>(text[at]);
+    const std::size_t size = std::min(first < 0xC0   ? std::size_t{1}
+                                      : first < 0xE0 ? 2
+                                      : first < 0xF0 ? 3
+                                                     : 4,
+                                      text.size() - at);
+    const bool is_stray = first >= 0x80 && first < 0xC0;
+    if (!is_stray && !is_command(at, size)) {
+      result += text.substr(at, size);
     } else {
-      result += "\\x";
-      result.push_back("0123456789ABCDEF"[byte >> 4]);
-      result.push_back("0123456789ABCDEF"[byte & 15]);
+      for (const char c : text.substr(at, size)) {
+        result += "\\x";
+        result.push_back("0123456789ABCDEF"[static_cast<unsigned char>(c) >> 4]);
+        result.push_back("0123456789ABCDEF"[static_cast<unsigned char>(c) & 15]);
+      }
     }
+    at += size;
   }
   return result;
 }
@@ -64,7 +85,8 @@ void Complaints::tell(const std::string& input, std::uint64_t line, const std::s
     kind.first = input + ":" + std::to_string(line);
   }
   if (++kind.count > most_) return;
-  std::fprintf(stderr, "%s:%llu: %s\n", input.c_str(), static_cast<unsigned long long>(line), printable(what).c_str());
+  std::fprintf(stderr, "%s:%llu: %s\n", printable(input).c_str(), static_cast<unsigned long long>(line),
+               printable(what).c_str());
 }
 
 void Complaints::tell_the_rest() const {

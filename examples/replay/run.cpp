@@ -416,7 +416,7 @@ class Run {
     }
     for (const std::string& text : mapper_->never_found()) {
       never_found_ = true;
-      std::fprintf(stderr, "%s: %s\n", options_.map_path.c_str(), printable(text).c_str());
+      std::fprintf(stderr, "%s: %s\n", printable(options_.map_path).c_str(), printable(text).c_str());
     }
   }
 

@@ -95,7 +95,11 @@ class Collector:
         until = time.monotonic() + 60
         while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
+                # Each start has a token of its own.
+                with open(os.path.join(self.lake, ".collector", "token"), encoding="ascii") as file:
+                    token = {"Authorization": f"Bearer {file.read().strip()}"}
+                request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=token)
+                with urllib.request.urlopen(request, timeout=60) as answer:
                     return json.load(answer)
             except (OSError, http.client.HTTPException, ValueError):
                 if self.trouble or time.monotonic() > until:

@@ -554,6 +554,57 @@ def _(folder):
     expect("not delivered: no answer: " in ran.told, ran.told)
 
 
+@promise("one row that a pattern or far elements would keep for minutes is told, and the others go on")
+def _(folder):
+    long = "a" * 1_000_000
+    rows = write(folder, "rows.jsonl", "".join(json.dumps({"ts": "1700000000", "user": "u", "item": item}) + "\n"
+                                               for item in ("xb", long, "yb")))
+    # 1,000 parts that may each be there or not: a text of a million characters takes some 3 * 10^9 steps.
+    slow = {"value": "{item}", "capture": "((?:a?){1000})b"}
+    cases = [{**SECONDS, "fields": {"slow": slow}, "content": {"id": "{slow.1}", "whole": "{item}"}},
+             {**SECONDS, "skip": [{"column": "item", "matches": "(?:a?){1000}c"}], "content": {"id": "i"}}]
+    for mapping in cases:
+        ran = Ran(["--dry-run", "9", "--map", write(folder, "map.json", mapping), "--json", rows])
+        expect(ran["mapped"] == 2 and ran["unmapped"] == 1 and "takes too long" in ran.told, ran.counts, ran.told)
+    far = write(folder, "far.jsonl", json.dumps({"ts": "1700000000", "user": "u", "item": "i", "a": [0] * 900_000}) + "\n")
+    value = "".join(f"{{a[{899_999 - i % 7}]}}" for i in range(3_000))
+    ran = Ran(["--dry-run", "9", "--map", write(folder, "map.json", {**SECONDS, "content": {"id": value}}), "--json", far])
+    expect(ran["unmapped"] == 1 and "takes too long" in ran.told, ran.counts, ran.told[:300])
+
+
+@promise("a planted journal is neither waited for, nor read without an end, nor written through")
+def _(folder):
+    one = write(folder, "one.csv", "ts,user,item\n1700000000,a,1\n")
+    mapping = write(folder, "map.json", SECONDS)
+
+    def run(name, plant, *arguments):
+        queue = folder / name
+        queue.mkdir(mode=0o700)
+        plant(queue / "replay.json")
+        return Ran(["--endpoint", "http://127.0.0.1:9", "--key", f"key:{SECRET}", "--queue", queue, "--map", mapping,
+                    "--deadline", "1", "--json", one, *arguments])
+    for name, plant in (("pipe", os.mkfifo), ("zero", lambda path: path.symlink_to("/dev/zero")),
+                        ("large", lambda path: path.write_bytes(b" " * 70_000)),
+                        ("link", lambda path: path.symlink_to(one))):
+        ran = run(name, plant)
+        expect(ran.code == 64 and "replay.json" in ran.told, name, ran.code, ran.told)
+    mine = write(folder, "mine", "precious")
+    ran = run("beside", lambda path: path.with_name("replay.json.tmp").symlink_to(mine))
+    expect(ran.code == 3 and mine.read_text() == "precious", ran.code, ran.told)
+    expect((folder / "beside" / "replay.json").stat().st_mode & 0o777 == 0o600, "the journal is its owner's alone")
+
+
+@promise("nothing that a terminal obeys is printed, whoever named it")
+def _(folder):
+    evil = "\x1b]0;evil\x07\u009b31m\u202e\u2066"
+    mapping = write(folder, "map.json", {**SECONDS, "time": {"value": "{item}", "unit": "s"}})
+    path = folder / f"rows{evil}.csv"
+    path.write_text(f"ts,user,item\n1,u,{evil}\n", encoding="utf-8")
+    ran = Ran(["--dry-run", "9", "--map", mapping, "--json", path])
+    expect(ran["unmapped"] == 1 and "\\x1B]0;evil\\x07\\xC2\\x9B31m\\xE2\\x80\\xAE\\xE2\\x81\\xA6" in ran.told, ran.told)
+    expect(not any(one in ran.told for one in evil if not one.isalnum() and one not in "];"), repr(ran.told))
+
+
 @promise("why sentences were not delivered is told at the end, each reason once with its count")
 def _(folder):
     class Endpoint(http.server.BaseHTTPRequestHandler):
