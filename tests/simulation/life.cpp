@@ -59,6 +59,10 @@ Life::Life(std::uint64_t seed, bool story, Totals& totals)
     const auto found = tracked_.find(content);
     return found != tracked_.end() && found->second.may_come_twice;
   };
+  server_.may_have_two_ids = [this](const std::string& content) {
+    const auto found = tracked_.find(content);
+    return found != tracked_.end() && found->second.may_have_two_ids;
+  };
 }
 
 void Life::tell(const char* form, ...) {
@@ -642,7 +646,12 @@ void Life::lose_power() {
   // in its place known to be on the disk at once.
   const bool some_removed = time_.now_ms - taken_away_ms_ <= write_back_ms ||
                             std::any_of(apps_.begin(), apps_.end(), [](const auto& app) { return app->removed; });
-  for (auto& [name, tracked] : tracked_) tracked.may_come_twice = tracked.may_come_twice || some_removed;
+  for (auto& [name, tracked] : tracked_) {
+    tracked.may_come_twice = tracked.may_come_twice || some_removed;
+    // The copy has its end; here the power may take that, and leave it open.
+    tracked.may_have_two_ids =
+        tracked.may_have_two_ids || (tracked.is_scope && backup_ && time_.now_ms - tracked.at_ms <= write_back_ms);
+  }
   for (const auto& app : apps_) app->process->kill();
   bury_the_dead();
   for (const auto& [name, inode] : disk_.names) {

@@ -58,6 +58,7 @@ class Life {
     bool may_be_gone = false;           // an erase or a restored backup may have taken it
     bool power_lost = false;            // power went while it was not synced
     bool may_come_twice = false;
+    bool may_have_two_ids = false;
     bool for_ads = false;
     bool is_scope = false;  // begun, and perhaps cut off
     bool is_open = false;

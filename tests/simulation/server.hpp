@@ -83,6 +83,8 @@ class Server {
   std::function<std::string(const std::string& content, const std::string& line)> check;
   // Whether this sentence may come under a second key.
   std::function<bool(const std::string& content)> may_come_twice;
+  // Whether it may come with two ids: by its own end in one copy of a queue, and cut off in another one.
+  std::function<bool(const std::string& content)> may_have_two_ids;
 
  private:
   struct Entry {
