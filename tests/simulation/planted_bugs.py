@@ -154,6 +154,9 @@ def copy_tree():
         source, target = ROOT / name, TREE / name
         if source.is_dir():
             shutil.copytree(source, target, dirs_exist_ok=True, copy_function=copy)
+            # What was moved since the last run is built from its new place alone.
+            for path in [path for path in target.rglob("*") if path.is_file() and not (ROOT / path.relative_to(TREE)).exists()]:
+                path.unlink()
         else:
             copy(source, target)
 
