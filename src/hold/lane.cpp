@@ -100,15 +100,17 @@ Status Lane::open_held(const std::string& run) {
     if (Status status = directory_.status_of_fault("reading"); !status) return status;
     // A new queue has not got the counters of an earlier erase yet: they are carried on as they are.
     const bool only_carried = queue_.is_new() && carried.accepted > 0;
-    if (!found_carried || (carried_for != epoch && !only_carried)) {
-      Ledger ledger = queue_.ledger();
-      RingFound found;
-      Ring old;
-      // The ring is read once more only to count what it holds.
-      static_cast<void>(old.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), random_id(dice_),
-                                 queue_.ring_mark(), found));
+    const bool is_carried = found_carried && (carried_for == epoch || only_carried);
+    Ledger ledger = is_carried ? carried : queue_.ledger();
+    RingFound found;
+    Ring old;
+    // The ring is read once more only to count what it holds.
+    static_cast<void>(old.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), random_id(dice_),
+                               queue_.ring_mark(), found));
+    // A commit that failed may be on the disk all the same: whoever made it went on with the old files.
+    if (!is_carried || found.accepted > carried.accepted) {
+      ledger.lost += is_carried ? 0 : found.lost;
       ledger.accepted = found.accepted;
-      ledger.lost += found.lost;
       std::copy(found.refused, found.refused + refusal_count, ledger.refused);
       ledger.erased += ledger.waiting() + ledger.quarantined;
       ledger.quarantined = 0;

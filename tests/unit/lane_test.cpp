@@ -130,6 +130,27 @@ TEST_CASE("room behind a commit that was never synced is not used again, so a po
   }
 }
 
+TEST_CASE("what was tracked after an erase whose commit failed, and is on the disk all the same, is counted") {
+  Disk disk;
+  Chance chance(3);
+  simulation::VirtualTime time;
+  {
+    Holder holder(disk, chance, time);
+    REQUIRE(holder.open());
+    REQUIRE(holder.lane->ring().append("{\"id\":\"a\"}", hold::Priority::normal) == hold::Ring::Append::done);
+    hold::Ledger ledger = holder.lane->queue().ledger();
+    ledger.accepted = ledger.erased = 1;
+    REQUIRE(holder.directory.begin_new_epoch("main", ledger));
+    // Its process was told that it failed, and goes on until it dies.
+    REQUIRE(holder.lane->ring().append("{\"id\":\"b\"}", hold::Priority::normal) == hold::Ring::Append::done);
+  }
+  Holder next(disk, chance, time);
+  REQUIRE(next.open());
+  CHECK(next.lane->queue().ledger().accepted == 2);
+  CHECK(next.lane->queue().ledger().erased == 2);
+  CHECK(next.lane->ring().used() == 0);
+}
+
 TEST_CASE("an erase keeps its counters, also when another process finishes it in the middle" *
           doctest::test_suite("exhaustive")) {
   bool reached_the_end = false;
