@@ -86,7 +86,7 @@ inline system::Error Ring::publish(const Slot& slot) noexcept {
 
 char* Ring::room(std::size_t most) noexcept {
   Slot slot;
-  // Where somebody else has opened the file since, his lines lie.
+  // Another process that has opened the file since has its lines here.
   if (memory_ == nullptr || (mode_ == Mode::mapped && load(memory_ + at_owner) != owner_) || !reserve(most, slot))
     return nullptr;
   const std::size_t offset = (slot.position + record_head) % capacity_;

@@ -1,6 +1,7 @@
 // What the worker is told when it is made, what it is told to do, and what it tells of itself.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
