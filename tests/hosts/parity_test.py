@@ -10,6 +10,7 @@ has, but for ids, runs, install ids and the times nobody gave. Prints a table, h
 "N passed, N failed".
 """
 import argparse
+import datetime
 import gzip
 import json
 import pathlib
@@ -282,13 +283,20 @@ class Host:
         number, run, seq, identity = int(device["app_version"].split("/")[0]), device["run"], int(device["seq"]), sentence["id"]
         if user["id"] == device["id"]:
             user["id"] = "INSTALL"
-        if device.get("clock_offset_ms") != "0":
-            # Whether it is known depends on when the first answer came.
+        if device.get("clock_offset_ms") != "0" or sentence["time"][:10] in near(sentence["received_at"]):
+            # The tracker's own time. Whether the offset is known depends on when the first answer came, and a measured
+            # one may be 0, too: a time the app gave (at) is one of another day.
             device.pop("clock_offset_ms", None)
             sentence["time"], sentence["clock_offset_ms"] = "NOW", "OFFSET"
         device["id"], device["run"], sentence["id"] = "INSTALL", "RUN", "ID"
         del sentence["received_at"]
         return number, run, seq, identity, json.dumps(sentence, ensure_ascii=False, sort_keys=True)
+
+
+def near(received_at):
+    """The days on which a line that came then was tracked."""
+    came = datetime.datetime.fromisoformat(received_at.replace("Z", "+00:00"))
+    return [(came + datetime.timedelta(days=days)).strftime("%Y-%m-%d") for days in (-1, 0, 1)]
 
 
 def no_doubles(pairs):
