@@ -10,6 +10,7 @@
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
+#include "intake/own_sentences.hpp"
 #include "send/curl_transport.hpp"
 #include "system/base64.hpp"
 #include "system/crypto.hpp"
@@ -95,37 +96,6 @@ std::string rate_text(double rate) {
   std::string written = text;
   std::replace(written.begin(), written.end(), ',', '.');  // as some locales have it
   return written;
-}
-
-// The parts of a sentence the library writes itself.
-std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previous) {
-  std::string store;
-  const auto add = [&store](Part part, const char* name, const std::string& value) {
-    static_cast<void>(compose::append_member(store, part, name, value));
-  };
-  const auto number = [&add](const char* name, std::uint64_t value) {
-    add(Part::content, name, std::to_string(value));
-  };
-  add(Part::content, "id", "ledger");
-  number("accepted", ledger.accepted);
-  number("delivered", ledger.delivered);
-  number("waiting", ledger.waiting());
-  number("quarantined", ledger.quarantined);
-  number("evicted", ledger.evicted);
-  number("erased", ledger.erased);
-  number("lost", ledger.lost);
-  number("refused_ring_full", ledger.refused[0]);
-  number("refused_consent", ledger.refused[1]);
-  number("refused_invalid", ledger.refused[2]);
-  if (ledger.refused[3] != 0) number("refused_sampled", ledger.refused[3]);
-  if (ledger.refused[4] != 0) number("refused_policy", ledger.refused[4]);
-  if (!previous.run.empty()) {
-    add(Part::content, "previous_run", previous.run);
-    number("previous_last_seq", previous.last_seq);
-    add(Part::content, "previous_closed", previous.closed ? "true" : "false");
-  }
-  add(Part::action, "type", "yukha_ledger");
-  return store;
 }
 
 }  // namespace
@@ -215,8 +185,7 @@ Core* Core::open(const Config& config, const Seams& seams) {
 
 Core::Core(const Config& config, const Seams& seams)
     : app_id_(config.app_id),
-      log_(config.log),
-      notices_max_(config.notices_max),
+      log_(config.log, config.notices_max),
       debug_(config.debug),
       ring_full_wait_ms_(config.ring_full_wait.count()),
       use_thread_(config.use_thread),
@@ -315,9 +284,10 @@ void Core::open_lane(const Config& config) {
     directory_.close();
     return;
   }
-  if (const std::string notice = lane_->take_notice(); !notice.empty()) log(LogLevel::warning, notice);
+  if (const std::string notice = lane_->take_notice(); !notice.empty()) log_.write(LogLevel::warning, notice);
   if (settings_.sends && settings_.endpoint.scheme == "http" && !settings_.endpoint.loopback) {
-    log(LogLevel::warning, "sentences go over plain http to " + settings_.endpoint.host + ", as allow_plain_http asks");
+    log_.write(LogLevel::warning,
+               "sentences go over plain http to " + settings_.endpoint.host + ", as allow_plain_http asks");
   }
   if (!transport_) {
     transport_ = send::make_curl_transport(
@@ -339,7 +309,7 @@ void Core::open_lane(const Config& config) {
     running_ = true;
   } catch (const std::system_error&) {
     status_ = Status(Code::out_of_memory, "the system gives no thread");
-    log(LogLevel::error, status_.message());
+    log_.write(LogLevel::error, status_.message());
     worker_.reset();
     lane_.reset();
     directory_.close();
@@ -355,13 +325,13 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
     status = Status(Code::disk_error, "queue directory " + path + " (" + system::error_text(error) + ")");
   }
   if (status) status = hold::Lane::make_private(files_, path, notice);
-  if (!notice.empty()) log(LogLevel::warning, notice);
+  if (!notice.empty()) log_.write(LogLevel::warning, notice);
   if (status) status = directory_.open(files_, path, entropy_, system::platform_id(), initial_consent_);
   if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
   if (status == Code::newer_format || status == Code::lane_held || status == Code::no_randomness) return status;
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
-  if (notice = directory_.take_notice(); !notice.empty()) log(LogLevel::warning, notice);
+  if (notice = directory_.take_notice(); !notice.empty()) log_.write(LogLevel::warning, notice);
   // What an erase or a denial took while nobody looked.
   if (directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
   keep_to(directory_.state().consents);
@@ -375,7 +345,7 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
 // Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
 Status Core::live_in_memory(const Status& reason, const std::string& run) {
   Status status(Code::kept_in_memory, reason.message());
-  log(LogLevel::error, status.message());
+  log_.write(LogLevel::error, status.message());
   lane_->close();
   // Where nothing but a free lane is missing, what is said of consent, or erased, is for all of them.
   if (reason != Code::no_free_lane || !directory_.is_open())
@@ -396,7 +366,7 @@ Status Core::begin_life(Status opened, const std::string& run, bool same_lane) {
 
 void Core::make_worker() {
   worker_ = std::make_unique<pipeline::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
-                                               static_cast<pipeline::WorkerHost&>(*this));
+                                               log_, static_cast<pipeline::WorkerHost&>(*this));
   apply_hints();
   note_progress();
 }
@@ -588,8 +558,7 @@ Status Core::set_ad_id(std::string_view id) {
 Status Core::at_work(system::FunctionRef<Status(pipeline::Worker&)> call) {
   while (true) {
     if (Status status = check_open(); !status) return status;
-    transport_->wake();  // another thread may wait for the network in work()
-    Lock work(work_);
+    WorkLock work(work_, *transport_);
     if (worker_) return at_work_now(call);
     if (!suspended_) return Code::closed;
   }
@@ -768,12 +737,8 @@ Status Core::with_worker(system::FunctionRef<Status(pipeline::Worker&)> call) {
 }
 
 std::vector<Notice> Core::notices() {
-  std::vector<Notice> all;
-  if (fork_guard_.in_child()) return all;
-  Lock notices(notices_mutex_);
-  for (Notice& notice : notices_) all.push_back(std::move(notice));
-  notices_.clear();
-  return all;
+  if (fork_guard_.in_child()) return {};
+  return log_.take_lines();
 }
 
 std::vector<Quarantined> Core::quarantined(std::uint64_t after, std::size_t most) {
@@ -859,7 +824,7 @@ Status Core::close(std::chrono::milliseconds deadline) {
   worker_->cancel();
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base())) {
     Status status = lane_->queue().status();
-    log(LogLevel::warning, status.message());
+    log_.write(LogLevel::warning, status.message());
   }
   worker_.reset();
   lane_->close();
@@ -977,7 +942,7 @@ void Core::thread_main() noexcept {
       goes_on = turn();
     } catch (...) {
       // Out of memory, or a transport that throws. Nothing was committed that was not whole; it is tried again.
-      log(LogLevel::error, "the worker ran out of memory and tries again");
+      log_.write(LogLevel::error, "the worker ran out of memory and tries again");
       const std::int64_t until = clock_.monotonic_ms() + 1000;
       Lock orders(orders_);
       while (!order_.close && clock_.monotonic_ms() < until) told_.wait_for(orders_, std::chrono::milliseconds(100));
@@ -1105,23 +1070,6 @@ void Core::keep_to(const hold::Consents& consents) {
 bool Core::wipe_ring(std::uint64_t& from) {
   Lock intake(intake_);
   return lane_->ring().wipe(from) == 0;
-}
-
-void Core::log(LogLevel level, const std::string& text) {
-  if (!log_ && notices_max_ == 0) return;
-  try {
-    std::string line = text;
-    system::make_readable(line);
-    if (notices_max_ > 0) {
-      Lock notices(notices_mutex_);
-      notices_.push_back({level, line});
-      if (notices_.size() > notices_max_) notices_.pop_front();
-    }
-    if (!log_) return;
-    log_(level, line);
-  } catch (...) {
-    // The app's own function threw; its exception has no business in our thread.
-  }
 }
 
 }  // namespace yukha::detail

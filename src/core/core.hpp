@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "compose/line.hpp"
 #include "compose/member_rules.hpp"
 #include "compose/standing.hpp"
+#include "core/work_lock.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
 #include "intake/open_scopes.hpp"
@@ -29,6 +29,7 @@
 #include "system/files.hpp"
 #include "system/fork_guard.hpp"
 #include "system/function_ref.hpp"
+#include "system/log.hpp"
 #include "system/mutex.hpp"
 
 namespace yukha::detail {
@@ -182,11 +183,9 @@ class Core final : private pipeline::WorkerHost {
   void consents_changed(const hold::Consents& consents) override;
   void policy_changed(const send::Policy& policy) override;
   bool wipe_ring(std::uint64_t& from) override;
-  void log(LogLevel level, const std::string& text) override;
 
   const std::string app_id_;
-  const LogFunction log_;
-  const std::size_t notices_max_;
+  system::Log log_;
   const bool debug_;
   const std::int64_t ring_full_wait_ms_;
   const bool use_thread_;
@@ -282,9 +281,6 @@ class Core final : private pipeline::WorkerHost {
   std::atomic<bool> abandoned_{false};
   std::atomic<std::thread::id> worker_thread_{};
   std::thread end_;  // closes it while the process ends
-
-  system::Mutex notices_mutex_;  // taken last, by whoever logs
-  std::list<Notice> notices_ YUKHA_GUARDED_BY(notices_mutex_);
 };
 
 }  // namespace yukha::detail

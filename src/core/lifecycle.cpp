@@ -26,9 +26,8 @@ void Core::apply_hints() {
 // A hint is no reason to take up what was suspended.
 Status Core::hint(system::FunctionRef<void()> change) {
   if (Status status = check_alive(); !status) return status;
-  transport_->wake();
   {
-    Lock work(work_);
+    WorkLock work(work_, *transport_);
     const Network before = network_;
     hint_now(change);
     apply_hints();
@@ -66,8 +65,7 @@ Status Core::background(std::chrono::milliseconds budget) {
   status = flush(offline ? std::chrono::milliseconds(0) : budget);
   if (!suspend_in_background_) return status;
   if (!use_thread_) {
-    transport_->wake();
-    Lock work(work_);
+    WorkLock work(work_, *transport_);
     suspend();
     return status;
   }
@@ -119,7 +117,7 @@ void Core::suspend() {
   // soon to bring it to the database.
   if (lane_->ring().used() != 0) static_cast<void>(lane_->ring().sync());
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
-    log(LogLevel::warning, lane_->queue().status().message());
+    log_.write(LogLevel::warning, lane_->queue().status().message());
   }
   let_go();
 }
@@ -138,8 +136,7 @@ void Core::let_go() {
 Status Core::resume() {
   constexpr std::int64_t again_after_ms = 1000;
   const system::SignalShield shield;
-  transport_->wake();
-  Lock work(work_);
+  WorkLock work(work_, *transport_);
   if (!suspended_) return {};
   {
     Lock intake(intake_);

@@ -212,7 +212,7 @@ Status Core::tell_of_cut_off(bool same_lane) {
   Status status = queue.status();
   scopes_.leave(std::move(kept), now);
   if (status.code() != Code::disk_full) return status;
-  log(LogLevel::warning, status.message());
+  log_.write(LogLevel::warning, status.message());
   return {};
 }
 

@@ -13,7 +13,7 @@ Status Core::track_and_tell(const Event& event, Status&& problem, const std::uin
   std::string line;
   Status status = keep(event, std::move(problem), chance, &line);
   try {
-    log(LogLevel::debug, status ? readable(line) : "refused: " + status.message());
+    log_.write(LogLevel::debug, status ? readable(line) : "refused: " + status.message());
   } catch (...) {
     // Without memory to tell of it the sentence is kept all the same.
   }

@@ -69,7 +69,7 @@ bool Adoption::try_to_adopt(const std::string& name, const Step& step) {
   if (!opened && opened != Code::lane_held && opened != Code::newer_format)
     due_ms_ = std::min(due_ms_, step.now_ms + look_every_ms);
   if (!opened || turns_.batches_to_send(*lane) == 0) return false;
-  around_.host.log(LogLevel::info, "delivering what an earlier process left in " + name);
+  around_.log.write(LogLevel::info, "delivering what an earlier process left in " + name);
   adopted_ = std::move(lane);
   adopted_ms_ = step.now_ms;
   return true;

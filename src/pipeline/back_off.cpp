@@ -63,7 +63,7 @@ void BackOff::share(std::int64_t now_ms) {
   if (!around_.directory.set_rest({failures_, until_unix_ms, key()})) {
     share_owed_at_ms_ = now_ms + Faults::again_after_ms;
     if (Status status = around_.directory.status_of_fault("writing"); !status)
-      around_.host.log(LogLevel::warning, status.message());
+      around_.log.write(LogLevel::warning, status.message());
   }
   known_ = around_.directory.state().rest;
 }

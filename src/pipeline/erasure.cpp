@@ -103,7 +103,7 @@ Erasure::Due Erasure::due_for_others(std::int64_t now_ms) {
 void Erasure::swept(const Status& status, std::int64_t now_ms) {
   constexpr std::int64_t again_after_fault_ms = 60'000;
   if (status || status == Code::newer_format) return;
-  around_.host.log(LogLevel::error, status.message());
+  around_.log.write(LogLevel::error, status.message());
   others_swept_ = false;
   sweep_again_ms_ = now_ms + again_after_fault_ms;
 }

@@ -15,7 +15,7 @@ void Faults::on_way_out(hold::Lane& lane, const char* doing, std::int64_t now_ms
 void Faults::note(hold::Lane& lane, const char* doing) {
   const Status status = lane.queue().status();
   last_error_ = std::string(doing) + ": " + (status ? Status(Code::out_of_memory).message() : status.message());
-  around_.host.log(LogLevel::error, last_error_);
+  around_.log.write(LogLevel::error, last_error_);
   repair_wanted_ = repair_wanted_ || (&lane == &around_.lane && lane.queue().damaged());
 }
 

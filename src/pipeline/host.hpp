@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <yukha/config.hpp>
 #include <yukha/status.hpp>
 
 #include "hold/consents.hpp"
@@ -40,7 +39,6 @@ class WorkerHost {
   virtual void policy_changed(const send::Policy& policy) = 0;
   // See Ring::wipe(), with track() held off.
   virtual bool wipe_ring(std::uint64_t& from) = 0;
-  virtual void log(LogLevel level, const std::string& text) = 0;
 };
 
 }  // namespace yukha::pipeline

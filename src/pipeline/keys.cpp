@@ -52,7 +52,7 @@ bool Keys::ask() {
     const Status status = send::decode_keys(given, around_.settings.sign != nullptr, keys);
     for (SigningKey& one : given) system::cleanse(one.secret_base64);
     if (!status) {
-      around_.host.log(LogLevel::error, status.message());
+      around_.log.write(LogLevel::error, status.message());
       return false;
     }
   } catch (const std::bad_alloc&) {

@@ -69,7 +69,7 @@ void Retention::keep_to_size(std::int64_t now_ms) {
   }
   // A little more than needed, so that not every drain evicts.
   if (lane.queue().evict_bytes(used - most + most / 64, in_flight_.batch_of(lane))) {
-    around_.host.log(LogLevel::warning, "the queue is at its limit; the oldest sentences were given up");
+    around_.log.write(LogLevel::warning, "the queue is at its limit; the oldest sentences were given up");
   } else {
     faults_.on_way_in(lane, "evicting", now_ms);
   }

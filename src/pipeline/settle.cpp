@@ -52,7 +52,7 @@ void Settle::step(Step& step) {
 void Settle::apply(Step& step, const send::Judgement& judgement) {
   if (judgement.verdict != Verdict::delivered) {
     faults_.tell(judgement.words);
-    around_.host.log(LogLevel::warning, "a batch was not delivered: " + judgement.words);
+    around_.log.write(LogLevel::warning, "a batch was not delivered: " + judgement.words);
   }
   if (asks_for_it_once_more(judgement, step.now_ms)) {
     upload_.repeat(step);
@@ -169,13 +169,14 @@ void Settle::obey_policy(const send::Judgement& judgement) {
   if (!around_.settings.obeys_policy) return;
   if (judgement.policy) {
     const std::string text = judgement.policy->text();
-    around_.host.log(LogLevel::info, "the endpoint asks of its clients: " + text);
+    around_.log.write(LogLevel::info, "the endpoint asks of its clients: " + text);
     back_off_.keep_to(*judgement.policy);
     static_cast<void>(around_.directory.set_note(send::policy_note, text));
     static_cast<void>(around_.directory.status_of_fault("writing"));
     around_.host.policy_changed(*judgement.policy);
   } else if (judgement.bad_policy) {
-    around_.host.log(LogLevel::warning, "the endpoint asks for something that it may not ask for, which is not obeyed");
+    around_.log.write(LogLevel::warning,
+                      "the endpoint asks for something that it may not ask for, which is not obeyed");
   }
 }
 

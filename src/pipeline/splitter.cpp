@@ -11,7 +11,7 @@ bool Splitter::split(hold::Lane& lane, const hold::Batch& batch, const std::stri
                      std::int64_t now_ms) {
   std::vector<std::string> lines;
   if (!read_lines(body, lines) || lines.size() < 2) {
-    around_.host.log(LogLevel::error, "a batch cannot be read back and stays whole");
+    around_.log.write(LogLevel::error, "a batch cannot be read back and stays whole");
     return false;
   }
   const std::size_t middle = (lines.size() + 1) / 2;

@@ -12,6 +12,7 @@
 #include "system/clock.hpp"
 #include "system/dice.hpp"
 #include "system/files.hpp"
+#include "system/log.hpp"
 
 namespace yukha::pipeline {
 
@@ -24,6 +25,7 @@ struct Surroundings {
   system::Files& files;
   system::Clock& clock;
   system::Dice& entropy;
+  system::Log& log;
   WorkerHost& host;
   system::DiceCup dice;    // one source of chance for all stages
   std::int64_t opened_ms;  // monotonic: when the worker was made

@@ -104,7 +104,7 @@ void Upload::start(Step& step) {
   HttpRequest request;
   if (!keys_.sign(flight.endpoint, facts, request.headers)) {
     // Without a signature it would be refused, and nothing be learnt by it.
-    around_.host.log(LogLevel::error, "a batch was not sent: " + faults_.last_error());
+    around_.log.write(LogLevel::error, "a batch was not sent: " + faults_.last_error());
     flight.lane->queue().to_the_back(flight.batch.id);
     back_off_.begin(send::usual_backoff, {}, step.now_ms);
     step.send_at_ms = back_off_.failed_until_ms();

@@ -12,7 +12,7 @@ bool Watch::look(Step& step) {
   const Status read = around_.directory.status_of_fault("reading");
   is_read_ = static_cast<bool>(read);
   if (!is_read_) {
-    around_.host.log(LogLevel::warning, read.message());
+    around_.log.write(LogLevel::warning, read.message());
     step.send_at_ms = step.now_ms + Faults::again_after_ms;
   }
   if (state.consents == consents_) return false;

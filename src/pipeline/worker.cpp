@@ -7,7 +7,7 @@
 namespace yukha::pipeline {
 
 Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
-               system::Files& files, system::Clock& clock, system::Dice& dice, WorkerHost& host)
+               system::Files& files, system::Clock& clock, system::Dice& dice, system::Log& log, WorkerHost& host)
     : around_{settings,
               directory,
               lane,
@@ -15,6 +15,7 @@ Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane&
               files,
               clock,
               dice,
+              log,
               host,
               system::DiceCup(dice),
               clock.monotonic_ms()},
@@ -45,7 +46,7 @@ std::int64_t Worker::step(const Orders& orders) {
   // A fault that a stage left behind must not stand in the way of the next.
   for (hold::Lane* lane : {&around_.lane, adoption_.adopted()}) {
     if (lane == nullptr) continue;
-    if (Status status = lane->queue().status(); !status) around_.host.log(LogLevel::error, status.message());
+    if (Status status = lane->queue().status(); !status) around_.log.write(LogLevel::error, status.message());
   }
   look_at_directory();
   if (orders.flush != flush_.number) begin_flush();
@@ -117,7 +118,7 @@ void Worker::begin_lane_of_new_epoch() {
   adoption_.let_go();
   flush_.head = 0;
   erasure_.forget_ring();
-  if (Status status = around_.host.renew_lane(false); !status) around_.host.log(LogLevel::error, status.message());
+  if (Status status = around_.host.renew_lane(false); !status) around_.log.write(LogLevel::error, status.message());
   if (watch_.is_of_an_old_epoch()) step_.send_at_ms = step_.now_ms + Faults::again_after_ms;
   erasure_.sweep_again();
 }
@@ -172,7 +173,7 @@ void Worker::drain() {
     case Drain::Found::nothing_wrong:
       break;
     case Drain::Found::taken:
-      around_.host.log(LogLevel::error, "the lane " + around_.lane.name() + " was taken by another process");
+      around_.log.write(LogLevel::error, "the lane " + around_.lane.name() + " was taken by another process");
       cancel();
       around_.lane.queue().close();
       break;
@@ -196,13 +197,14 @@ void Worker::repair() {
   const Status status = around_.lane.repair();
   faults_.repaired(static_cast<bool>(status), step_.now_ms);
   begin_anew_with_lane();
-  if (!status) around_.host.log(LogLevel::error, status.message());
+  if (!status) around_.log.write(LogLevel::error, status.message());
 }
 
 void Worker::begin_anew_with_lane() {
   drain_.want_scopes();
   deny();  // what was removed before may be back
-  if (const std::string notice = around_.lane.take_notice(); !notice.empty()) around_.host.log(LogLevel::error, notice);
+  if (const std::string notice = around_.lane.take_notice(); !notice.empty())
+    around_.log.write(LogLevel::error, notice);
 }
 
 // --- what the tracker wants ------------------------------------------------------------------------------------------

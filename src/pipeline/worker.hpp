@@ -40,7 +40,7 @@ class Worker {
  public:
   // `settings` stay where they are and outlive it: keys that are replaced are replaced for the next worker, too.
   Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
-         system::Files& files, system::Clock& clock, system::Dice& dice, WorkerHost& host);
+         system::Files& files, system::Clock& clock, system::Dice& dice, system::Log& log, WorkerHost& host);
 
   // Does what is due and returns in how many milliseconds more will be; negative when only a new sentence or an order
   // can bring work.

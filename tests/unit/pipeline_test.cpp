@@ -41,8 +41,6 @@ struct QuietHost final : WorkerHost {
   void consents_changed(const hold::Consents&) override {}
   void policy_changed(const send::Policy&) override {}
   bool wipe_ring(std::uint64_t&) override { return true; }
-  void log(LogLevel, const std::string& text) override { told.push_back(text); }
-  std::vector<std::string> told;
 };
 
 // What a stage stands on.
@@ -57,8 +55,8 @@ struct Ground {
     REQUIRE(directory.open(files, temp.path(), dice, "here"));
     lane = std::make_unique<hold::Lane>(files, dice, directory, lanes);
     REQUIRE(lane->open_in_memory("0000000000000001") == Code::ok);
-    around.reset(new Surroundings{settings, directory, *lane, endpoint, files, clock, dice, host, system::DiceCup(dice),
-                                  clock.monotonic});
+    around.reset(new Surroundings{settings, directory, *lane, endpoint, files, clock, dice, log, host,
+                                  system::DiceCup(dice), clock.monotonic});
   }
   std::int64_t now() const { return clock.monotonic; }
 
@@ -111,6 +109,8 @@ struct Ground {
   hold::LaneSettings lanes;
   hold::Directory directory;
   std::unique_ptr<hold::Lane> lane;
+  std::vector<std::string> told;
+  system::Log log{[this](LogLevel, std::string_view text) { told.emplace_back(text); }, 0};
   QuietHost host;
   std::unique_ptr<Surroundings> around;
   int tracked = 0;
@@ -199,7 +199,7 @@ TEST_CASE("a fault on one way does not stop the other") {
   faults.on_way_in(*ground.lane, "sealing", ground.now());
   CHECK(faults.in_again_ms() == ground.now() + Faults::again_after_ms);
   CHECK(faults.last_error().find("sealing: ") == 0);
-  CHECK(ground.host.told.size() == 2);
+  CHECK(ground.told.size() == 2);
   CHECK_FALSE(faults.repair_due(ground.now()));
 }
 

@@ -1,0 +1,14 @@
+// The parts of the sentences that the library writes itself, as compose/parts.hpp stores them.
+#pragma once
+
+#include <string>
+
+#include "hold/ledger.hpp"
+#include "hold/queue.hpp"
+
+namespace yukha::detail {
+
+// What became of everything that was tracked here, and how the run before ended.
+std::string ledger_parts(const hold::Ledger& ledger, const hold::RunMark& previous);
+
+}  // namespace yukha::detail
