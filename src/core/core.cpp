@@ -16,7 +16,6 @@
 #include "system/crypto.hpp"
 #include "system/device.hpp"
 #include "system/signals.hpp"
-#include "system/thread.hpp"
 #include "system/utf8.hpp"
 
 namespace yukha::detail {
@@ -188,7 +187,6 @@ Core::Core(const Config& config, const Seams& seams)
       log_(config.log, config.notices_max),
       debug_(config.debug),
       ring_full_wait_ms_(config.ring_full_wait.count()),
-      use_thread_(config.use_thread),
       tell_identify_(config.tell_identify),
       tell_lifecycle_(config.tell_lifecycle),
       session_timeout_ms_(config.session_timeout.count()),
@@ -204,6 +202,7 @@ Core::Core(const Config& config, const Seams& seams)
       entropy_(*seams.dice),
       files_(*seams.files),
       transport_(config.transport),
+      driver_(*this, work_, clock_, log_, config.use_thread),
       dice_(*seams.dice) {}
 
 void Core::open_lane(const Config& config) {
@@ -218,7 +217,7 @@ void Core::open_lane(const Config& config) {
       return;
     }
   }
-  if (use_thread_ && !hold::sqlite_has_locks()) {
+  if (driver_.uses_thread() && !hold::sqlite_has_locks()) {
     status_ =
         Status(Code::bad_config,
                "SQLite has no locks in this process (SQLITE_CONFIG_SINGLETHREAD, or it was compiled so): configure "
@@ -299,13 +298,8 @@ void Core::open_lane(const Config& config) {
     return;
   }
   make_worker();
-  if (!use_thread_) {
-    running_ = true;
-    return;
-  }
   try {
-    const system::NoSignals none;
-    thread_ = std::thread([this] { thread_main(); });
+    driver_.start(*transport_);
     running_ = true;
   } catch (const std::system_error&) {
     status_ = Status(Code::out_of_memory, "the system gives no thread");
@@ -371,10 +365,14 @@ void Core::make_worker() {
   note_progress();
 }
 
+pipeline::Progress Core::progress() const {
+  pipeline::Progress progress = worker_->progress();
+  progress.requests += requests_before_;
+  return progress;
+}
+
 void Core::note_progress() {
-  Lock orders(orders_);
-  progress_ = worker_->progress();
-  progress_.requests += requests_before_;
+  driver_.mailbox().tell(progress());
 }
 
 Core::~Core() {
@@ -383,15 +381,8 @@ Core::~Core() {
   } catch (...) {
     // Out of memory; what waits is safe.
   }
-  if (thread_.joinable()) {
-    {
-      Lock orders(orders_);
-      order_.close = true;
-      close_by_ms_ = INT64_MIN;
-    }
-    transport_->wake();
-    thread_.join();
-  }
+  driver_.mailbox().close(INT64_MIN);
+  driver_.join();
   leave_open();
   leave_process();
 }
@@ -522,9 +513,9 @@ Status Core::unset(Part part, std::string_view name) {
 }
 
 bool Core::wait_for_room(std::int64_t until_ms) {
-  if (!use_thread_) {
+  if (!driver_.uses_thread()) {
     const system::SignalShield shield;
-    step_once();
+    driver_.step();
     Lock intake(intake_);
     return lane_->ring().used() < lane_->ring().capacity() / 2;
   }
@@ -582,7 +573,7 @@ Status Core::set_consent(Consent consent, const Purpose* purpose) {
   if (status && consent == Consent::denied) {
     if (purpose == nullptr) return erase();
     if (Status done = finish_denial(); !done) return done;
-  } else if (use_thread_) {
+  } else if (driver_.uses_thread()) {
     transport_->wake();
   }
   return status;
@@ -592,20 +583,20 @@ Status Core::set_consent(Consent consent, const Purpose* purpose) {
 Status Core::finish_denial() {
   constexpr std::int64_t patience_ms = 60'000;
   const std::int64_t until = clock_.monotonic_ms() + patience_ms;
-  const auto done = [](const pipeline::Progress& progress) { return !progress.denies || progress.denies_badly; };
-  while (!drive(until, done) && clock_.monotonic_ms() < until) {
+  const auto done = [](const Mailbox::Told& told) { return !told.progress.denies || told.progress.denies_badly; };
+  while (driver_.drive(until, done) != Mailbox::Outcome::done && clock_.monotonic_ms() < until) {
     // Suspended meanwhile: the next worker does it.
     if (Status status = check_open(); !status) return status;
     Lock intake(intake_);
     if (closed_) return Code::closed;
   }
-  Lock orders(orders_);
-  return progress_.denies ? Status(Code::disk_error, progress_.trouble) : Status();
+  const pipeline::Progress progress = driver_.mailbox().told().progress;
+  return progress.denies ? Status(Code::disk_error, progress.trouble) : Status();
 }
 
 Status Core::erase() {
   if (Status status = check_open(); !status) return status;
-  if (!use_thread_) {
+  if (!driver_.uses_thread()) {
     return at_work([this](pipeline::Worker& worker) YUKHA_REQUIRES(work_) {
       Status status = worker.erase();
       note_progress();
@@ -617,54 +608,18 @@ Status Core::erase() {
     if (closed_) return Code::closed;
   }
   // The worker does it, because only its thread may speak to the transport.
-  std::uint64_t before = 0;
-  {
-    Lock orders(orders_);
-    before = erases_done_;
-  }
+  const Mailbox::Request request(driver_.mailbox(), Mailbox::Errand::erase);
+  const auto done = [&request](const Mailbox::Told& told) { return request.is_done(told); };
   while (true) {
-    {
-      Lock orders(orders_);
-      if (erases_done_ == before) erase_wanted_ = true;
-      transport_->wake();
-      while (erases_done_ == before && !ended_ && !suspended_) told_.wait(orders_);
-      if (erases_done_ != before) return erase_status_;
-      if (ended_) return Code::closed;
-    }
-    // The next worker does it.
-    if (Status status = resume(); !status) {
-      Lock orders(orders_);
-      erase_wanted_ = false;
-      return status;
-    }
-  }
-}
-
-bool Core::drive(std::int64_t until_ms, system::FunctionRef<bool(const pipeline::Progress&)> done) {
-  while (true) {
-    if (use_thread_) {
-      Lock orders(orders_);
-      transport_->wake();
-      while (true) {
-        if (done(progress_)) return true;
-        if (ended_ || suspended_) return false;
-        const std::int64_t left = until_ms - clock_.monotonic_ms();
-        if (left <= 0) return false;
-        told_.wait_for(orders_, std::chrono::milliseconds(left));
-      }
-    }
-    const std::int64_t wait = step_once();
-    {
-      Lock orders(orders_);
-      if (done(progress_)) return true;
-    }
-    const std::int64_t left = until_ms - clock_.monotonic_ms();
-    if (left <= 0) return false;
-    Lock work(work_);
-    if (!worker_) return false;
-    HttpAnswer answer;
-    if (transport_->poll(std::chrono::milliseconds(wait < 0 ? left : std::min(wait, left)), answer)) {
-      worker_->take(std::move(answer));
+    switch (driver_.drive(INT64_MAX, done)) {
+      case Mailbox::Outcome::done:
+        return driver_.mailbox().told().erased;
+      case Mailbox::Outcome::ended:
+        return Code::closed;
+      case Mailbox::Outcome::late:
+      case Mailbox::Outcome::suspended:
+        // The next worker does it.
+        if (Status status = resume(); !status) return status;
     }
   }
 }
@@ -678,38 +633,29 @@ Status Core::flush(std::chrono::milliseconds deadline) {
   // Without an endpoint waiting changes nothing.
   if (!settings_.sends) return stats().waiting == 0 ? Status() : Status(Code::still_waiting, "there is no endpoint");
   const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
-  std::uint64_t mine = 0;
-  {
-    Lock orders(orders_);
-    ++flushes_;
-    mine = order_.flush = ++flushes_begun_;
-  }
-  const bool flushed = drive(until, [mine](const pipeline::Progress& progress) { return progress.flushed >= mine; });
-  {
-    Lock orders(orders_);
-    if (--flushes_ == 0) order_.flush = 0;
-  }
+  const Mailbox::Request request(driver_.mailbox(), Mailbox::Errand::flush);
+  const auto done = [&request](const Mailbox::Told& told) { return request.is_done(told); };
+  const bool flushed = driver_.drive(until, done) == Mailbox::Outcome::done;
   return flushed ? Status() : Status(Code::still_waiting, stats().last_trouble);
 }
 
 Stats Core::stats() {
   Stats stats;
   if (!check_alive()) return stats;
-  {
-    // The worker's numbers first: what the ring accepted since then counts as waiting.
-    Lock orders(orders_);
-    stats.delivered = progress_.ledger.delivered;
-    stats.quarantined = progress_.ledger.quarantined;
-    stats.evicted = progress_.ledger.evicted;
-    stats.erased = progress_.ledger.erased;
-    stats.lost = progress_.ledger.lost;
-    stats.requests = progress_.requests;
-    stats.failures = static_cast<std::uint64_t>(progress_.failures);
-    stats.next_attempt_ms = std::max<std::int64_t>(progress_.not_before_ms - clock_.monotonic_ms(), 0);
-    stats.policy_ms = std::max<std::int64_t>(progress_.policy_until_ms - clock_.monotonic_ms(), 0);
-    stats.last_trouble = progress_.trouble;
-    system::make_readable(stats.last_trouble);
-  }
+  // The worker's numbers first: what the ring accepted since then counts as waiting.
+  const pipeline::Progress progress = driver_.mailbox().told().progress;
+  const std::int64_t now = clock_.monotonic_ms();
+  stats.delivered = progress.ledger.delivered;
+  stats.quarantined = progress.ledger.quarantined;
+  stats.evicted = progress.ledger.evicted;
+  stats.erased = progress.ledger.erased;
+  stats.lost = progress.ledger.lost;
+  stats.requests = progress.requests;
+  stats.failures = static_cast<std::uint64_t>(progress.failures);
+  stats.next_attempt_ms = std::max<std::int64_t>(progress.not_before_ms - now, 0);
+  stats.policy_ms = std::max<std::int64_t>(progress.policy_until_ms - now, 0);
+  stats.last_trouble = progress.trouble;
+  system::make_readable(stats.last_trouble);
   const hold::Ring& ring = lane_->ring();
   stats.accepted = ring.accepted();
   const std::uint64_t settled = stats.delivered + stats.quarantined + stats.evicted + stats.erased + stats.lost;
@@ -769,22 +715,8 @@ Status Core::set_keys(const std::vector<SigningKey>& from) {
 
 std::chrono::milliseconds Core::work(std::chrono::milliseconds budget) {
   using std::chrono::milliseconds;
-  if (!check_alive() || use_thread_) return milliseconds(-1);
-  std::int64_t wait = step_once();
-  const std::int64_t most = within_a_day(budget);
-  {
-    Lock work(work_);
-    if (!worker_) return milliseconds(-1);
-    HttpAnswer answer;
-    if (transport_->poll(milliseconds(wait < 0 ? most : std::min(wait, most)), answer))
-      worker_->take(std::move(answer));
-  }
-  wait = step_once();
-  // While a request runs its answer is to be fetched, and only this call does that.
-  constexpr std::int64_t look_for_answer_ms = 20;
-  Lock orders(orders_);
-  if (progress_.in_flight) wait = wait < 0 ? look_for_answer_ms : std::min(wait, look_for_answer_ms);
-  return milliseconds(wait);
+  if (!check_alive() || driver_.uses_thread()) return milliseconds(-1);
+  return milliseconds(driver_.work(within_a_day(budget)));
 }
 
 Status Core::close(std::chrono::milliseconds deadline) {
@@ -800,17 +732,11 @@ Status Core::close(std::chrono::milliseconds deadline) {
     room_.notify_all();
   }
   transport_->wake();
-  {
-    Lock orders(orders_);
-    order_.close = true;
-    close_by_ms_ = until;
-  }
-  if (use_thread_) {
-    transport_->wake();
-    if (thread_.joinable()) thread_.join();
+  driver_.mailbox().close(until);
+  if (driver_.uses_thread()) {
+    driver_.join();
   } else {
-    static_cast<void>(
-        drive(until, [](const pipeline::Progress& progress) { return progress.drained && !progress.in_flight; }));
+    driver_.drive(until, [](const Mailbox::Told& told) { return told.progress.drained && !told.progress.in_flight; });
   }
 
   Lock work(work_);
@@ -819,8 +745,7 @@ Status Core::close(std::chrono::milliseconds deadline) {
     leave_open();
     return close_status_;  // everything was closed when it was suspended
   }
-  const pipeline::Progress progress = worker_->progress();
-  close_status_ = progress.in_flight ? Status(Code::cut_short) : Status();
+  close_status_ = worker_->progress().in_flight ? Status(Code::cut_short) : Status();
   worker_->cancel();
   if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base())) {
     Status status = lane_->queue().status();
@@ -833,145 +758,62 @@ Status Core::close(std::chrono::milliseconds deadline) {
   return close_status_;
 }
 
-// --- the worker's thread ---------------------------------------------------------------------------------------------
+// --- what the driver drives ------------------------------------------------------------------------------------------
 
-std::int64_t Core::step_once() {
-  bool suspend_wanted = false;
-  bool lane_lost = false;
-  const auto tell = [this, &suspend_wanted] {
-    if (suspend_wanted) {
-      Lock orders(orders_);
-      suspend_wanted_ = false;
-      ++suspends_done_;
-    }
-    told_.notify_all();
-  };
-  std::int64_t wait = -1;
-  try {
-    wait = step_at_work(suspend_wanted, lane_lost);
-  } catch (...) {
-    // Whoever waits for an answer gets one, whatever happened.
-    tell();
-    throw;
-  }
-  tell();
-  if (lane_lost) static_cast<void>(resume());
-  Lock intake(intake_);
-  if (waiting_for_room_ > 0) room_.notify_all();
-  return wait;
-}
-
-std::int64_t Core::step_at_work(bool& suspend_wanted, bool& lane_lost) {
-  Lock work(work_);
-  // What is ordered while it is suspended waits for the next worker.
-  if (!worker_) return -1;
-  pipeline::Orders order;
-  bool erase_wanted = false;
-  {
-    Lock orders(orders_);
-    order = order_;
-    erase_wanted = std::exchange(erase_wanted_, false);
-    suspend_wanted = suspend_wanted_;
-  }
-  if (erase_wanted) {
+Core::Step Core::step(Mailbox::Letters& letters) {
+  // What is asked for while it is suspended waits for the next worker.
+  if (!worker_) return {};
+  Mailbox& mailbox = driver_.mailbox();
+  letters = mailbox.take();
+  if (letters.erase != 0) {
     Status erased;
     try {
       erased = worker_->erase();
     } catch (...) {
       erased = Code::out_of_memory;
     }
-    Lock orders(orders_);
-    erase_status_ = std::move(erased);
-    ++erases_done_;
+    mailbox.tell_erased(letters, std::move(erased));
   }
-  const std::int64_t wait = worker_->step(order);
-  note_progress();
-  if (order.close) {
-    Lock orders(orders_);
-    close_seen_ = true;
-  }
-  if (suspend_wanted) suspend();
-  lane_lost = worker_ && !lane_->queue().is_open();
-  if (lane_lost) {
+  Step step;
+  step.wait_ms = worker_->step(letters.orders);
+  mailbox.tell_step(letters, progress());
+  if (letters.suspend != 0) suspend();
+  step.lane_lost = worker_ && !lane_->queue().is_open();
+  if (step.lane_lost) {
     // What is tracked now must not meet whoever has it next; what its ring has, they find there.
     Lock intake(intake_);
     let_go();
   }
-  return wait;
+  return step;
 }
 
-bool Core::fall_asleep() {
-  bool any_line = false;
-  bool disk_waits = false;
-  {
-    Lock orders(orders_);
-    if ((erase_wanted_ || suspend_wanted_) && !suspended_) return false;
-    any_line = progress_.drained && !progress_.looks;
-    disk_waits = progress_.disk_waits;
-  }
+void Core::take(HttpAnswer&& answer) {
+  if (worker_) worker_->take(std::move(answer));
+}
+
+void Core::tell_of_room() {
+  Lock intake(intake_);
+  if (waiting_for_room_ > 0) room_.notify_all();
+}
+
+bool Core::fall_asleep(const Mailbox::Idle& idle) {
   Lock intake(intake_);
   if (suspended_) return true;
   if (scopes_.due_ms(settings_.sync_interval_ms) < scopes_due_told_ms_) return false;
   const hold::Ring& ring = lane_->ring();
-  if (any_line) {
+  if (idle.any_line) {
     if (ring.used() != 0) return false;
     attention_ = Attention::any_line;
   } else {
     const bool half_full = ring.used() * 2 >= ring.capacity();
-    if (half_full && !disk_waits) return false;
+    if (half_full && !idle.disk_waits) return false;
     // After a disk fault the next look is timed; more lines cannot bring it forward.
     attention_ = half_full ? Attention::none : Attention::half_full;
   }
   return true;
 }
 
-bool Core::finished_closing() {
-  Lock orders(orders_);
-  if (!order_.close) return false;
-  // Nothing is begun any more: what is left is the ring's way to the disk and the answer to a running request.
-  if (suspended_) return true;
-  return (close_seen_ && progress_.drained && !progress_.in_flight) || clock_.monotonic_ms() >= close_by_ms_;
-}
-
-void Core::thread_main() noexcept {
-  system::become_worker();
-  worker_thread_ = std::this_thread::get_id();
-  bool goes_on = true;
-  while (goes_on) {
-    try {
-      goes_on = turn();
-    } catch (...) {
-      // Out of memory, or a transport that throws. Nothing was committed that was not whole; it is tried again.
-      log_.write(LogLevel::error, "the worker ran out of memory and tries again");
-      const std::int64_t until = clock_.monotonic_ms() + 1000;
-      Lock orders(orders_);
-      while (!order_.close && clock_.monotonic_ms() < until) told_.wait_for(orders_, std::chrono::milliseconds(100));
-      goes_on = !order_.close || clock_.monotonic_ms() < close_by_ms_;
-    }
-  }
-  Lock orders(orders_);
-  ended_ = true;
-  told_.notify_all();
-}
-
-bool Core::turn() {
-  std::int64_t wait = step_once();
-  if (finished_closing()) return false;
-  if (wait == 0 || !fall_asleep()) return true;
-  {
-    Lock orders(orders_);
-    if (order_.close) {
-      const std::int64_t left = std::max<std::int64_t>(close_by_ms_ - clock_.monotonic_ms(), 0);
-      wait = wait < 0 ? left : std::min(wait, left);
-    }
-  }
-  HttpAnswer answer;
-  if (transport_->poll(std::chrono::milliseconds(wait), answer)) {
-    Lock work(work_);
-    if (worker_) worker_->take(std::move(answer));
-  }
-  return true;
-}
+// --- what the worker asks for ----------------------------------------------------------------------------------------
 
 Status Core::renew_lane(bool next_epoch) {
   Lock intake(intake_);

@@ -19,6 +19,7 @@
 #include "compose/line.hpp"
 #include "compose/member_rules.hpp"
 #include "compose/standing.hpp"
+#include "core/driver.hpp"
 #include "core/work_lock.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
@@ -47,7 +48,7 @@ Status check_config(const Config& config, pipeline::WorkerSettings& settings);
 // Two locks, never held together but in this order: work_, intake_. `intake_` is held for the length of a line's
 // copying; `work_` for a worker's step. Nothing travels between the app's threads and the worker but the ring's bytes,
 // a wake-up and the orders.
-class Core final : private pipeline::WorkerHost {
+class Core final : private pipeline::WorkerHost, private Driven {
  public:
   // Never fails: a core that could not open answers every call with the reason.
   static Core* open(const Config& config, const Seams& seams);
@@ -131,11 +132,11 @@ class Core final : private pipeline::WorkerHost {
   void suspend() YUKHA_REQUIRES(work_);
   // Nothing is held any more, until resume().
   void let_go() YUKHA_REQUIRES(work_, intake_);
-  Status resume();
   Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_);
   Status live_in_memory(const Status& reason, const std::string& run) YUKHA_REQUIRES(work_, intake_);
   Status begin_life(Status opened, const std::string& run, bool same_lane) YUKHA_REQUIRES(work_, intake_);
   void make_worker() YUKHA_REQUIRES(work_);
+  pipeline::Progress progress() const YUKHA_REQUIRES(work_);
   void note_progress() YUKHA_REQUIRES(work_);
   void apply_hints() YUKHA_REQUIRES(work_);
   Status hint(system::FunctionRef<void()> change);
@@ -163,13 +164,13 @@ class Core final : private pipeline::WorkerHost {
   // A sentence of the library's own, whose members no rule of the app's touches.
   Event own_event() noexcept;
 
-  void thread_main() noexcept;
-  bool turn();
-  std::int64_t step_once();
-  std::int64_t step_at_work(bool& suspend_wanted, bool& lane_lost);
-  bool fall_asleep();
-  bool finished_closing();
-  bool drive(std::int64_t until_ms, system::FunctionRef<bool(const pipeline::Progress&)> done);
+  // Driven
+  Step step(Mailbox::Letters& letters) override YUKHA_REQUIRES(work_);
+  void take(HttpAnswer&& answer) override YUKHA_REQUIRES(work_);
+  bool has_worker() const override YUKHA_REQUIRES(work_) { return worker_ != nullptr; }
+  Status resume() override;
+  bool fall_asleep(const Mailbox::Idle& idle) override;
+  void tell_of_room() override;
 
   // WorkerHost
   Status renew_lane(bool next_epoch) override;
@@ -188,7 +189,6 @@ class Core final : private pipeline::WorkerHost {
   system::Log log_;
   const bool debug_;
   const std::int64_t ring_full_wait_ms_;
-  const bool use_thread_;
   const bool tell_identify_;
   const bool tell_lifecycle_;
   const std::int64_t session_timeout_ms_;
@@ -210,6 +210,7 @@ class Core final : private pipeline::WorkerHost {
   MemberRules rules_;
 
   system::Mutex work_;  // the worker's step, and what only it touches
+  Driver driver_;
   hold::Directory directory_;
   std::unique_ptr<hold::Lane> lane_;
   std::unique_ptr<pipeline::Worker> worker_ YUKHA_GUARDED_BY(work_);  // none while suspended
@@ -254,32 +255,15 @@ class Core final : private pipeline::WorkerHost {
   Attention attention_ YUKHA_GUARDED_BY(intake_) = Attention::none;
   std::atomic<std::uint64_t> refused_closed_{0};
 
-  system::Mutex orders_;
-  system::Condition told_;  // the worker made a step, or an order was carried out
-  pipeline::Orders order_ YUKHA_GUARDED_BY(orders_);
-  int flushes_ YUKHA_GUARDED_BY(orders_) = 0;
-  std::uint64_t flushes_begun_ YUKHA_GUARDED_BY(orders_) = 0;
-  bool ended_ YUKHA_GUARDED_BY(orders_) = false;  // the worker's thread takes no orders any more
-  bool erase_wanted_ YUKHA_GUARDED_BY(orders_) = false;
-  Status erase_status_ YUKHA_GUARDED_BY(orders_);
-  std::uint64_t erases_done_ YUKHA_GUARDED_BY(orders_) = 0;
-  bool suspend_wanted_ YUKHA_GUARDED_BY(orders_) = false;
-  std::uint64_t suspends_done_ YUKHA_GUARDED_BY(orders_) = 0;
-  bool close_seen_ YUKHA_GUARDED_BY(orders_) = false;  // by a step
-  std::int64_t close_by_ms_ YUKHA_GUARDED_BY(orders_) = INT64_MAX;
-  pipeline::Progress progress_ YUKHA_GUARDED_BY(orders_);
-
   system::Mutex closing_;  // one close() at a time; the others wait for its answer
   bool close_done_ YUKHA_GUARDED_BY(closing_) = false;
   Status close_status_ YUKHA_GUARDED_BY(closing_);
-  std::thread thread_;
 
   Core* next_open_ = nullptr;         // of the process's list
   std::atomic<bool> counted_{false};  // as one that a fork must not meet
   std::atomic<bool> running_{false};  // the worker and its transport are there
   std::atomic<bool> closed_at_end_{false};
   std::atomic<bool> abandoned_{false};
-  std::atomic<std::thread::id> worker_thread_{};
   std::thread end_;  // closes it while the process ends
 };
 

@@ -64,18 +64,14 @@ Status Core::background(std::chrono::milliseconds budget) {
   // Offline there is nothing to wait for.
   status = flush(offline ? std::chrono::milliseconds(0) : budget);
   if (!suspend_in_background_) return status;
-  if (!use_thread_) {
+  if (!driver_.uses_thread()) {
     WorkLock work(work_, *transport_);
     suspend();
     return status;
   }
   // The worker does it, because only its thread may speak to the transport.
-  Lock orders(orders_);
-  if (suspended_) return status;
-  const std::uint64_t before = suspends_done_;
-  suspend_wanted_ = true;
-  transport_->wake();
-  while (suspends_done_ == before && !ended_ && !suspended_) told_.wait(orders_);
+  const Mailbox::Request request(driver_.mailbox(), Mailbox::Errand::suspend);
+  driver_.drive(INT64_MAX, [&request](const Mailbox::Told& told) { return request.is_done(told); });
   return status;
 }
 
@@ -130,6 +126,7 @@ void Core::let_go() {
   lane_->close();
   directory_.close();
   suspended_ = true;
+  driver_.mailbox().worker_left();
   room_.notify_all();
 }
 
@@ -162,6 +159,7 @@ Status Core::resume() {
     if (status) {
       make_worker();
       suspended_ = false;
+      driver_.mailbox().worker_came();
     }
   } catch (...) {
     status = Code::out_of_memory;
@@ -174,7 +172,7 @@ Status Core::resume() {
     resume_status_ = status;
     return status;
   }
-  if (use_thread_) transport_->wake();
+  if (driver_.uses_thread()) transport_->wake();
   return {};
 }
 

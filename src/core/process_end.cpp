@@ -128,9 +128,9 @@ void Core::end_process() noexcept {
       continue;
     }
     // exit() in a callback on the worker: nobody can wait for it.
-    if (core->worker_thread_ == std::this_thread::get_id()) continue;
+    if (core->driver_.is_this_thread()) continue;
     // Hosts that want no thread of ours want none here.
-    if (core->use_thread_) {
+    if (core->driver_.uses_thread()) {
       try {
         const system::NoSignals none;
         core->end_ = std::thread([core] { core->close_at_end(); });
