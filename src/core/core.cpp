@@ -1,9 +1,6 @@
 #include "core/core.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -78,23 +75,6 @@ Status check_network(const Config& config) {
   if (!between<milliseconds>(config.total_timeout, seconds(1), minutes(10)))
     return out_of_range("total_timeout", "1 s to 10 min");
   return {};
-}
-
-// Evenly spread over users, and the same for a user on every device and in every language that can hash: the first 64
-// bits of SHA-256 over the member as it stands in the line, "id":"u_1842".
-double place_of_user(std::string_view user_id_text) noexcept {
-  const system::Sha256 digest = system::sha256(user_id_text);
-  std::uint64_t first = 0;
-  for (std::size_t i = 0; i < 8; ++i) first = first << 8 | digest[i];
-  return std::ldexp(static_cast<double>(first), -64);
-}
-
-std::string rate_text(double rate) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", rate);
-  std::string written = text;
-  std::replace(written.begin(), written.end(), ',', '.');  // as some locales have it
-  return written;
 }
 
 }  // namespace
@@ -189,9 +169,6 @@ Core::Core(const Config& config, const Seams& seams)
       ring_full_wait_ms_(config.ring_full_wait.count()),
       tell_identify_(config.tell_identify),
       tell_lifecycle_(config.tell_lifecycle),
-      session_timeout_ms_(config.session_timeout.count()),
-      sample_rate_(config.sample_rate),
-      session_background_timeout_ms_(config.session_background_timeout.count()),
       suspend_in_background_(config.suspend_in_background),
       lane_is_named_(!config.lane.empty()),
       on_metered_(config.on_metered),
@@ -203,6 +180,8 @@ Core::Core(const Config& config, const Seams& seams)
       files_(*seams.files),
       transport_(config.transport),
       driver_(*this, work_, clock_, log_, config.use_thread),
+      session_(config.session_timeout.count(), config.session_background_timeout.count()),
+      sampling_(config.sample_rate),
       dice_(*seams.dice) {}
 
 void Core::open_lane(const Config& config) {
@@ -269,7 +248,7 @@ void Core::open_lane(const Config& config) {
   Lock work(work_);
   Lock intake(intake_);
   standing_.facts = std::move(facts);
-  if (sample_rate_ < 1) standing_.sample_rate = rate_text(sample_rate_);
+  standing_.sample_rate = sampling_.told();
   standing_.run = dice_.next();
   char run[16];
   compose::write_hex64(standing_.run, run);
@@ -422,7 +401,10 @@ void Core::begin_run() {
   compose::Standing next = standing_;
   next.install_id = directory_.state().install_id;
   stand(std::move(next));
-  if (session_timeout_ms_ > 0) go_on_with_session(lane_->ring().session());
+  if (!session_.is_told()) return;
+  const hold::SessionMark mark = lane_->ring().session();
+  const bool goes_on = session_.go_on(mark, clock_.unix_ms(), clock_.monotonic_ms());
+  be_in_session(goes_on ? Session::id_of(lane_->ring().id(), mark.ordinal) : 0, mark.ordinal);
 }
 
 // All of it or nothing, also when memory ends in between.
@@ -431,17 +413,9 @@ void Core::stand(compose::Standing&& next) {
   encoder_.set(circumstances);
   compose::Entry id{};
   if (!next.sample_rate.empty() && compose::Entries(circumstances.user.data(), circumstances.user.size()).next(id)) {
-    user_place_ = place_of_user(id.text);
+    sampling_.set_user(id.text);
   }
   standing_ = std::move(next);
-}
-
-double Core::place_of(const Event& event) const noexcept {
-  compose::Entry entry{};
-  for (compose::Entries entries(event.store_, event.size_); entries.next(entry);) {
-    if (entry.part == Part::user && entry.name == "id") return place_of_user(entry.text);
-  }
-  return user_place_;
 }
 
 Status Core::check_alive() const {
@@ -464,7 +438,7 @@ Status Core::change(system::FunctionRef<Status(compose::Standing&)> change) {
   Status status = change(next);
   if (!status) return status;
   // Logging in goes on with the session; somebody else, or nobody, begins another.
-  if (!standing_.user_id.empty() && next.user_id != standing_.user_id) session_over_ = true;
+  if (!standing_.user_id.empty() && next.user_id != standing_.user_id) session_.end();
   stand(std::move(next));
   return status;
 }
@@ -858,20 +832,12 @@ std::string Core::ledger_line(const hold::Ledger& ledger, const hold::RunMark& p
 
 void Core::clock_offset(std::optional<std::int64_t> offset_ms, std::int64_t unix_ms, std::int64_t monotonic_ms) {
   Lock intake(intake_);
-  if (offset_ms != clock_offset_ms_) {
-    encoder_.set_clock_offset(offset_ms);
-    clock_offset_ms_ = offset_ms;
-  }
-  clock_difference_ms_ = unix_ms - monotonic_ms;
-  clock_checked_ms_ = unix_ms;
+  if (!clock_note_.says(offset_ms)) encoder_.set_clock_offset(offset_ms);
+  clock_note_.set(offset_ms, unix_ms, monotonic_ms);
 }
 
 void Core::check_clock(std::int64_t unix_ms) noexcept {
-  constexpr std::int64_t jump_ms = 1000;  // as ClockOffset::watch
-  clock_checked_ms_ = unix_ms;
-  if (std::abs(unix_ms - clock_.monotonic_ms() - clock_difference_ms_) <= jump_ms) return;
-  clock_offset_ms_.reset();
-  encoder_.forget_clock_offset();
+  if (!clock_note_.check(unix_ms, clock_.monotonic_ms())) encoder_.forget_clock_offset();
 }
 
 std::uint64_t Core::run_base() {
@@ -890,18 +856,11 @@ void Core::policy_changed(const send::Policy& policy) {
 }
 
 void Core::keep_to(const send::Policy& policy) {
+  Sampling::Wish wish = Sampling::wish_of(policy, clock_.unix_ms(), clock_.monotonic_ms());
   compose::Standing next = standing_;
-  std::string stops;
-  for (const std::string& action : policy.stop) compose::append_entry(stops, Part::action, "type", action);
-  const std::int64_t left_ms = policy.left_ms(policy.for_s, clock_.unix_ms());
-  const double share = left_ms > 0 ? static_cast<double>(policy.share_percent) / 100 : 1;
-  const double rate = std::min(share, sample_rate_);
-  next.sample_rate = rate < 1 ? rate_text(rate) : std::string();
+  next.sample_rate = sampling_.told(wish);
   stand(std::move(next));
-  policy_until_ms_ = clock_.monotonic_ms() + left_ms;
-  policy_holds_ = left_ms > 0;
-  share_ = share;
-  stops_ = std::move(stops);
+  sampling_.obey(std::move(wish));
 }
 
 void Core::keep_to(const hold::Consents& consents) {

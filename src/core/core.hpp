@@ -23,7 +23,10 @@
 #include "core/work_lock.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
+#include "intake/clock_note.hpp"
 #include "intake/open_scopes.hpp"
+#include "intake/sampling.hpp"
+#include "intake/session.hpp"
 #include "pipeline/worker.hpp"
 #include "system/clock.hpp"
 #include "system/dice.hpp"
@@ -113,10 +116,8 @@ class Core final : private pipeline::WorkerHost, private Driven {
   void begin_run() YUKHA_REQUIRES(intake_);
   void stand(compose::Standing&& next) YUKHA_REQUIRES(intake_);
   Status change(system::FunctionRef<Status(compose::Standing&)> change);
-  void go_on_with_session(const hold::SessionMark& mark) YUKHA_REQUIRES(intake_);
   void be_in_session(std::uint64_t id, std::uint64_t ordinal) YUKHA_REQUIRES(intake_);
   void keep_session(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
-  double place_of(const Event& event) const noexcept YUKHA_REQUIRES(intake_);
   bool is_stopped(const Event& event) YUKHA_REQUIRES(intake_);
   void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
   void keep_to(const hold::Consents& consents) YUKHA_REQUIRES(intake_);
@@ -191,9 +192,6 @@ class Core final : private pipeline::WorkerHost, private Driven {
   const std::int64_t ring_full_wait_ms_;
   const bool tell_identify_;
   const bool tell_lifecycle_;
-  const std::int64_t session_timeout_ms_;
-  const double sample_rate_;
-  const std::int64_t session_background_timeout_ms_;
   const bool suspend_in_background_;
   const bool lane_is_named_;
   const Uploads on_metered_;
@@ -230,19 +228,9 @@ class Core final : private pipeline::WorkerHost, private Driven {
   system::Condition room_;  // the worker freed room in the ring
   compose::LineEncoder encoder_ YUKHA_GUARDED_BY(intake_);
   compose::Standing standing_ YUKHA_GUARDED_BY(intake_);
-  std::int64_t session_seen_ms_ YUKHA_GUARDED_BY(intake_) = 0;   // monotonic
-  std::int64_t session_noted_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // monotonic
-  bool session_over_ YUKHA_GUARDED_BY(intake_) = false;
-  std::int64_t background_since_ms_ YUKHA_GUARDED_BY(intake_) = -1;  // monotonic
-  double user_place_ YUKHA_GUARDED_BY(intake_) = 0;                  // among all users, below 1
-  // What the endpoint's policy asks for: until when (monotonic), of which users, and without which actions.
-  bool policy_holds_ YUKHA_GUARDED_BY(intake_) = false;
-  std::int64_t policy_until_ms_ YUKHA_GUARDED_BY(intake_) = 0;
-  double share_ YUKHA_GUARDED_BY(intake_) = 1;
-  std::string stops_ YUKHA_GUARDED_BY(intake_);  // as a sentence has them
-  std::optional<std::int64_t> clock_offset_ms_ YUKHA_GUARDED_BY(intake_);
-  std::int64_t clock_difference_ms_ YUKHA_GUARDED_BY(intake_) = 0;  // wall minus monotonic, when the offset was true
-  std::int64_t clock_checked_ms_ YUKHA_GUARDED_BY(intake_) = 0;     // by the wall clock
+  Session session_ YUKHA_GUARDED_BY(intake_);
+  Sampling sampling_ YUKHA_GUARDED_BY(intake_);
+  ClockNote clock_note_ YUKHA_GUARDED_BY(intake_);
   Scopes scopes_ YUKHA_GUARDED_BY(intake_);
   std::int64_t scopes_due_told_ms_ YUKHA_GUARDED_BY(intake_) = INT64_MAX;  // as the worker knows when they are due
   system::DiceCup dice_ YUKHA_GUARDED_BY(intake_);

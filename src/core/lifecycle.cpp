@@ -53,7 +53,7 @@ Status Core::background(std::chrono::milliseconds budget) {
     Lock intake(intake_);
     const std::int64_t now = clock_.monotonic_ms();
     scopes_.set_background(true, now);
-    if (background_since_ms_ < 0) background_since_ms_ = now;
+    session_.go_to_background(now);
   }
   bool offline = false;
   Status status = hint([this, &offline]() YUKHA_REQUIRES(work_) {
@@ -81,10 +81,7 @@ Status Core::foreground() {
     Lock intake(intake_);
     const std::int64_t now = clock_.monotonic_ms();
     scopes_.set_background(false, now);
-    const std::int64_t limit =
-        session_background_timeout_ms_ > 0 ? session_background_timeout_ms_ : session_timeout_ms_;
-    if (limit > 0 && background_since_ms_ >= 0 && now - background_since_ms_ >= limit) session_over_ = true;
-    background_since_ms_ = -1;
+    session_.come_to_foreground(now);
   }
   return hint([this]() YUKHA_REQUIRES(work_) { background_ = false; });
 }

@@ -182,8 +182,7 @@ Status Core::tell_of_cut_off(bool same_lane) {
     // What lies on a disk is checked like any other sentence.
     if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
     event.purpose_ = scope.purpose;
-    if (consents_.of(event.purpose_) == Consent::denied || (sample_rate_ < 1 && place_of(event) >= sample_rate_))
-      continue;
+    if (consents_.of(event.purpose_) == Consent::denied || sampling_.leaves_out(event.store_, event.size_)) continue;
     if (!dice_.has(system::DiceCup::id_bytes)) return Code::no_randomness;
     compose::Sentence sentence;
     sentence.parts = event.store_;

@@ -31,14 +31,13 @@ Status Core::keep(const Event& event, Status&& problem, const std::uint64_t* cha
       if (consents_.of(event.purpose_) == Consent::denied) return refuse(hold::Refusal::consent, Code::consent_denied);
       if (!problem) return refuse(std::move(problem));
       if (!event.has_action_) return refuse(hold::Refusal::invalid, Code::missing_action);
-      if (sample_rate_ < 1 && place_of(event) >= sample_rate_) return refuse(hold::Refusal::sampled, Code::sampled_out);
-      if (policy_holds_ && is_stopped(event)) return refuse(hold::Refusal::policy, Code::stopped_by_policy);
+      if (sampling_.leaves_out(event.store_, event.size_)) return refuse(hold::Refusal::sampled, Code::sampled_out);
+      if (sampling_.obeys() && is_stopped(event)) return refuse(hold::Refusal::policy, Code::stopped_by_policy);
 
       hold::Ring& ring = lane_->ring();
       const std::int64_t unix_ms = clock_.unix_ms();
-      if (session_timeout_ms_ > 0) keep_session(unix_ms);
-      // A wall clock that was set since says nothing any more; asking the other one each time would be a tenth of this.
-      if (clock_offset_ms_ && static_cast<std::uint64_t>(unix_ms - clock_checked_ms_) >= 1000) check_clock(unix_ms);
+      if (session_.is_told()) keep_session(unix_ms);
+      if (clock_note_.needs_check(unix_ms)) check_clock(unix_ms);
       const std::size_t bound = encoder_.bound(event.size_);
       char* line = bound <= compose::line_bytes_max ? ring.room(bound) : nullptr;
       if (line == nullptr) line = own_line(bound);

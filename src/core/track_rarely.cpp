@@ -33,20 +33,11 @@ Status Core::refuse(Status&& problem) {
 }
 
 bool Core::is_stopped(const Event& event) {
-  if (clock_.monotonic_ms() >= policy_until_ms_) {
+  if (sampling_.is_over(clock_.monotonic_ms())) {
     keep_to(send::Policy());
     return false;
   }
-  if (share_ < 1 && place_of(event) >= share_) return true;
-  compose::Entry entry{};
-  for (compose::Entries entries(event.store_, event.size_); entries.next(entry);) {
-    if (entry.part != Part::action || entry.name != "type") continue;
-    compose::Entry stopped{};
-    for (compose::Entries stops(stops_.data(), stops_.size()); stops.next(stopped);) {
-      if (stopped.text == entry.text || stopped.text == "\"type\":\"*\"") return true;
-    }
-  }
-  return false;
+  return sampling_.stops(event.store_, event.size_);
 }
 
 Status Core::refuse_closed() noexcept {
