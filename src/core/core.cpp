@@ -7,7 +7,6 @@
 
 #include "compose/parts.hpp"
 #include "compose/text.hpp"
-#include "intake/own_sentences.hpp"
 #include "send/curl_transport.hpp"
 #include "system/base64.hpp"
 #include "system/crypto.hpp"
@@ -179,10 +178,10 @@ Core::Core(const Config& config, const Seams& seams)
       entropy_(*seams.dice),
       files_(*seams.files),
       transport_(config.transport),
-      driver_(*this, work_, clock_, log_, config.use_thread),
-      session_(config.session_timeout.count(), config.session_background_timeout.count()),
-      sampling_(config.sample_rate),
-      dice_(*seams.dice) {}
+      intake_(directory_, clock_, entropy_,
+              {config.session_timeout.count(), config.session_background_timeout.count(), config.sync_interval.count(),
+               config.sample_rate}),
+      driver_(*this, work_, intake_, clock_, log_, config.use_thread) {}
 
 void Core::open_lane(const Config& config) {
   status_ = check_config(config, settings_);
@@ -190,8 +189,8 @@ void Core::open_lane(const Config& config) {
   if (status_) status_ = enter_process();
   if (!status_) return;
   {
-    Lock intake(intake_);
-    if (!dice_.has(8)) {
+    Lock intake(intake_.mutex);
+    if (!intake_.has_chance(8)) {
       status_ = Code::no_randomness;
       return;
     }
@@ -246,17 +245,14 @@ void Core::open_lane(const Config& config) {
   }
 
   Lock work(work_);
-  Lock intake(intake_);
-  standing_.facts = std::move(facts);
-  standing_.sample_rate = sampling_.told();
-  standing_.run = dice_.next();
-  char run[16];
-  compose::write_hex64(standing_.run, run);
-  const std::string run_text(run, sizeof run);
+  Lock intake(intake_.mutex);
+  intake_.set_facts(std::move(facts));
+  const std::string run = intake_.name_run();
 
   lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
-  status_ = open_files(config.lane, run_text);
-  if (status_) status_ = begin_life(std::move(status_), run_text, true);
+  intake_.write_to(*lane_);
+  status_ = open_files(config.lane, run);
+  if (status_) status_ = begin_life(std::move(status_), run, true);
   if (!status_) {
     lane_.reset();
     directory_.close();
@@ -305,12 +301,8 @@ Status Core::open_files(const std::string& lane, const std::string& run) {
   if (!status) status = live_in_memory(status, run);
   if (!status) return status;
   if (notice = directory_.take_notice(); !notice.empty()) log_.write(LogLevel::warning, notice);
-  // What an erase or a denial took while nobody looked.
-  if (directory_.state().epoch != epoch_) scopes_.clear(clock_.monotonic_ms());
-  keep_to(directory_.state().consents);
-  if (const auto policy = send::Policy::kept(directory_.note(send::policy_note)); policy && settings_.obeys_policy)
-    keep_to(*policy);
-  epoch_ = directory_.state().epoch;
+  const std::optional<send::Policy> policy = send::Policy::kept(directory_.note(send::policy_note));
+  intake_.read_directory(settings_.obeys_policy ? policy : std::nullopt);
   if (!lane_->in_memory()) lane_name_ = lane_->name();
   return status;
 }
@@ -329,17 +321,17 @@ Status Core::live_in_memory(const Status& reason, const std::string& run) {
 
 // In the lane that was opened as `opened` says; what an earlier life left open in it is told first.
 Status Core::begin_life(Status opened, const std::string& run, bool same_lane) {
-  begin_run();
+  intake_.begin_run();
   Status told = tell_of_cut_off(same_lane);
   if (told) return opened;
   opened = live_in_memory(told, run);
-  if (opened) begin_run();
+  if (opened) intake_.begin_run();
   return opened;
 }
 
 void Core::make_worker() {
   worker_ = std::make_unique<pipeline::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
-                                               log_, static_cast<pipeline::WorkerHost&>(*this));
+                                               log_, intake_);
   apply_hints();
   note_progress();
 }
@@ -396,28 +388,6 @@ void Core::tell_of_opening(const std::string& app_version) {
   }
 }
 
-void Core::begin_run() {
-  run_base_ = lane_->ring().accepted();
-  compose::Standing next = standing_;
-  next.install_id = directory_.state().install_id;
-  stand(std::move(next));
-  if (!session_.is_told()) return;
-  const hold::SessionMark mark = lane_->ring().session();
-  const bool goes_on = session_.go_on(mark, clock_.unix_ms(), clock_.monotonic_ms());
-  be_in_session(goes_on ? Session::id_of(lane_->ring().id(), mark.ordinal) : 0, mark.ordinal);
-}
-
-// All of it or nothing, also when memory ends in between.
-void Core::stand(compose::Standing&& next) {
-  const compose::Circumstances circumstances = next.circumstances();
-  encoder_.set(circumstances);
-  compose::Entry id{};
-  if (!next.sample_rate.empty() && compose::Entries(circumstances.user.data(), circumstances.user.size()).next(id)) {
-    sampling_.set_user(id.text);
-  }
-  standing_ = std::move(next);
-}
-
 Status Core::check_alive() const {
   if (fork_guard_.in_child()) return Code::forked_child;
   return lane_ ? Status() : status_;
@@ -425,22 +395,14 @@ Status Core::check_alive() const {
 
 Status Core::check_open() {
   Status status = check_alive();
-  return status && suspended_ ? resume() : status;
+  return status && intake_.is_suspended() ? resume() : status;
 }
 
 // --- the app's threads -----------------------------------------------------------------------------------------------
 
 Status Core::change(system::FunctionRef<Status(compose::Standing&)> change) {
   if (Status status = check_open(); !status) return status;
-  Lock intake(intake_);
-  if (closed_) return Code::closed;
-  compose::Standing next = standing_;
-  Status status = change(next);
-  if (!status) return status;
-  // Logging in goes on with the session; somebody else, or nobody, begins another.
-  if (!standing_.user_id.empty() && next.user_id != standing_.user_id) session_.end();
-  stand(std::move(next));
-  return status;
+  return intake_.change(change);
 }
 
 Event Core::own_event() noexcept {
@@ -487,25 +449,18 @@ Status Core::unset(Part part, std::string_view name) {
 }
 
 bool Core::wait_for_room(std::int64_t until_ms) {
-  if (!driver_.uses_thread()) {
-    const system::SignalShield shield;
-    driver_.step();
-    Lock intake(intake_);
-    return lane_->ring().used() < lane_->ring().capacity() / 2;
+  if (driver_.uses_thread()) {
+    intake_.wait_for_room(until_ms);
+    return true;
   }
-  Lock intake(intake_);
-  ++waiting_for_room_;
-  while (!closed_ && lane_->ring().used() * 2 > lane_->ring().capacity() && clock_.monotonic_ms() < until_ms) {
-    room_.wait_for(intake_, std::chrono::milliseconds(std::max<std::int64_t>(until_ms - clock_.monotonic_ms(), 1)));
-  }
-  --waiting_for_room_;
-  return true;
+  const system::SignalShield shield;
+  driver_.step();
+  return intake_.has_room();
 }
 
 Consent Core::consent(const Purpose* purpose) {
   if (!check_alive() || (purpose != nullptr && compose::purpose_name(*purpose) == nullptr)) return Consent::pending;
-  Lock intake(intake_);
-  return consents_.said(purpose);
+  return intake_.consent(purpose);
 }
 
 Status Core::set_ad_id(std::string_view id) {
@@ -525,7 +480,7 @@ Status Core::at_work(system::FunctionRef<Status(pipeline::Worker&)> call) {
     if (Status status = check_open(); !status) return status;
     WorkLock work(work_, *transport_);
     if (worker_) return at_work_now(call);
-    if (!suspended_) return Code::closed;
+    if (!intake_.is_suspended()) return Code::closed;
   }
 }
 
@@ -539,7 +494,7 @@ Status Core::set_consent(Consent consent, const Purpose* purpose) {
     Status written;
     if (!directory_.set_consent(purpose, consent)) written = directory_.status_of_fault("writing");
     if (written && !directory_.is_open()) written = Code::kept_in_memory;
-    consents_changed(directory_.state().consents);
+    intake_.obey(directory_.state().consents);
     worker.deny();
     note_progress();
     return written;
@@ -561,8 +516,7 @@ Status Core::finish_denial() {
   while (driver_.drive(until, done) != Mailbox::Outcome::done && clock_.monotonic_ms() < until) {
     // Suspended meanwhile: the next worker does it.
     if (Status status = check_open(); !status) return status;
-    Lock intake(intake_);
-    if (closed_) return Code::closed;
+    if (intake_.is_closed()) return Code::closed;
   }
   const pipeline::Progress progress = driver_.mailbox().told().progress;
   return progress.denies ? Status(Code::disk_error, progress.trouble) : Status();
@@ -577,10 +531,7 @@ Status Core::erase() {
       return status;
     });
   }
-  {
-    Lock intake(intake_);
-    if (closed_) return Code::closed;
-  }
+  if (intake_.is_closed()) return Code::closed;
   // The worker does it, because only its thread may speak to the transport.
   const Mailbox::Request request(driver_.mailbox(), Mailbox::Errand::erase);
   const auto done = [&request](const Mailbox::Told& told) { return request.is_done(told); };
@@ -600,10 +551,7 @@ Status Core::erase() {
 
 Status Core::flush(std::chrono::milliseconds deadline) {
   if (Status status = check_open(); !status) return status;
-  {
-    Lock intake(intake_);
-    if (closed_) return Code::closed;
-  }
+  if (intake_.is_closed()) return Code::closed;
   // Without an endpoint waiting changes nothing.
   if (!settings_.sends) return stats().waiting == 0 ? Status() : Status(Code::still_waiting, "there is no endpoint");
   const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
@@ -638,7 +586,7 @@ Stats Core::stats() {
   stats.refused_consent = ring.refused(hold::Refusal::consent);
   stats.refused_invalid = ring.refused(hold::Refusal::invalid);
   stats.refused_sampled = ring.refused(hold::Refusal::sampled);
-  stats.refused_closed = refused_closed_.load(std::memory_order_relaxed);
+  stats.refused_closed = intake_.refused_closed();
   stats.refused_policy = ring.refused(hold::Refusal::policy);
   stats.refused = stats.refused_ring_full + stats.refused_consent + stats.refused_invalid + stats.refused_sampled +
                   stats.refused_policy + stats.refused_closed;
@@ -698,13 +646,9 @@ Status Core::close(std::chrono::milliseconds deadline) {
   Lock closing(closing_);
   if (close_done_) return close_status_;
   const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);
-  closing_now_ = true;
+  intake_.begin_to_close();
   cut_off_scopes();
-  {
-    Lock intake(intake_);
-    closed_ = true;
-    room_.notify_all();
-  }
+  intake_.close();
   transport_->wake();
   driver_.mailbox().close(until);
   if (driver_.uses_thread()) {
@@ -721,7 +665,7 @@ Status Core::close(std::chrono::milliseconds deadline) {
   }
   close_status_ = worker_->progress().in_flight ? Status(Code::cut_short) : Status();
   worker_->cancel();
-  if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base())) {
+  if (!lane_->queue().end_run(lane_->queue().ledger().accepted - intake_.run_base())) {
     Status status = lane_->queue().status();
     log_.write(LogLevel::warning, status.message());
   }
@@ -755,7 +699,7 @@ Core::Step Core::step(Mailbox::Letters& letters) {
   step.lane_lost = worker_ && !lane_->queue().is_open();
   if (step.lane_lost) {
     // What is tracked now must not meet whoever has it next; what its ring has, they find there.
-    Lock intake(intake_);
+    Lock intake(intake_.mutex);
     let_go();
   }
   return step;
@@ -763,114 +707,6 @@ Core::Step Core::step(Mailbox::Letters& letters) {
 
 void Core::take(HttpAnswer&& answer) {
   if (worker_) worker_->take(std::move(answer));
-}
-
-void Core::tell_of_room() {
-  Lock intake(intake_);
-  if (waiting_for_room_ > 0) room_.notify_all();
-}
-
-bool Core::fall_asleep(const Mailbox::Idle& idle) {
-  Lock intake(intake_);
-  if (suspended_) return true;
-  if (scopes_.due_ms(settings_.sync_interval_ms) < scopes_due_told_ms_) return false;
-  const hold::Ring& ring = lane_->ring();
-  if (idle.any_line) {
-    if (ring.used() != 0) return false;
-    attention_ = Attention::any_line;
-  } else {
-    const bool half_full = ring.used() * 2 >= ring.capacity();
-    if (half_full && !idle.disk_waits) return false;
-    // After a disk fault the next look is timed; more lines cannot bring it forward.
-    attention_ = half_full ? Attention::none : Attention::half_full;
-  }
-  return true;
-}
-
-// --- what the worker asks for ----------------------------------------------------------------------------------------
-
-Status Core::renew_lane(bool next_epoch) {
-  Lock intake(intake_);
-  // What comes after an erase was not at hand before it.
-  dice_.spill();
-  if (!dice_.has(8)) return Code::no_randomness;
-  const std::uint64_t before = lane_->queue().epoch();
-  const std::uint64_t run = dice_.next();
-  char text[16];
-  compose::write_hex64(run, text);
-  Status status = lane_->erase(std::string(text, sizeof text), next_epoch);
-  if (lane_->queue().epoch() == before) return status;
-  standing_.run = run;
-  epoch_ = directory_.state().epoch;
-  scopes_.clear(clock_.monotonic_ms());
-  begin_run();
-  return status;
-}
-
-Status Core::make_lane_again(std::int64_t held_ms) {
-  Lock intake(intake_);
-  const std::uint64_t before = lane_->ring().accepted();
-  Status status = lane_->make_again(run_base_, held_ms);
-  // What another process took of the ring counts in its lane; the run's numbers go on.
-  run_base_ -= before - lane_->ring().accepted();
-  return status;
-}
-
-std::string Core::ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) {
-  const std::string parts = ledger_parts(ledger, previous);
-  Lock intake(intake_);
-  if (!dice_.has(system::DiceCup::id_bytes)) return {};
-  compose::Sentence sentence;
-  sentence.parts = parts.data();
-  sentence.parts_size = parts.size();
-  sentence.id_unix_ms = sentence.unix_ms = clock_.unix_ms();
-  dice_.next_id(sentence.chance);
-  std::string line(encoder_.bound(parts.size()), '\0');
-  line.resize(encoder_.encode(sentence, line.data()));
-  return line.size() <= compose::line_bytes_max ? line : std::string();
-}
-
-void Core::clock_offset(std::optional<std::int64_t> offset_ms, std::int64_t unix_ms, std::int64_t monotonic_ms) {
-  Lock intake(intake_);
-  if (!clock_note_.says(offset_ms)) encoder_.set_clock_offset(offset_ms);
-  clock_note_.set(offset_ms, unix_ms, monotonic_ms);
-}
-
-void Core::check_clock(std::int64_t unix_ms) noexcept {
-  if (!clock_note_.check(unix_ms, clock_.monotonic_ms())) encoder_.forget_clock_offset();
-}
-
-std::uint64_t Core::run_base() {
-  Lock intake(intake_);
-  return run_base_;
-}
-
-void Core::consents_changed(const hold::Consents& consents) {
-  Lock intake(intake_);
-  keep_to(consents);
-}
-
-void Core::policy_changed(const send::Policy& policy) {
-  Lock intake(intake_);
-  keep_to(policy);
-}
-
-void Core::keep_to(const send::Policy& policy) {
-  Sampling::Wish wish = Sampling::wish_of(policy, clock_.unix_ms(), clock_.monotonic_ms());
-  compose::Standing next = standing_;
-  next.sample_rate = sampling_.told(wish);
-  stand(std::move(next));
-  sampling_.obey(std::move(wish));
-}
-
-void Core::keep_to(const hold::Consents& consents) {
-  consents_ = consents;
-  scopes_.erase_denied(consents, clock_.monotonic_ms());
-}
-
-bool Core::wipe_ring(std::uint64_t& from) {
-  Lock intake(intake_);
-  return lane_->ring().wipe(from) == 0;
 }
 
 }  // namespace yukha::detail

@@ -23,10 +23,7 @@
 #include "core/work_lock.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
-#include "intake/clock_note.hpp"
-#include "intake/open_scopes.hpp"
-#include "intake/sampling.hpp"
-#include "intake/session.hpp"
+#include "intake/intake.hpp"
 #include "pipeline/worker.hpp"
 #include "system/clock.hpp"
 #include "system/dice.hpp"
@@ -48,14 +45,11 @@ struct Seams {
 // Checks what can be checked without touching anything: bad_config, bad_key, bad_endpoint, plain_http.
 Status check_config(const Config& config, pipeline::WorkerSettings& settings);
 
-// Two locks, never held together but in this order: work_, intake_. `intake_` is held for the length of a line's
-// copying; `work_` for a worker's step. Nothing travels between the app's threads and the worker but the ring's bytes,
-// a wake-up and the orders.
-class Core final : private pipeline::WorkerHost, private Driven {
+class Core final : private Driven {
  public:
   // Never fails: a core that could not open answers every call with the reason.
   static Core* open(const Config& config, const Seams& seams);
-  ~Core() override;
+  ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
@@ -100,9 +94,6 @@ class Core final : private pipeline::WorkerHost, private Driven {
   Status close(std::chrono::milliseconds deadline);
 
  private:
-  // When the worker sleeps, what an appended line must wake it for.
-  enum class Attention { none, any_line, half_full };
-
   Core(const Config& config, const Seams& seams);
   void open_lane(const Config& config);
   // Of the process's open trackers; see process_end.cpp.
@@ -113,42 +104,29 @@ class Core final : private pipeline::WorkerHost, private Driven {
   bool is_free() noexcept;
   static void end_process() noexcept;
   static void begin_child() noexcept;
-  void begin_run() YUKHA_REQUIRES(intake_);
-  void stand(compose::Standing&& next) YUKHA_REQUIRES(intake_);
   Status change(system::FunctionRef<Status(compose::Standing&)> change);
-  void be_in_session(std::uint64_t id, std::uint64_t ordinal) YUKHA_REQUIRES(intake_);
-  void keep_session(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
-  bool is_stopped(const Event& event) YUKHA_REQUIRES(intake_);
-  void check_clock(std::int64_t unix_ms) noexcept YUKHA_REQUIRES(intake_);
-  void keep_to(const hold::Consents& consents) YUKHA_REQUIRES(intake_);
-  void keep_to(const send::Policy& policy) YUKHA_REQUIRES(intake_);
   Status finish_denial();
   void cut_off_scopes();
   void wake_for_scopes();
-  Status tell_of_cut_off(bool same_lane) YUKHA_REQUIRES(work_, intake_);
+  Status tell_of_cut_off(bool same_lane) YUKHA_REQUIRES(work_, intake_.mutex);
   void tell_of_opening(const std::string& app_version);
   // Why a call cannot be answered; what was suspended is taken up again by the way.
   Status check_open();
   Status check_alive() const;
   void suspend() YUKHA_REQUIRES(work_);
   // Nothing is held any more, until resume().
-  void let_go() YUKHA_REQUIRES(work_, intake_);
-  Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_);
-  Status live_in_memory(const Status& reason, const std::string& run) YUKHA_REQUIRES(work_, intake_);
-  Status begin_life(Status opened, const std::string& run, bool same_lane) YUKHA_REQUIRES(work_, intake_);
+  void let_go() YUKHA_REQUIRES(work_, intake_.mutex);
+  Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_.mutex);
+  Status live_in_memory(const Status& reason, const std::string& run) YUKHA_REQUIRES(work_, intake_.mutex);
+  Status begin_life(Status opened, const std::string& run, bool same_lane) YUKHA_REQUIRES(work_, intake_.mutex);
   void make_worker() YUKHA_REQUIRES(work_);
   pipeline::Progress progress() const YUKHA_REQUIRES(work_);
   void note_progress() YUKHA_REQUIRES(work_);
   void apply_hints() YUKHA_REQUIRES(work_);
   Status hint(system::FunctionRef<void()> change);
-  Status refuse(hold::Refusal why, Code code) YUKHA_REQUIRES(intake_);
-  Status refuse(Status&& problem) YUKHA_REQUIRES(intake_);
-  Status refuse_closed() noexcept;
   Status resume_to_keep();
-  // Where a line is made that the ring has no room for in one piece; null without memory.
-  char* own_line(std::size_t bound) noexcept YUKHA_REQUIRES(intake_);
   // After an append that was not done: good when it is worth another try, otherwise the refusal.
-  Status not_appended(hold::Ring::Append result, std::int64_t& give_up_ms);
+  Status not_appended(Intake::Appended::Outcome outcome, std::int64_t& give_up_ms);
   Status track_and_tell(const Event& event, Status&& problem, const std::uint64_t* chance);
   Status keep(const Event& event, Status&& problem, const std::uint64_t* chance, std::string* seen);
   bool wait_for_room(std::int64_t until_ms);
@@ -162,6 +140,15 @@ class Core final : private pipeline::WorkerHost, private Driven {
   static hold::Kind kind_of(const Event& event) noexcept {
     return {event.critical_ ? hold::Priority::critical : hold::Priority::normal, event.purpose_};
   }
+  static compose::Sentence sentence_of(const Event& event) noexcept {
+    compose::Sentence sentence;
+    sentence.parts = event.store_;
+    sentence.parts_size = event.size_;
+    sentence.unix_ms = event.at_unix_ms_;
+    sentence.own_time = event.has_time_;
+    sentence.purpose = event.purpose_;
+    return sentence;
+  }
   // A sentence of the library's own, whose members no rule of the app's touches.
   Event own_event() noexcept;
 
@@ -170,21 +157,6 @@ class Core final : private pipeline::WorkerHost, private Driven {
   void take(HttpAnswer&& answer) override YUKHA_REQUIRES(work_);
   bool has_worker() const override YUKHA_REQUIRES(work_) { return worker_ != nullptr; }
   Status resume() override;
-  bool fall_asleep(const Mailbox::Idle& idle) override;
-  void tell_of_room() override;
-
-  // WorkerHost
-  Status renew_lane(bool next_epoch) override;
-  Status make_lane_again(std::int64_t held_ms) override;
-  std::string ledger_line(const hold::Ledger& ledger, const hold::RunMark& previous) override;
-  std::uint64_t run_base() override;
-  void clock_offset(std::optional<std::int64_t> offset_ms, std::int64_t unix_ms, std::int64_t monotonic_ms) override;
-  std::int64_t scopes_due_ms() override;
-  bool open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) override;
-  void scopes_kept(std::uint64_t version) override;
-  void consents_changed(const hold::Consents& consents) override;
-  void policy_changed(const send::Policy& policy) override;
-  bool wipe_ring(std::uint64_t& from) override;
 
   const std::string app_id_;
   system::Log log_;
@@ -208,40 +180,18 @@ class Core final : private pipeline::WorkerHost, private Driven {
   MemberRules rules_;
 
   system::Mutex work_;  // the worker's step, and what only it touches
-  Driver driver_;
   hold::Directory directory_;
+  Intake intake_;
+  Driver driver_;
   std::unique_ptr<hold::Lane> lane_;
   std::unique_ptr<pipeline::Worker> worker_ YUKHA_GUARDED_BY(work_);  // none while suspended
   std::uint64_t requests_before_ YUKHA_GUARDED_BY(work_) = 0;         // of earlier workers
   Network network_ YUKHA_GUARDED_BY(work_) = Network::unknown;
   bool low_battery_ YUKHA_GUARDED_BY(work_) = false;
   bool background_ YUKHA_GUARDED_BY(work_) = false;
-  // Written with both locks held: whoever holds one may rely on it.
-  std::atomic<bool> suspended_{false};
-  std::atomic<bool> closing_now_{false};  // close() waits for no room
   std::string lane_name_ YUKHA_GUARDED_BY(work_);
-  std::uint64_t epoch_ YUKHA_GUARDED_BY(intake_) = 0;
   std::int64_t resume_again_ms_ YUKHA_GUARDED_BY(work_) = INT64_MIN;
   Status resume_status_ YUKHA_GUARDED_BY(work_);  // of the last time that failed
-
-  system::Mutex intake_;
-  system::Condition room_;  // the worker freed room in the ring
-  compose::LineEncoder encoder_ YUKHA_GUARDED_BY(intake_);
-  compose::Standing standing_ YUKHA_GUARDED_BY(intake_);
-  Session session_ YUKHA_GUARDED_BY(intake_);
-  Sampling sampling_ YUKHA_GUARDED_BY(intake_);
-  ClockNote clock_note_ YUKHA_GUARDED_BY(intake_);
-  Scopes scopes_ YUKHA_GUARDED_BY(intake_);
-  std::int64_t scopes_due_told_ms_ YUKHA_GUARDED_BY(intake_) = INT64_MAX;  // as the worker knows when they are due
-  system::DiceCup dice_ YUKHA_GUARDED_BY(intake_);
-  std::unique_ptr<char[]> line_ YUKHA_GUARDED_BY(intake_);
-  std::size_t line_capacity_ YUKHA_GUARDED_BY(intake_) = 0;
-  std::uint64_t run_base_ YUKHA_GUARDED_BY(intake_) = 0;
-  bool closed_ YUKHA_GUARDED_BY(intake_) = false;
-  int waiting_for_room_ YUKHA_GUARDED_BY(intake_) = 0;
-  hold::Consents consents_ YUKHA_GUARDED_BY(intake_);
-  Attention attention_ YUKHA_GUARDED_BY(intake_) = Attention::none;
-  std::atomic<std::uint64_t> refused_closed_{0};
 
   system::Mutex closing_;  // one close() at a time; the others wait for its answer
   bool close_done_ YUKHA_GUARDED_BY(closing_) = false;

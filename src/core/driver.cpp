@@ -36,7 +36,7 @@ std::int64_t Driver::step() {
   }
   mailbox_.end_step(letters);
   if (made.lane_lost) static_cast<void>(driven_.resume());
-  driven_.tell_of_room();
+  intake_.tell_of_room();
   return made.wait_ms;
 }
 
@@ -94,7 +94,7 @@ bool Driver::turn() {
   if (mailbox_.has_finished()) return false;
   if (wait == 0) return true;
   const Mailbox::Idle idle = mailbox_.idle();
-  if (idle.has_errand || !driven_.fall_asleep(idle)) return true;
+  if (idle.has_errand || !intake_.fall_asleep(idle.waits)) return true;
   HttpAnswer answer;
   if (transport_->poll(std::chrono::milliseconds(mailbox_.until_close(wait)), answer)) {
     Lock work(work_);

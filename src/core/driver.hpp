@@ -8,6 +8,7 @@
 #include <yukha/http_transport.hpp>
 
 #include "core/mailbox.hpp"
+#include "intake/intake.hpp"
 #include "system/clock.hpp"
 #include "system/log.hpp"
 #include "system/mutex.hpp"
@@ -29,10 +30,6 @@ class Driven {
   virtual bool has_worker() const = 0;
   // Opens a lane again; the work lock is not held.
   virtual Status resume() = 0;
-  // Sees to it that a sentence wakes the worker; false when there is something to do now.
-  virtual bool fall_asleep(const Mailbox::Idle& idle) = 0;
-  // A step may have made room for sentences.
-  virtual void tell_of_room() = 0;
 
  protected:
   ~Driven() = default;
@@ -42,8 +39,15 @@ class Driven {
 // from here: by that thread, or without one with the work lock held.
 class Driver {
  public:
-  Driver(Driven& driven, system::Mutex& work, system::Clock& clock, system::Log& log, bool uses_thread) noexcept
-      : driven_(driven), work_(work), clock_(clock), log_(log), uses_thread_(uses_thread), mailbox_(clock) {}
+  Driver(Driven& driven, system::Mutex& work, Intake& intake, system::Clock& clock, system::Log& log,
+         bool uses_thread) noexcept
+      : driven_(driven),
+        work_(work),
+        intake_(intake),
+        clock_(clock),
+        log_(log),
+        uses_thread_(uses_thread),
+        mailbox_(clock) {}
 
   // From now on something is done; the thread begins, where there is one. Throws what std::thread does.
   void start(HttpTransport& transport);
@@ -69,6 +73,7 @@ class Driver {
 
   Driven& driven_;
   system::Mutex& work_;
+  Intake& intake_;
   system::Clock& clock_;
   system::Log& log_;
   const bool uses_thread_;

@@ -34,8 +34,7 @@ Status Core::hint(system::FunctionRef<void()> change) {
     if (worker_ && before == Network::offline && network_ != Network::offline) worker_->hurry();
   }
   transport_->wake();
-  Lock intake(intake_);
-  return closed_ ? Status(Code::closed) : Status();
+  return intake_.is_closed() ? Status(Code::closed) : Status();
 }
 
 Status Core::set_network(Network network) {
@@ -49,18 +48,13 @@ Status Core::set_low_battery(bool low) {
 
 Status Core::background(std::chrono::milliseconds budget) {
   if (Status status = check_alive(); !status) return status;
-  {
-    Lock intake(intake_);
-    const std::int64_t now = clock_.monotonic_ms();
-    scopes_.set_background(true, now);
-    session_.go_to_background(now);
-  }
+  intake_.go_to_background();
   bool offline = false;
   Status status = hint([this, &offline]() YUKHA_REQUIRES(work_) {
     background_ = true;
     offline = network_ == Network::offline;
   });
-  if (!status || suspended_) return status;
+  if (!status || intake_.is_suspended()) return status;
   // Offline there is nothing to wait for.
   status = flush(offline ? std::chrono::milliseconds(0) : budget);
   if (!suspend_in_background_) return status;
@@ -77,39 +71,28 @@ Status Core::background(std::chrono::milliseconds budget) {
 
 Status Core::foreground() {
   if (Status status = check_alive(); !status) return status;
-  {
-    Lock intake(intake_);
-    const std::int64_t now = clock_.monotonic_ms();
-    scopes_.set_background(false, now);
-    session_.come_to_foreground(now);
-  }
+  intake_.come_to_foreground();
   return hint([this]() YUKHA_REQUIRES(work_) { background_ = false; });
 }
 
 void Core::suspend() {
   // What lives in memory would be gone.
   if (!worker_ || lane_->in_memory()) return;
-  {
-    Lock intake(intake_);
-    if (closed_) return;
-  }
+  if (intake_.is_closed()) return;
   worker_->cancel();
   pipeline::Orders order;
   order.close = true;
   static_cast<void>(worker_->step(order));
   note_progress();
-  Lock intake(intake_);
+  const std::uint64_t run_base = intake_.run_base();
+  Lock intake(intake_.mutex);
   // An erase that the step met may have left nothing but memory.
-  if (closed_ || lane_->in_memory()) return;
-  if (scopes_.changed()) {
-    const std::int64_t now = clock_.monotonic_ms();
-    const bool kept = lane_->queue().keep_scopes(scopes_.to_keep(encoder_, now, clock_.unix_ms()));
-    if (kept) scopes_.kept(scopes_.version(), now);
-  }
+  if (intake_.is_closed_now() || lane_->in_memory()) return;
+  intake_.keep_scopes();
   // What others tracked meanwhile, or a full disk did not take, is in the ring's file as after a kill; nobody comes
   // soon to bring it to the database.
   if (lane_->ring().used() != 0) static_cast<void>(lane_->ring().sync());
-  if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base_)) {
+  if (!lane_->queue().end_run(lane_->queue().ledger().accepted - run_base)) {
     log_.write(LogLevel::warning, lane_->queue().status().message());
   }
   let_go();
@@ -122,40 +105,34 @@ void Core::let_go() {
   if (!lane_->in_memory()) lane_name_ = lane_->name();
   lane_->close();
   directory_.close();
-  suspended_ = true;
+  intake_.leave_lane();
   driver_.mailbox().worker_left();
-  room_.notify_all();
 }
 
 Status Core::resume() {
   constexpr std::int64_t again_after_ms = 1000;
   const system::SignalShield shield;
   WorkLock work(work_, *transport_);
-  if (!suspended_) return {};
-  {
-    Lock intake(intake_);
-    if (closed_) return Code::closed;
-  }
+  if (!intake_.is_suspended()) return {};
+  if (intake_.is_closed()) return Code::closed;
   const std::int64_t now = clock_.monotonic_ms();
   if (now < resume_again_ms_) return resume_status_;
   Status status;
   try {
-    Lock intake(intake_);
-    const bool has_chance = dice_.has(8);
-    standing_.run = dice_.next();
-    char run[16];
-    compose::write_hex64(standing_.run, run);
+    Lock intake(intake_.mutex);
+    const bool has_chance = intake_.has_chance(8);
+    const std::string run = intake_.name_run();
     // Its own lane, if nobody took it meanwhile.
     const std::string before = lane_name_;
-    status = has_chance ? open_files(before, {run, sizeof run}) : Status(Code::no_randomness);
-    if (status == Code::lane_held && !lane_is_named_) status = open_files("", {run, sizeof run});
+    status = has_chance ? open_files(before, run) : Status(Code::no_randomness);
+    if (status == Code::lane_held && !lane_is_named_) status = open_files("", run);
     if (status) {
       const bool same_lane = !lane_->in_memory() && lane_->name() == before;
-      status = begin_life(std::move(status), {run, sizeof run}, same_lane);
+      status = begin_life(std::move(status), run, same_lane);
     }
     if (status) {
       make_worker();
-      suspended_ = false;
+      intake_.enter_lane();
       driver_.mailbox().worker_came();
     }
   } catch (...) {

@@ -131,8 +131,8 @@ Mailbox::Idle Mailbox::idle() {
   Lock orders(orders_);
   Idle idle;
   idle.has_errand = worker_ == Worker::there && (wanted(Errand::erase) != 0 || wanted(Errand::suspend) != 0);
-  idle.any_line = told_.progress.drained && !told_.progress.looks;
-  idle.disk_waits = told_.progress.disk_waits;
+  if (told_.progress.disk_waits) idle.waits = Intake::Waits::for_time;
+  if (told_.progress.drained && !told_.progress.looks) idle.waits = Intake::Waits::for_any_line;
   return idle;
 }
 

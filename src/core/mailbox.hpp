@@ -6,6 +6,7 @@
 
 #include <yukha/status.hpp>
 
+#include "intake/intake.hpp"
 #include "pipeline/settings.hpp"
 #include "system/clock.hpp"
 #include "system/function_ref.hpp"
@@ -77,8 +78,7 @@ class Mailbox {
   // Whether it may sleep, and what is to wake it.
   struct Idle {
     bool has_errand = false;
-    bool any_line = false;    // the next sentence is to wake it: nothing else would
-    bool disk_waits = false;  // after a fault, until it is time to try again
+    Intake::Waits waits = Intake::Waits::for_half_full;
   };
   Idle idle();
   // It is closed, and nothing is left to do for it, or its time is up. Nothing is begun any more: what is left is the

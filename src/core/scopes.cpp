@@ -34,31 +34,16 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
   while (true) {
     if (problem = check_open(); !problem) return 0;
     std::uint64_t number = 0;
-    {
-      Lock intake(intake_);
-      if (closed_ || closing_now_) problem = Code::closed;
-      if (problem && consents_.of(scope.purpose) == Consent::denied) problem = Code::consent_denied;
-      if (problem && !dice_.has(system::DiceCup::id_bytes)) problem = Code::no_randomness;
-      if (!problem) return 0;
-      if (suspended_) continue;
-      dice_.next_id(scope.chance);
-      number = scopes_.begin(std::move(scope), clock_.monotonic_ms());
-    }
-    if (number == 0) problem = Code::too_many_scopes;
-    wake_for_scopes();
+    const std::optional<Code> begun = intake_.begin_scope(std::move(scope), number);
+    if (!begun) continue;
+    problem = *begun;
+    if (problem) wake_for_scopes();
     return number;
   }
 }
 
-// The worker may sleep with no thought of what began, goes on, or ended without a sentence.
 void Core::wake_for_scopes() {
-  {
-    Lock intake(intake_);
-    // Only what is due before the worker thinks: a scroll of impressions must not be a row of wake-ups.
-    if (attention_ == Attention::none || scopes_.due_ms(settings_.sync_interval_ms) >= scopes_due_told_ms_) return;
-    attention_ = Attention::none;
-  }
-  transport_->wake();
+  if (intake_.scopes_wake_worker()) transport_->wake();
 }
 
 Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
@@ -66,14 +51,15 @@ Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
   while (true) {
     Status status = check_open();
     if (status == Code::forked_child) return status;
-    // Gone from here before its sentence is kept: what is drained has no open scope any more, so a kill in between
-    // cannot have both.
-    Lock intake(intake_);
-    if (status && suspended_) continue;
-    if (!scopes_.end(number, clock_.monotonic_ms(), scope)) return closed_ ? Code::closed : Code::already_tracked;
-    if (status == Code::closed) refused_closed_.fetch_add(1, std::memory_order_relaxed);
-    if (!status) return status;
-    break;
+    if (!status) {
+      const Code dropped = intake_.drop_scope(number);
+      if (dropped != Code::ok) return dropped;
+      if (status == Code::closed) return intake_.refuse_closed();
+      return status;
+    }
+    const std::optional<Code> ended = intake_.end_scope(number, scope);
+    if (ended && *ended != Code::ok) return *ended;
+    if (ended) break;
   }
   if (scope.counted_ms < scope.shown.least.count()) {
     wake_for_scopes();
@@ -104,9 +90,11 @@ void Core::cancel_scope(std::uint64_t number) {
     Status status = check_open();
     if (status == Code::forked_child) return;
     OpenScope scope;
-    Lock intake(intake_);
-    if (status && suspended_) continue;
-    static_cast<void>(scopes_.end(number, clock_.monotonic_ms(), scope));
+    if (!status) {
+      intake_.drop_scope(number);
+    } else if (!intake_.end_scope(number, scope)) {
+      continue;
+    }
     break;
   }
   wake_for_scopes();
@@ -114,38 +102,23 @@ void Core::cancel_scope(std::uint64_t number) {
 
 void Core::pause_scope(std::uint64_t number, bool paused) {
   if (!check_alive()) return;
-  {
-    Lock intake(intake_);
-    scopes_.pause(number, paused, clock_.monotonic_ms());
-  }
+  intake_.pause_scope(number, paused);
   wake_for_scopes();
 }
 
 void Core::show_scope(std::uint64_t number, double part) {
   if (!check_alive()) return;
-  {
-    Lock intake(intake_);
-    scopes_.show(number, part, clock_.monotonic_ms());
-  }
+  intake_.show_scope(number, part);
   wake_for_scopes();
 }
 
 std::int64_t Core::scope_ms(std::uint64_t number) {
   if (!check_alive()) return 0;
-  Lock intake(intake_);
-  return scopes_.duration(number, clock_.monotonic_ms());
+  return intake_.scope_ms(number);
 }
 
 void Core::cut_off_scopes() {
-  while (true) {
-    std::uint64_t number = 0;
-    {
-      Lock intake(intake_);
-      number = closed_ ? 0 : scopes_.first();
-    }
-    if (number == 0) return;
-    static_cast<void>(end_scope(number, {}, true));
-  }
+  while (const std::uint64_t number = intake_.first_scope()) static_cast<void>(end_scope(number, {}, true));
 }
 
 // Below 0 the lane must be opened anew before anything is tracked.
@@ -155,15 +128,15 @@ Status Core::tell_of_cut_off(bool same_lane) {
   const std::int64_t now = clock_.monotonic_ms();
   const std::vector<hold::KeptScope> on_disk =
       lane_->in_memory() ? std::vector<hold::KeptScope>() : queue.kept_scopes();
-  std::vector<hold::KeptScope> kept = scopes_.reconcile(on_disk, same_lane);
-  scopes_.forget_untold();
+  std::vector<hold::KeptScope> kept = intake_.scopes().reconcile(on_disk, same_lane);
+  intake_.scopes().forget_untold();
   if (kept.empty()) return {};
   if (ring.used() != 0) {
     // The disk is full. What ended is told by the lines that wait in the ring, the others by the next opening.
     std::string text;
     std::vector<hold::RingLine> lines;
     ring.read(ring.tail(), ring.head(), SIZE_MAX, text, lines);
-    scopes_.leave(hold::without_ended(std::move(kept), lines), now);
+    intake_.scopes().leave(hold::without_ended(std::move(kept), lines), now);
     return {};
   }
   // Of this process there are some only when it was suspended.
@@ -182,19 +155,12 @@ Status Core::tell_of_cut_off(bool same_lane) {
     // What lies on a disk is checked like any other sentence.
     if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
     event.purpose_ = scope.purpose;
-    if (consents_.of(event.purpose_) == Consent::denied || sampling_.leaves_out(event.store_, event.size_)) continue;
-    if (!dice_.has(system::DiceCup::id_bytes)) return Code::no_randomness;
-    compose::Sentence sentence;
-    sentence.parts = event.store_;
-    sentence.parts_size = event.size_;
-    sentence.id_unix_ms = clock_.unix_ms();
-    dice_.next_id(sentence.chance);
-    sentence.unix_ms = event.at_unix_ms_;
-    sentence.purpose = event.purpose_;
-    sentence.seq = drained.mark.accepted + 1 - run_base_;
-    std::string line(encoder_.bound(event.size_), '\0');
-    line.resize(encoder_.encode(sentence, line.data()));
-    if (line.size() > compose::line_bytes_max) continue;
+    compose::Sentence sentence = sentence_of(event);
+    sentence.own_time = false;  // the library said when
+    if (!intake_.takes(sentence)) continue;
+    if (!intake_.has_chance(system::DiceCup::id_bytes)) return Code::no_randomness;
+    std::string line = intake_.line_of(sentence, drained.mark.accepted + 1);
+    if (line.empty()) continue;
     texts.push_back(std::move(line));
     hold::RingLine one;
     one.ordinal = ++drained.mark.accepted;
@@ -209,30 +175,10 @@ Status Core::tell_of_cut_off(bool same_lane) {
   // They stay for the next opening. On a full disk nothing of it was written; after any other fault the commit may turn
   // up after a kill, and what the ring gave the same ordinals by then would not count.
   Status status = queue.status();
-  scopes_.leave(std::move(kept), now);
+  intake_.scopes().leave(std::move(kept), now);
   if (status.code() != Code::disk_full) return status;
   log_.write(LogLevel::warning, status.message());
   return {};
-}
-
-std::int64_t Core::scopes_due_ms() {
-  Lock intake(intake_);
-  scopes_due_told_ms_ = scopes_.due_ms(settings_.sync_interval_ms);
-  return scopes_due_told_ms_;
-}
-
-bool Core::open_scopes(bool all, std::vector<hold::KeptScope>& scopes, std::uint64_t& version) {
-  Lock intake(intake_);
-  const std::int64_t now = clock_.monotonic_ms();
-  if (!all && !scopes_.changed()) return false;
-  version = scopes_.version();
-  scopes = scopes_.to_keep(encoder_, now, clock_.unix_ms());
-  return true;
-}
-
-void Core::scopes_kept(std::uint64_t version) {
-  Lock intake(intake_);
-  scopes_.kept(version, clock_.monotonic_ms());
 }
 
 }  // namespace yukha::detail

@@ -50,7 +50,8 @@ void Drain::take_over(const Step& step) {
   // After the head was read: an end that comes now is behind it.
   std::vector<hold::KeptScope> scopes;
   std::uint64_t scopes_version = 0;
-  bool scopes_changed = around_.host.open_scopes(scopes_wanted_, scopes, scopes_version);
+  bool scopes_changed = around_.intake.open_scopes(
+      scopes_wanted_ ? detail::Intake::Keep::always : detail::Intake::Keep::if_changed, scopes, scopes_version);
   std::string text;
   while (ring.tail() < head) {
     std::vector<hold::RingLine> lines;
@@ -65,14 +66,14 @@ void Drain::take_over(const Step& step) {
     drained.held_ms = step.now_ms - around_.opened_ms;
     const std::int64_t unix_ms = around_.clock.unix_ms();
     drained.own_line = ledger_line_if_due(drained.mark.accepted, unix_ms);
-    const std::uint64_t base = around_.host.run_base();
+    const std::uint64_t base = around_.intake.run_base();
     const std::uint64_t last_seq = drained.mark.accepted > base ? drained.mark.accepted - base : 0;
     if (scopes_changed) drained.scopes = &scopes;
     if (!queue.take_over(drained, last_seq, unix_ms, seal)) {
       faults_.on_way_in(around_.lane, "taking sentences over", step.now_ms);
       return;
     }
-    if (scopes_changed) around_.host.scopes_kept(scopes_version);
+    if (scopes_changed) around_.intake.scopes_kept(scopes_version);
     scopes_changed = false;
     ring.release(drained.mark.position);
     retention_.look_soon();
@@ -89,19 +90,21 @@ std::string Drain::ledger_line_if_due(std::uint64_t accepted, std::int64_t unix_
   if ((since_ms >= 0 && since_ms < ledger_every_ms) || watch_.is_denied(Purpose::analytics)) return {};
   hold::Ledger ledger = queue.ledger();
   ledger.accepted = accepted;
-  return around_.host.ledger_line(ledger, queue.previous_run());
+  return around_.intake.ledger_line(ledger, queue.previous_run());
 }
 
 void Drain::keep_scopes(const Step& step) {
-  const std::int64_t due = around_.host.scopes_due_ms();
+  const std::int64_t due = around_.intake.scopes_due_ms();
   if (due == INT64_MAX && !scopes_wanted_) return;
   if ((step.now_ms < due && !step.orders.close && !scopes_wanted_) || step.now_ms < faults_.in_again_ms()) return;
   std::vector<hold::KeptScope> scopes;
   std::uint64_t version = 0;
-  if (!around_.host.open_scopes(step.now_ms >= due || scopes_wanted_, scopes, version)) return;
+  const bool all = step.now_ms >= due || scopes_wanted_;
+  const auto keep = all ? detail::Intake::Keep::always : detail::Intake::Keep::if_changed;
+  if (!around_.intake.open_scopes(keep, scopes, version)) return;
   if (around_.lane.queue().keep_scopes(scopes)) {
     scopes_wanted_ = false;
-    around_.host.scopes_kept(version);
+    around_.intake.scopes_kept(version);
   } else {
     faults_.on_way_in(around_.lane, "keeping what is open", step.now_ms);
   }
@@ -118,7 +121,7 @@ std::int64_t Drain::due_ms(const Step& step) const {
   } else if (look_ms_ >= 0) {
     at = look_ms_;
   }
-  if (const std::int64_t due = around_.host.scopes_due_ms(); due != INT64_MAX)
+  if (const std::int64_t due = around_.intake.scopes_due_ms(); due != INT64_MAX)
     at = std::min(at, std::max(due, faults_.in_again_ms()));
   return at;
 }

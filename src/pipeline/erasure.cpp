@@ -49,7 +49,7 @@ bool Erasure::erase_denied(hold::Lane& lane) {
   std::vector<hold::KeptScope> scopes;
   std::uint64_t version = 0;
   if (is_mine) {
-    static_cast<void>(around_.host.open_scopes(true, scopes, version));
+    static_cast<void>(around_.intake.open_scopes(detail::Intake::Keep::always, scopes, version));
   } else {
     for (hold::KeptScope& scope : queue.kept_scopes()) {
       if (!watch_.is_denied(scope.purpose)) scopes.push_back(std::move(scope));
@@ -61,7 +61,7 @@ bool Erasure::erase_denied(hold::Lane& lane) {
   const bool taken_back = obeyed && consents.take_back_of(*obeyed);
   bool erased = false;
   if (!queue.erase_denied(consents, refused, scopes, taken_back, erased)) return false;
-  if (erased && is_mine) around_.host.scopes_kept(version);
+  if (erased && is_mine) around_.intake.scopes_kept(version);
   // After the commit that owes what is to be done for it.
   lane.ring().note_consents(consents);
   // What lies in a damaged database nobody can look at.
@@ -70,7 +70,7 @@ bool Erasure::erase_denied(hold::Lane& lane) {
   hold::Ring& ring = lane.ring();
   std::uint64_t from = ring.head();
   for (const std::uint64_t until = ring.free_until(); from < until;) {
-    if (is_mine ? !around_.host.wipe_ring(from) : ring.wipe(from) != 0) return false;
+    if (is_mine ? !around_.intake.wipe_ring(from) : ring.wipe(from) != 0) return false;
   }
   return ring.sync() == 0 && queue.scrub();
 }

@@ -173,7 +173,7 @@ void Settle::obey_policy(const send::Judgement& judgement) {
     back_off_.keep_to(*judgement.policy);
     static_cast<void>(around_.directory.set_note(send::policy_note, text));
     static_cast<void>(around_.directory.status_of_fault("writing"));
-    around_.host.policy_changed(*judgement.policy);
+    around_.intake.obey(*judgement.policy);
   } else if (judgement.bad_policy) {
     around_.log.write(LogLevel::warning,
                       "the endpoint asks for something that it may not ask for, which is not obeyed");

@@ -7,7 +7,7 @@
 
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
-#include "pipeline/host.hpp"
+#include "intake/intake.hpp"
 #include "pipeline/settings.hpp"
 #include "system/clock.hpp"
 #include "system/dice.hpp"
@@ -26,7 +26,7 @@ struct Surroundings {
   system::Clock& clock;
   system::Dice& entropy;
   system::Log& log;
-  WorkerHost& host;
+  detail::Intake& intake;
   system::DiceCup dice;    // one source of chance for all stages
   std::int64_t opened_ms;  // monotonic: when the worker was made
 };

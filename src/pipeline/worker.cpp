@@ -7,7 +7,7 @@
 namespace yukha::pipeline {
 
 Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
-               system::Files& files, system::Clock& clock, system::Dice& dice, system::Log& log, WorkerHost& host)
+               system::Files& files, system::Clock& clock, system::Dice& dice, system::Log& log, detail::Intake& intake)
     : around_{settings,
               directory,
               lane,
@@ -16,7 +16,7 @@ Worker::Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane&
               clock,
               dice,
               log,
-              host,
+              intake,
               system::DiceCup(dice),
               clock.monotonic_ms()},
       faults_(around_),
@@ -63,8 +63,8 @@ std::int64_t Worker::step(const Orders& orders) {
   }
   if (faults_.repair_due(step_.now_ms)) repair();
   const std::optional<std::int64_t> true_ms = upload_.true_unix_ms(step_.now_ms);
-  around_.host.clock_offset(true_ms ? std::optional<std::int64_t>(*true_ms - unix_ms) : std::nullopt, unix_ms,
-                            step_.now_ms);
+  around_.intake.set_clock_offset(true_ms ? std::optional<std::int64_t>(*true_ms - unix_ms) : std::nullopt, unix_ms,
+                                  step_.now_ms);
   note_progress();
   return next_wake();
 }
@@ -100,7 +100,7 @@ bool Worker::is_flushed() const {
 
 void Worker::look_at_directory() {
   if (watch_.look(step_)) {
-    around_.host.consents_changed(watch_.consents());
+    around_.intake.obey(watch_.consents());
     adoption_.look_soon(step_.now_ms);
     deny();
   }
@@ -118,7 +118,8 @@ void Worker::begin_lane_of_new_epoch() {
   adoption_.let_go();
   flush_.head = 0;
   erasure_.forget_ring();
-  if (Status status = around_.host.renew_lane(false); !status) around_.log.write(LogLevel::error, status.message());
+  if (Status status = around_.intake.renew_lane(detail::Intake::Epoch::present); !status)
+    around_.log.write(LogLevel::error, status.message());
   if (watch_.is_of_an_old_epoch()) step_.send_at_ms = step_.now_ms + Faults::again_after_ms;
   erasure_.sweep_again();
 }
@@ -143,7 +144,7 @@ Status Worker::erase() {
   cancel();
   adoption_.let_go();
   const std::uint64_t before = around_.lane.queue().epoch();
-  Status status = around_.host.renew_lane(true);
+  Status status = around_.intake.renew_lane(detail::Intake::Epoch::next);
   if (around_.lane.queue().epoch() == before) {
     // Nothing happened. What a denial owes is tried again.
     erasure_.owe_erase(step_.now_ms);
@@ -186,7 +187,7 @@ void Worker::drain() {
 void Worker::make_lane_again() {
   cancel();
   adoption_.let_go();
-  if (Status status = around_.host.make_lane_again(step_.now_ms - around_.opened_ms); !status)
+  if (Status status = around_.intake.make_lane_again(step_.now_ms - around_.opened_ms); !status)
     faults_.tell(status.message());
   begin_anew_with_lane();
 }

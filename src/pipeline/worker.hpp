@@ -17,7 +17,6 @@
 #include "pipeline/faults.hpp"
 #include "pipeline/flight.hpp"
 #include "pipeline/flush.hpp"
-#include "pipeline/host.hpp"
 #include "pipeline/keys.hpp"
 #include "pipeline/quarantine.hpp"
 #include "pipeline/retention.hpp"
@@ -40,7 +39,7 @@ class Worker {
  public:
   // `settings` stay where they are and outlive it: keys that are replaced are replaced for the next worker, too.
   Worker(WorkerSettings& settings, hold::Directory& directory, hold::Lane& lane, HttpTransport& transport,
-         system::Files& files, system::Clock& clock, system::Dice& dice, system::Log& log, WorkerHost& host);
+         system::Files& files, system::Clock& clock, system::Dice& dice, system::Log& log, detail::Intake& intake);
 
   // Does what is due and returns in how many milliseconds more will be; negative when only a new sentence or an order
   // can bring work.

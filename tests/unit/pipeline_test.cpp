@@ -29,20 +29,6 @@ using test::StillClock;
 
 namespace {
 
-struct QuietHost final : WorkerHost {
-  Status renew_lane(bool) override { return {}; }
-  Status make_lane_again(std::int64_t) override { return {}; }
-  std::string ledger_line(const hold::Ledger&, const hold::RunMark&) override { return {}; }
-  std::uint64_t run_base() override { return 0; }
-  void clock_offset(std::optional<std::int64_t>, std::int64_t, std::int64_t) override {}
-  std::int64_t scopes_due_ms() override { return INT64_MAX; }
-  bool open_scopes(bool, std::vector<hold::KeptScope>&, std::uint64_t&) override { return false; }
-  void scopes_kept(std::uint64_t) override {}
-  void consents_changed(const hold::Consents&) override {}
-  void policy_changed(const send::Policy&) override {}
-  bool wipe_ring(std::uint64_t&) override { return true; }
-};
-
 // What a stage stands on.
 struct Ground {
   Ground() {
@@ -55,7 +41,11 @@ struct Ground {
     REQUIRE(directory.open(files, temp.path(), dice, "here"));
     lane = std::make_unique<hold::Lane>(files, dice, directory, lanes);
     REQUIRE(lane->open_in_memory("0000000000000001") == Code::ok);
-    around.reset(new Surroundings{settings, directory, *lane, endpoint, files, clock, dice, log, host,
+    {
+      system::Lock lock(intake.mutex);
+      intake.write_to(*lane);
+    }
+    around.reset(new Surroundings{settings, directory, *lane, endpoint, files, clock, dice, log, intake,
                                   system::DiceCup(dice), clock.monotonic});
   }
   std::int64_t now() const { return clock.monotonic; }
@@ -111,7 +101,7 @@ struct Ground {
   std::unique_ptr<hold::Lane> lane;
   std::vector<std::string> told;
   system::Log log{[this](LogLevel, std::string_view text) { told.emplace_back(text); }, 0};
-  QuietHost host;
+  detail::Intake intake{directory, clock, dice, {}};
   std::unique_ptr<Surroundings> around;
   int tracked = 0;
 };
