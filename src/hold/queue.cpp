@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "hold/directory.hpp"
+#include "hold/queue/ledger_commit.hpp"
 #include "system/json.hpp"
 
 namespace yukha::hold {
@@ -353,28 +354,11 @@ bool Queue::load(RunMark* previous_run) {
   return true;
 }
 
-bool Queue::save_ledger(const Ledger& ledger) {
-  const auto signed_number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
-  Statement statement(
-      database_,
-      "UPDATE state SET accepted = ?, delivered = ?, quarantined = ?, evicted = ?, erased = ?, lost = ?,"
-      " refused_ring_full = ?, refused_consent = ?, refused_invalid = ?, refused_closed = ?, refused_policy = ?");
-  statement.bind(signed_number(ledger.accepted))
-      .bind(signed_number(ledger.delivered))
-      .bind(signed_number(ledger.quarantined))
-      .bind(signed_number(ledger.evicted))
-      .bind(signed_number(ledger.erased))
-      .bind(signed_number(ledger.lost));
-  for (const std::uint64_t refused : ledger.refused) statement.bind(signed_number(refused));
-  return statement.run();
-}
-
 bool Queue::restore(const Ledger& ledger) {
   if (!is_new()) return true;
-  Transaction transaction(database_, Durable::yes);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  ledger_ = ledger;
+  LedgerCommit change(database_, ledger_, Durable::yes);
+  change.ledger() = ledger;
+  if (!change.commit()) return false;
   mark_.accepted = ledger.accepted;
   std::copy(ledger.refused, ledger.refused + refusal_count, mark_.refused);
   return true;
@@ -560,11 +544,6 @@ std::vector<KeptScope> Queue::kept_scopes() {
 }
 
 bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64_t now_unix_ms, const Sealer& seal) {
-  Ledger ledger = ledger_;
-  ledger.accepted = drained.mark.accepted;
-  ledger.lost += drained.lost;
-  std::copy(drained.mark.refused, drained.mark.refused + refusal_count, ledger.refused);
-
   Fill fills[kind_count];
   std::vector<Piece> pieces[kind_count];
   bool present[kind_count] = {!drained.own_line.empty()};
@@ -583,7 +562,7 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
     }
   }
   std::vector<Chunk> made[kind_count];
-  Transaction transaction(database_, Durable::yes);
+  LedgerCommit change(database_, ledger_, Durable::yes);
   for (int i = 0; i < kind_count; ++i) {
     for (Piece& piece : pieces[i]) {
       const Unsealed& lines = piece.lines;
@@ -596,16 +575,18 @@ bool Queue::take_over(const Drained& drained, std::uint64_t last_seq, std::int64
     }
   }
   if (drained.scopes != nullptr) put_scopes(*drained.scopes);
-  save_ledger(ledger);
   Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?, last_seq = ?")
       .bind(static_cast<std::int64_t>(drained.mark.ring_id))
       .bind(static_cast<std::int64_t>(drained.mark.position))
       .bind(static_cast<std::int64_t>(last_seq))
       .run();
   if (!drained.own_line.empty()) Statement(database_, "UPDATE state SET ledger_sent = ?").bind(now_unix_ms).run();
-  if (!transaction.commit()) return false;
+  Ledger& ledger = change.ledger();
+  ledger.accepted = drained.mark.accepted;
+  ledger.lost += drained.lost;
+  std::copy(drained.mark.refused, drained.mark.refused + refusal_count, ledger.refused);
+  if (!change.commit()) return false;
 
-  ledger_ = ledger;
   mark_ = drained.mark;
   if (!drained.own_line.empty()) ledger_sent_unix_ms_ = now_unix_ms;
   follow([&] {
@@ -811,15 +792,12 @@ bool Queue::settle(std::int64_t id, const std::vector<Rejected>& rejected) {
   if (batch == nullptr) return false;
   const auto quarantined = static_cast<std::uint64_t>(
       std::count_if(rejected.begin(), rejected.end(), [](const Rejected& one) { return !one.own; }));
-  Ledger ledger = ledger_;
-  ledger.quarantined += quarantined;
-  ledger.delivered += batch->lines - batch->own_lines - quarantined;
-  Transaction transaction(database_, Durable::no);
+  LedgerCommit change(database_, ledger_, Durable::no);
+  change.ledger().quarantined += quarantined;
+  change.ledger().delivered += batch->lines - batch->own_lines - quarantined;
   insert_rejected(rejected, batch->opening, batch->held_ms);
   remove_row("batch", id);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  ledger_ = ledger;
+  if (!change.commit()) return false;
   forget_batch(id);
   return true;
 }
@@ -828,15 +806,12 @@ bool Queue::replace(const std::vector<std::int64_t>& ids, std::vector<NewBatch>&
                     const std::vector<Rejected>& rejected) {
   const Batch* first = ids.empty() ? nullptr : find(ids.front());
   if (first == nullptr) return false;
-  Ledger ledger = ledger_;
-  for (const Rejected& one : rejected) ledger.quarantined += one.own ? 0 : 1;
-  Transaction transaction(database_, Durable::no);
+  LedgerCommit change(database_, ledger_, Durable::no);
+  for (const Rejected& one : rejected) change.ledger().quarantined += one.own ? 0 : 1;
   insert_rejected(rejected, first->opening, first->held_ms);
   for (const std::int64_t id : ids) remove_row("batch", id);
   for (NewBatch& part : parts) insert_batch(part);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  ledger_ = ledger;
+  if (!change.commit()) return false;
   sealed_at_sync_ = database_.syncs();
   follow([&] {
     for (const std::int64_t id : ids) forget_batch(id);
@@ -858,31 +833,24 @@ bool Queue::next_quarantined(std::int64_t after, std::int64_t& number, Rejected&
 }
 
 bool Queue::unquarantine(const std::vector<std::int64_t>& numbers, NewBatch& batch) {
-  Ledger ledger = ledger_;
-  ledger.quarantined -= std::min<std::uint64_t>(numbers.size(), ledger.quarantined);
+  LedgerCommit change(database_, ledger_, Durable::no);
+  change.ledger().quarantined -= std::min<std::uint64_t>(numbers.size(), ledger_.quarantined);
   batch.facts.opening = opening_;
-  Transaction transaction(database_, Durable::no);
   for (const std::int64_t number : numbers) remove_row("quarantine", number);
   insert_batch(batch);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  ledger_ = ledger;
+  if (!change.commit()) return false;
   sealed_at_sync_ = database_.syncs();
   follow([&] { remember_batch(batch.facts); });
   return true;
 }
 
 bool Queue::erase_quarantined(const std::vector<std::int64_t>& numbers) {
-  Ledger ledger = ledger_;
-  const auto gone = std::min<std::uint64_t>(numbers.size(), ledger.quarantined);
-  ledger.quarantined -= gone;
-  ledger.erased += gone;
-  Transaction transaction(database_, Durable::yes);
+  LedgerCommit change(database_, ledger_, Durable::yes);
+  const auto gone = std::min<std::uint64_t>(numbers.size(), ledger_.quarantined);
+  change.ledger().quarantined -= gone;
+  change.ledger().erased += gone;
   for (const std::int64_t number : numbers) remove_row("quarantine", number);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  ledger_ = ledger;
-  return true;
+  return change.commit();
 }
 
 bool Queue::set_bisect(std::int64_t id, Bisect bisect) {
@@ -943,10 +911,9 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight, 
     return count.bind(true_unix_ms).row() ? static_cast<std::uint64_t>(count.number(0)) : 0;
   }();
   if (chunks.empty() && batches.empty() && refused == 0) return database_.fault() == Fault::none;
-  Ledger ledger = ledger_;
-  ledger.evicted += lines + refused;
-  ledger.quarantined -= std::min(refused, ledger.quarantined);
-  Transaction transaction(database_, Durable::no);
+  LedgerCommit change(database_, ledger_, Durable::no);
+  change.ledger().evicted += lines + refused;
+  change.ledger().quarantined -= std::min(refused, ledger_.quarantined);
   if (refused > 0) {
     Statement(database_,
               "DELETE FROM quarantine WHERE opening IN (SELECT id FROM opening WHERE true_start + quarantine.held < ?)")
@@ -955,10 +922,7 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight, 
   }
   for (const std::int64_t id : chunks) remove_row("chunk", id);
   for (const std::int64_t id : batches) remove_row("batch", id);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  ledger_ = ledger;
-  return reload();
+  return change.commit() && reload();
 }
 
 bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
@@ -996,8 +960,8 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
     take_oldest(rows, batches);
   }
   if (chunks.empty() && batches.empty() && refused.empty()) return true;
-  Ledger ledger = ledger_;
-  Transaction transaction(database_, Durable::no);
+  LedgerCommit change(database_, ledger_, Durable::no);
+  Ledger& ledger = change.ledger();
   for (const std::int64_t id : refused) remove_row("quarantine", id);
   ledger.quarantined -= std::min<std::uint64_t>(refused.size(), ledger.quarantined);
   ledger.evicted += refused.size();
@@ -1010,10 +974,7 @@ bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   };
   for (const std::int64_t id : chunks) remove("chunk", id);
   for (const std::int64_t id : batches) remove("batch", id);
-  save_ledger(ledger);
-  if (!transaction.commit()) return false;
-  ledger_ = ledger;
-  return reload();
+  return change.commit() && reload();
 }
 
 bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_t>& refused,
@@ -1046,8 +1007,8 @@ bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_
   std::fill_n(scoped_, purpose_count, false);
   std::size_t next = 0;
   do {
-    Ledger ledger = ledger_;
-    Transaction transaction(database_, Durable::yes);
+    LedgerCommit change(database_, ledger_, Durable::yes);
+    Ledger& ledger = change.ledger();
     database_.run("CREATE TABLE IF NOT EXISTS scrub(one INTEGER)");
     put_scopes(scopes);
     for (std::size_t bytes = 0; next < rows.size() && bytes < step_bytes; ++next) {
@@ -1058,9 +1019,7 @@ bool Queue::erase_denied(const Consents& consents, const std::vector<std::int64_
         ledger.quarantined -= std::min<std::uint64_t>(1, ledger.quarantined);
       bytes += row.bytes;
     }
-    save_ledger(ledger);
-    if (!transaction.commit()) break;
-    ledger_ = ledger;
+    if (!change.commit()) break;
     erased = true;
   } while (next < rows.size());
   const bool all = next == rows.size() && database_.fault() == Fault::none;
@@ -1132,7 +1091,7 @@ bool Queue::salvage_from(Queue& damaged, bool elsewhere, std::uint64_t& sentence
   if (epoch == 0 || epoch > epoch_ || elsewhere) epoch = epoch_;
   std::uint64_t waiting = 0;
   std::uint64_t quarantined = 0;
-  Transaction transaction(database_, Durable::yes);
+  LedgerCommit change(database_, ledger_, Durable::yes);
   Statement(database_, "INSERT INTO opening VALUES(NULL, NULL)").run();
   opening_ = database_.last_insert_id();
   std::vector<Chunk> made[kind_count];
@@ -1186,7 +1145,6 @@ bool Queue::salvage_from(Queue& damaged, bool elsewhere, std::uint64_t& sentence
     ledger.lost += room;
     ledger.accepted = std::max(ledger.accepted, waiting + quarantined);
   }
-  save_ledger(ledger);
   Statement(database_, "UPDATE state SET ring_id = ?, ring_position = ?, epoch = ?, run = ?, last_seq = ?, closed = ?")
       .bind(static_cast<std::int64_t>(mark_.ring_id))
       .bind(static_cast<std::int64_t>(mark_.position))
@@ -1196,7 +1154,8 @@ bool Queue::salvage_from(Queue& damaged, bool elsewhere, std::uint64_t& sentence
       .bind(run.closed ? 1 : 0)
       .run();
   sentences = waiting + quarantined;
-  return transaction.commit();
+  change.ledger() = ledger;
+  return change.commit();
 }
 
 system::Error Queue::sync_log() {

@@ -251,7 +251,6 @@ class Queue {
   void follow(const Change& change) noexcept;
   static NewBatch batch_of(const Unsealed& unsealed, const std::string& key, const std::string& body);
   bool load(RunMark* previous_run);
-  bool save_ledger(const Ledger& ledger);
   bool insert_chunk(Kind kind, std::string_view text, std::size_t lines, std::size_t own_lines, std::int64_t held_ms,
                     std::vector<Chunk>& made);
   void put_scopes(const std::vector<KeptScope>& scopes);
