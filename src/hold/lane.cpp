@@ -171,7 +171,8 @@ Status Lane::salvage(bool is_gone, bool elsewhere) {
   if (Status status = fresh.open(files_, fresh_path, directory_.state().epoch, settings_.batches); !status)
     return status;
   std::uint64_t rows = 0;
-  if (!fresh.salvage_from(queue_, elsewhere, rows) || !fresh.fold_log()) return fresh.status();
+  if (!fresh.salvage_from(queue_, elsewhere ? Origin::elsewhere : Origin::this_directory, rows) || !fresh.fold_log())
+    return fresh.status();
   if (!is_gone) finish_salvage();
   queue_.close();
   notice_ =

@@ -9,7 +9,7 @@
 #include <yukha/status.hpp>
 
 #include "hold/directory.hpp"
-#include "hold/queue.hpp"
+#include "hold/queue/queue.hpp"
 #include "hold/ring.hpp"
 #include "system/dice.hpp"
 #include "system/files.hpp"

@@ -287,6 +287,10 @@ void Statement::again() {
   next_ = 1;
 }
 
+int Statement::columns() const noexcept {
+  return sqlite3_column_count(handle_);
+}
+
 std::int64_t Statement::number(int column) const {
   return sqlite3_column_int64(handle_, column);
 }

@@ -103,6 +103,7 @@ class Statement {
   // Ready to bind and run again.
   void again();
 
+  int columns() const noexcept;
   std::int64_t number(int column) const;
   std::string_view text(int column) const;  // borrowed until the next row
   std::string_view blob(int column) const;

@@ -11,7 +11,7 @@
 #include <yukha/status.hpp>
 
 #include "compose/line.hpp"
-#include "hold/queue.hpp"
+#include "hold/queue/queue.hpp"
 
 namespace yukha::detail {
 

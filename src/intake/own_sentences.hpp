@@ -4,7 +4,7 @@
 #include <string>
 
 #include "hold/ledger.hpp"
-#include "hold/queue.hpp"
+#include "hold/queue/rows.hpp"
 
 namespace yukha::detail {
 

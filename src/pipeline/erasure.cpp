@@ -58,9 +58,9 @@ bool Erasure::erase_denied(hold::Lane& lane) {
   // What was delivered before the consent was taken back still lies in ring and log, until they are used again.
   const hold::Consents& consents = watch_.consents();
   const std::optional<hold::Consents> obeyed = lane.ring().consents();
-  const bool taken_back = obeyed && consents.take_back_of(*obeyed);
+  const hold::Scrub owed = obeyed && consents.take_back_of(*obeyed) ? hold::Scrub::always : hold::Scrub::if_erased;
   bool erased = false;
-  if (!queue.erase_denied(consents, refused, scopes, taken_back, erased)) return false;
+  if (!queue.erase_denied(consents, refused, scopes, owed, erased)) return false;
   if (erased && is_mine) around_.intake.scopes_kept(version);
   // After the commit that owes what is to be done for it.
   lane.ring().note_consents(consents);

@@ -8,7 +8,7 @@
 
 #include <yukha/event.hpp>
 
-#include "hold/queue.hpp"
+#include "hold/queue/queue.hpp"
 #include "send/verdict.hpp"
 
 namespace yukha::pipeline {

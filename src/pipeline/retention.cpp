@@ -48,9 +48,9 @@ void Retention::keep_to_size(std::int64_t now_ms) {
       others += size;
       set_aside.push_back(name);
     } else if (name != lane.name() + ".queue" && ends_with(name, ".queue")) {
-      others += size - std::min(size, hold::Queue::database_bytes_empty);
+      others += size - std::min(size, hold::QueueFile::database_bytes_empty);
     } else if (name != lane.name() + ".queue-wal" && ends_with(name, ".queue-wal")) {
-      others += size - std::min(size, hold::Queue::log_bytes_kept);
+      others += size - std::min(size, hold::QueueFile::log_bytes_kept);
     }
   }
   std::uint64_t used = 0;
@@ -84,7 +84,8 @@ void Retention::give_up_the_old(hold::Lane& lane, std::int64_t opened_ms, std::i
   hold::Queue& queue = lane.queue();
   const std::uint64_t before = queue.ledger().evicted;
   if ((settled && !queue.learn_true_time(*true_ms, now_ms - opened_ms)) ||
-      !queue.evict_older_than(*true_ms - around_.settings.age_max_ms, in_flight_.batch_of(lane), settled ? -1 : 1)) {
+      !queue.evict_older_than(*true_ms - around_.settings.age_max_ms, in_flight_.batch_of(lane),
+                              settled ? hold::Extent::all : hold::Extent::one_of_each)) {
     faults_.on_way_in(lane, "evicting by age", now_ms);
   }
   if (!settled && queue.ledger().evicted != before) {

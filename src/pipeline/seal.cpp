@@ -60,7 +60,7 @@ bool Seal::full_ones(Step& step) {
         step.seal_at_ms = step.now_ms;
         return false;
       }
-      if (!one(around_.lane, kind, false, step.now_ms)) return false;
+      if (!one(around_.lane, kind, hold::Partial::no, step.now_ms)) return false;
     }
     std::int64_t& since_ms = unsealed_since_ms_[kind.index()];
     since_ms = !queue.has_unsealed(kind) ? -1 : since_ms < 0 ? step.now_ms : since_ms;
@@ -92,13 +92,13 @@ void Seal::open_ones(Step& step) {
       continue;
     }
     while (lane.queue().has_unsealed(kind)) {
-      if (!one(lane, kind, true, step.now_ms)) return;
+      if (!one(lane, kind, hold::Partial::yes, step.now_ms)) return;
     }
     turns_.forget_turns_in_vain();
   }
 }
 
-bool Seal::one(hold::Lane& lane, hold::Kind kind, bool partial, std::int64_t now_ms) {
+bool Seal::one(hold::Lane& lane, hold::Kind kind, hold::Partial partial, std::int64_t now_ms) {
   hold::Unsealed unsealed;
   if (!lane.queue().next_unsealed(kind, partial, unsealed)) {
     faults_.on_way_in(lane, "reading sentences", now_ms);
@@ -120,7 +120,7 @@ bool Seal::one(hold::Lane& lane, hold::Kind kind, bool partial, std::int64_t now
 bool Seal::all(hold::Lane& lane, std::int64_t now_ms) {
   for (const hold::Kind kind : kinds_by_turn) {
     while (turns_.has_its_purpose(kind) && lane.queue().has_unsealed(kind)) {
-      if (!one(lane, kind, true, now_ms)) return false;
+      if (!one(lane, kind, hold::Partial::yes, now_ms)) return false;
     }
   }
   return true;

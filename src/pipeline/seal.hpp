@@ -25,7 +25,7 @@ class Seal {
   void forget() noexcept;
 
  private:
-  bool one(hold::Lane& lane, hold::Kind kind, bool partial, std::int64_t now_ms);
+  bool one(hold::Lane& lane, hold::Kind kind, hold::Partial partial, std::int64_t now_ms);
   void for_flush(const Step& step);
   bool full_ones(Step& step);
   void open_ones(Step& step);

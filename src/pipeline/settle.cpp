@@ -323,7 +323,7 @@ void Settle::cut_off(std::int64_t now_ms) {
   const std::size_t small_bytes = sizes_.cut_off(flight.batch.bytes);
   if (small_bytes == 0) return;
   for (const hold::Batch& one : flight.lane->queue().batches()) {
-    if (one.bytes <= small_bytes && one.bisect != hold::Bisect::rest && turns_.may_leave(one.kind)) return;
+    if (one.bytes <= small_bytes && one.bisect != hold::Bisect::held_back && turns_.may_leave(one.kind)) return;
   }
   const hold::Batch batch = flight.batch;
   if (batch.lines > 1 && batch.path.size() < path_letters_max)

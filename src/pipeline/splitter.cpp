@@ -20,7 +20,7 @@ bool Splitter::split(hold::Lane& lane, const hold::Batch& batch, const std::stri
   parts.push_back(part_of(batch, batch.path + "1", lines, middle, lines.size()));
   if (why == Why::search) {
     parts[0].facts.bisect = hold::Bisect::suspect;
-    parts[1].facts.bisect = hold::Bisect::rest;
+    parts[1].facts.bisect = hold::Bisect::held_back;
     const bool begins = batch.bisect == hold::Bisect::none;
     for (hold::NewBatch& part : parts) part.facts.root_size = begins ? batch.path.size() : batch.root_size;
   }
@@ -47,7 +47,7 @@ void Splitter::join_rest(hold::Lane& lane, const hold::Batch& member, std::int64
   // 0 before 1 before r at each level is the order of the lines.
   std::multimap<std::string, hold::Batch> rest;  // by path
   for (const hold::Batch& one : lane.queue().batches()) {
-    if (one.key == member.key && one.bisect == hold::Bisect::rest && one.root_size == member.root_size &&
+    if (one.key == member.key && one.bisect == hold::Bisect::held_back && one.root_size == member.root_size &&
         one.path.compare(0, member.root_size, member.path, 0, member.root_size) == 0) {
       rest.emplace(one.path, one);
     }
@@ -80,7 +80,7 @@ void Splitter::go_on(hold::Lane& lane, const hold::Batch& accepted, std::int64_t
   }
   const std::string sibling_path = accepted.path.substr(0, accepted.path.size() - 1) + "1";
   for (const hold::Batch& one : lane.queue().batches()) {
-    if (one.key != accepted.key || one.path != sibling_path || one.bisect != hold::Bisect::rest) continue;
+    if (one.key != accepted.key || one.path != sibling_path || one.bisect != hold::Bisect::held_back) continue;
     const hold::Batch sibling = one;
     if (sibling.lines == 1 || sibling.path.size() >= path_letters_max) {
       if (!lane.queue().set_bisect(sibling.id, hold::Bisect::suspect))

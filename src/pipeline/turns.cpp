@@ -40,7 +40,7 @@ bool Turns::pick(Step& step, hold::Lane& lane, Lone lone, hold::Batch& batch, ho
   const hold::Batch* alone = nullptr;
   const bool small_first = sizes_.smallest_first();
   for (const hold::Batch& one : lane.queue().batches()) {
-    if (one.bisect == hold::Bisect::rest || one.kind.priority < least || !may_leave(one.kind)) continue;
+    if (one.bisect == hold::Bisect::held_back || one.kind.priority < least || !may_leave(one.kind)) continue;
     const bool is_alone = one.bisect == hold::Bisect::suspect && one.lines == 1;
     const std::int64_t until_ms = held_back_until(one);
     if (step.now_ms < until_ms && !(is_alone && last_was_accepted_)) {

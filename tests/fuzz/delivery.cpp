@@ -5,7 +5,7 @@
 #include "core/core.hpp"
 #include "fuzz.hpp"
 #include "hold/directory.hpp"
-#include "hold/queue.hpp"
+#include "hold/queue/queue.hpp"
 #include "system/device.hpp"
 
 using namespace yukha;

@@ -57,11 +57,11 @@ const Left& left_behind() {
     for (int i = 0; i < 5; ++i) keep("{\"id\":\"x\"}", Priority::normal);
     drain();
     Unsealed unsealed;
-    promise(lane.queue().next_unsealed(Priority::normal, true, unsealed), "a batch can be made");
+    promise(lane.queue().next_unsealed(Priority::normal, Partial::yes, unsealed), "a batch can be made");
     promise(lane.queue().seal(unsealed, key, send::gzip(unsealed.lines_text)), "a batch is sealed");
     std::vector<NewBatch> parts;
     parts.push_back(part_of("0", 2, Bisect::suspect));
-    parts.push_back(part_of("1", 2, Bisect::rest));
+    parts.push_back(part_of("1", 2, Bisect::held_back));
     promise(lane.queue().replace({1}, parts, {{"x", "unknown", "{\"id\":\"x\"}", false}}), "a batch is split");
     keep("{\"id\":\"y\"}", Priority::normal);
     keep("{\"id\":\"z\"}", Priority::critical);
@@ -180,7 +180,7 @@ bool seal_all(Lane& lane) {
     for (int round = 0; queue.has_unsealed(kind); ++round) {
       promise(round < 100, "sealing comes to an end");
       Unsealed unsealed;
-      if (!queue.next_unsealed(kind, true, unsealed)) return mend(lane);
+      if (!queue.next_unsealed(kind, Partial::yes, unsealed)) return mend(lane);
       promise(unsealed.lines >= 1 && unsealed.lines <= 500 && unsealed.own_lines <= unsealed.lines,
               "a batch's lines "
               "are counted");
@@ -201,7 +201,7 @@ void use(Lane& lane, fuzz::Input& input) {
   if (!seal_all(lane)) return;
   promise_sane(queue);
   if (input.below(2) == 0 && queue.learn_true_time(1'779'421'920'000, 1000)) {
-    if (!queue.evict_older_than(input.any_number(), 0) && !mend(lane)) return;
+    if (!queue.evict_older_than(input.any_number(), 0, Extent::all) && !mend(lane)) return;
     promise_sane(queue);
   }
   if (input.below(4) == 0 && !queue.evict_bytes(input.number(2), 0) && !mend(lane)) return;
@@ -211,7 +211,8 @@ void use(Lane& lane, fuzz::Input& input) {
     Consents consents;
     consents.purposes[input.below(purpose_count)] = Consent::denied;
     bool erased = false;
-    if ((!queue.erase_denied(consents, {}, queue.kept_scopes(), false, erased) || !queue.scrub()) && !mend(lane))
+    if ((!queue.erase_denied(consents, {}, queue.kept_scopes(), Scrub::if_erased, erased) || !queue.scrub()) &&
+        !mend(lane))
       return;
     promise_sane(queue);
   }

@@ -134,7 +134,7 @@ BREACHES = [
     ("src/hold/planted.cpp", '#include "core/core.hpp"'),
     ("src/hold/planted.cpp", "#include <sqlite3.h>"),
     ("src/send/planted.cpp", '#include "compose/text.hpp"'),
-    ("src/send/planted.cpp", '#include "hold/queue.hpp"'),
+    ("src/send/planted.cpp", '#include "hold/queue/queue.hpp"'),
     ("src/intake/planted.cpp", '#include "pipeline/worker.hpp"'),
     ("src/pipeline/planted.cpp", '#include "compose/line.hpp"'),
     ("src/pipeline/planted.cpp", '#include "core/core.hpp"'),

@@ -408,7 +408,7 @@ TEST_CASE("the search halves until one stands alone, and the rest goes as one") 
   REQUIRE(splitter.split(*all.lane, whole, all.body_of(whole), Splitter::Why::search, all.now()));
   CHECK(all.paths() == std::vector<std::string>{"0", "1"});
   CHECK(all.at("0").bisect == hold::Bisect::suspect);
-  CHECK(all.at("1").bisect == hold::Bisect::rest);
+  CHECK(all.at("1").bisect == hold::Bisect::held_back);
   // The suspect was accepted: it is in the other half.
   const hold::Batch accepted = all.at("0");
   REQUIRE(all.lane->queue().settle(accepted.id, {}));

@@ -1,4 +1,4 @@
-#include "hold/queue.hpp"
+#include "hold/queue/queue.hpp"
 
 #include <doctest/doctest.h>
 
@@ -73,7 +73,7 @@ std::string key_of(const std::string& name) {
 }
 
 // The body stands for a gzip; the queue does not look into it.
-bool seal_next(Queue& queue, Priority priority, bool partial, const std::string& name) {
+bool seal_next(Queue& queue, Priority priority, Partial partial, const std::string& name) {
   Unsealed unsealed;
   return queue.next_unsealed(priority, partial, unsealed) && queue.seal(unsealed, key_of(name), unsealed.lines_text);
 }
@@ -123,7 +123,7 @@ TEST_CASE("a sentence taken over, sealed and settled is counted in one place at 
     CHECK(queue.ledger().accepted == 7);
     CHECK(queue.ledger().waiting() == 7);
     CHECK(queue.ledger_sent_unix_ms() == 1000);
-    REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+    REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "key"));
     CHECK_FALSE(queue.has_unsealed(Priority::normal));
     REQUIRE(queue.batches().size() == 1);
     CHECK(batch_at(queue, 0).lines == 8);
@@ -150,7 +150,7 @@ TEST_CASE("batches are filled to exactly the limit of lines, whatever the drains
   for (int i = 0; i < 3; ++i) {
     CHECK(queue.has_full(Priority::normal));
     Unsealed unsealed;
-    REQUIRE(queue.next_unsealed(Priority::normal, false, unsealed));
+    REQUIRE(queue.next_unsealed(Priority::normal, Partial::no, unsealed));
     CHECK(unsealed.lines == 500);
     for (const std::string& line : test::split_lines(unsealed.lines_text)) CHECK(line == intake.texts()[at++]);
     REQUIRE(queue.seal(unsealed, key_of(std::to_string(at)), "body"));
@@ -190,7 +190,7 @@ TEST_CASE("what fills a batch is sealed by the commit that takes it over, or lie
     Queue queue;
     REQUIRE(open(queue, path));
     for (const Priority priority : {Priority::normal, Priority::critical}) {
-      while (seal_next(queue, priority, true, std::to_string(queue.batches().size()))) {
+      while (seal_next(queue, priority, Partial::yes, std::to_string(queue.batches().size()))) {
       }
     }
     std::multiset<std::string> lines;
@@ -233,7 +233,7 @@ TEST_CASE("no batch is sealed over its limits, wherever the drains end") {
         CHECK(batch.bytes <= limits.bytes_max);
         lines += batch.lines;
       }
-      for (Unsealed unsealed; queue.next_unsealed(Priority::normal, true, unsealed); lines += unsealed.lines) {
+      for (Unsealed unsealed; queue.next_unsealed(Priority::normal, Partial::yes, unsealed); lines += unsealed.lines) {
         CHECK(unsealed.lines <= limits.lines_max);
         CHECK(unsealed.lines_text.size() <= limits.bytes_max);
         REQUIRE(queue.seal(unsealed, key_of("rest " + std::to_string(lines)), "body"));
@@ -261,7 +261,7 @@ TEST_CASE("batches are filled to the limit of bytes as far as whole lines allow"
     }
     for (int i = 0; i < 3; ++i) {
       Unsealed unsealed;
-      REQUIRE(queue.next_unsealed(Priority::normal, i == 2, unsealed));
+      REQUIRE(queue.next_unsealed(Priority::normal, i == 2 ? Partial::yes : Partial::no, unsealed));
       CHECK(unsealed.lines == fit);
       CHECK(unsealed.lines_text.size() <= 40'000);
       REQUIRE(queue.seal(unsealed, key_of("key"), "body"));
@@ -286,12 +286,12 @@ TEST_CASE("chunks that waited for another life are the same, and fill the same b
   Queue queue;
   REQUIRE(open(queue, path));
   Unsealed unsealed;
-  REQUIRE(queue.next_unsealed(Priority::normal, false, unsealed));
+  REQUIRE(queue.next_unsealed(Priority::normal, Partial::no, unsealed));
   CHECK(unsealed.lines == 500);
   const std::vector<std::string> lines = test::split_lines(unsealed.lines_text);
   CHECK(std::equal(lines.begin(), lines.end(), intake.texts().begin()));
   REQUIRE(queue.seal(unsealed, key_of("key"), "body"));
-  REQUIRE(queue.next_unsealed(Priority::normal, true, unsealed));
+  REQUIRE(queue.next_unsealed(Priority::normal, Partial::yes, unsealed));
   CHECK(unsealed.lines == 94);
 }
 
@@ -304,11 +304,11 @@ TEST_CASE("a batch holds one priority, and critical ones stand first") {
     REQUIRE(queue.begin_opening("run"));
     Intake intake;
     REQUIRE(intake.drain(queue, 3));
-    REQUIRE(seal_next(queue, Priority::normal, true, "normal 1"));
+    REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "normal 1"));
     REQUIRE(intake.drain(queue, 2, Priority::critical));
     REQUIRE(intake.drain(queue, 3));
-    REQUIRE(seal_next(queue, Priority::normal, true, "normal 2"));
-    REQUIRE(seal_next(queue, Priority::critical, true, "critical"));
+    REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "normal 2"));
+    REQUIRE(seal_next(queue, Priority::critical, Partial::yes, "critical"));
   }
   Queue queue;
   REQUIRE(open(queue, path));
@@ -331,11 +331,12 @@ TEST_CASE("a split batch comes back as its parts, whose bytes and place survive 
     REQUIRE(queue.begin_opening("run"));
     Intake intake;
     REQUIRE(intake.drain(queue, 9));
-    REQUIRE(seal_next(queue, Priority::normal, true, "first"));
+    REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "first"));
     REQUIRE(intake.drain(queue, 2));
-    REQUIRE(seal_next(queue, Priority::normal, true, "second"));
+    REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "second"));
     const Batch parent = batch_at(queue, 0);
-    std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect), part_of(parent, "1", 4, Bisect::rest)};
+    std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect),
+                                   part_of(parent, "1", 4, Bisect::held_back)};
     REQUIRE(queue.replace({parent.id}, parts, {{"id", "refused", "the ninth line", false}}));
     CHECK(queue.ledger().quarantined == 1);
     CHECK(queue.ledger().waiting() == 10);
@@ -355,7 +356,7 @@ TEST_CASE("a split batch comes back as its parts, whose bytes and place survive 
     if (!batch.path.empty()) CHECK(body == "part " + batch.path);
   }
   CHECK(found == std::map<std::string, Bisect>{
-                     {"first.0", Bisect::suspect}, {"first.1", Bisect::rest}, {"second.", Bisect::none}});
+                     {"first.0", Bisect::suspect}, {"first.1", Bisect::held_back}, {"second.", Bisect::none}});
   queue.close();
   check_balance(path);
 }
@@ -367,9 +368,9 @@ TEST_CASE("parts held back for a search are freed only when nothing is suspected
   REQUIRE(queue.begin_opening("run"));
   Intake intake;
   REQUIRE(intake.drain(queue, 8));
-  REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+  REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "key"));
   const Batch parent = batch_at(queue, 0);
-  std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect), part_of(parent, "1", 4, Bisect::rest)};
+  std::vector<NewBatch> parts = {part_of(parent, "0", 4, Bisect::suspect), part_of(parent, "1", 4, Bisect::held_back)};
   REQUIRE(queue.replace({parent.id}, parts, {}));
   CHECK_FALSE(queue.free_orphans());
   REQUIRE(queue.settle(batch_at(queue, 0).id, {}));
@@ -388,10 +389,10 @@ TEST_CASE("room is made from normal before critical, chunks before batches, olde
     REQUIRE(queue.begin_opening("run"));
     Intake intake;
     REQUIRE(intake.drain(queue, 2, Priority::critical));
-    REQUIRE(seal_next(queue, Priority::critical, true, "critical batch"));
+    REQUIRE(seal_next(queue, Priority::critical, Partial::yes, "critical batch"));
     for (const char* key : {"batch in flight", "older batch", "newer batch"}) {
       REQUIRE(intake.drain(queue, 2));
-      REQUIRE(seal_next(queue, Priority::normal, true, key));
+      REQUIRE(seal_next(queue, Priority::normal, Partial::yes, key));
     }
     REQUIRE(intake.drain(queue, 2));
     REQUIRE(intake.drain(queue, 2, Priority::critical));
@@ -452,13 +453,13 @@ TEST_CASE("age evicts nothing before true time is known") {
     Intake intake;
     REQUIRE(intake.drain(queue, 3));
     REQUIRE(intake.drain(queue, 2, Priority::normal, {}, 60'000));
-    REQUIRE(queue.evict_older_than(INT64_MAX, 0));
+    REQUIRE(queue.evict_older_than(INT64_MAX, 0, Extent::all));
     CHECK(queue.ledger().evicted == 0);
     // The lane was opened at 1,000,000; the second drain was held a minute later.
     REQUIRE(queue.learn_true_time(1'090'000, 90'000));
-    REQUIRE(queue.evict_older_than(1'000'000, 0));
+    REQUIRE(queue.evict_older_than(1'000'000, 0, Extent::all));
     CHECK(queue.ledger().evicted == 0);
-    REQUIRE(queue.evict_older_than(1'000'001, 0));
+    REQUIRE(queue.evict_older_than(1'000'001, 0, Extent::all));
     CHECK(queue.ledger().evicted == 3);
   }
   {
@@ -467,9 +468,9 @@ TEST_CASE("age evicts nothing before true time is known") {
     REQUIRE(open(queue, path));
     REQUIRE(queue.begin_opening("run"));
     REQUIRE(queue.learn_true_time(5'000'000, 0));
-    REQUIRE(queue.evict_older_than(1'060'000, 0));
+    REQUIRE(queue.evict_older_than(1'060'000, 0, Extent::all));
     CHECK(queue.ledger().evicted == 3);
-    REQUIRE(queue.evict_older_than(1'060'001, 0));
+    REQUIRE(queue.evict_older_than(1'060'001, 0, Extent::all));
     CHECK(queue.ledger().evicted == 5);
     CHECK(queue.ledger().waiting() == 0);
   }
@@ -484,11 +485,11 @@ TEST_CASE("a batch is as old as its youngest sentence: none is given up before i
   Intake intake;
   REQUIRE(intake.drain(queue, 3));
   REQUIRE(intake.drain(queue, 2, Priority::normal, {}, 60'000));
-  REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+  REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "key"));
   REQUIRE(queue.learn_true_time(1'090'000, 90'000));
-  REQUIRE(queue.evict_older_than(1'060'000, 0));
+  REQUIRE(queue.evict_older_than(1'060'000, 0, Extent::all));
   CHECK(queue.ledger().evicted == 0);
-  REQUIRE(queue.evict_older_than(1'060'001, 0));
+  REQUIRE(queue.evict_older_than(1'060'001, 0, Extent::all));
   CHECK(queue.ledger().evicted == 5);
 }
 
@@ -501,17 +502,17 @@ TEST_CASE("age never evicts a batch in flight, and counts from now where a life 
     REQUIRE(open(queue, path));
     REQUIRE(queue.begin_opening("run"));
     REQUIRE(intake.drain(queue, 3));
-    REQUIRE(seal_next(queue, Priority::normal, true, "key"));
+    REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "key"));
   }
   Queue queue;
   REQUIRE(open(queue, path));
   REQUIRE(queue.begin_opening("run"));
   REQUIRE(queue.learn_true_time(7'000'000, 0));
-  REQUIRE(queue.evict_older_than(7'000'000, 0));
+  REQUIRE(queue.evict_older_than(7'000'000, 0, Extent::all));
   CHECK(queue.ledger().evicted == 0);
-  REQUIRE(queue.evict_older_than(7'000'001, batch_at(queue, 0).id));
+  REQUIRE(queue.evict_older_than(7'000'001, batch_at(queue, 0).id, Extent::all));
   CHECK(queue.ledger().evicted == 0);
-  REQUIRE(queue.evict_older_than(7'000'001, 0));
+  REQUIRE(queue.evict_older_than(7'000'001, 0, Extent::all));
   CHECK(queue.ledger().evicted == 3);
 }
 
@@ -550,7 +551,7 @@ TEST_CASE("what came with a copy is sealed apart, also when the copy's first lif
     REQUIRE(intake.drain(queue, sentences));
     CHECK(queue.has_full(Priority::normal) == (place == "there"));
     Unsealed unsealed;
-    REQUIRE(queue.next_unsealed(Priority::normal, true, unsealed));
+    REQUIRE(queue.next_unsealed(Priority::normal, Partial::yes, unsealed));
     return unsealed.lines;
   };
   CHECK(live("here", 3) == 3);
@@ -562,9 +563,9 @@ TEST_CASE("what came with a copy is sealed apart, also when the copy's first lif
   REQUIRE(open(queue, path));
   REQUIRE(queue.begin_opening("run"));
   REQUIRE(queue.settle_in("there"));
-  REQUIRE(seal_next(queue, Priority::normal, false, "came with the copy"));
+  REQUIRE(seal_next(queue, Priority::normal, Partial::no, "came with the copy"));
   CHECK_FALSE(queue.has_full(Priority::normal));
-  REQUIRE(seal_next(queue, Priority::normal, true, "tracked here"));
+  REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "tracked here"));
   CHECK(queue.batches().back().lines == 5);
   CHECK_FALSE(queue.has_unsealed(Priority::normal));
 }
@@ -658,7 +659,7 @@ std::map<std::string, std::string> used_lane() {
       REQUIRE(lane.ring().append(sentence(number), Priority::normal) == Ring::Append::done);
       if (number <= in_database && number % 20 == 0) drain(lane);
       if (number == 60 || number == 120) {
-        REQUIRE(seal_next(lane.queue(), Priority::normal, true, "key " + std::to_string(number)));
+        REQUIRE(seal_next(lane.queue(), Priority::normal, Partial::yes, "key " + std::to_string(number)));
       }
     }
   }
@@ -763,7 +764,7 @@ TEST_CASE("a row that was given up is not taken for damage while the disk cannot
     // More rows than the database keeps pages of in memory.
     for (int i = 0; i < 2'000; ++i) {
       REQUIRE(intake.drain(queue, 1));
-      REQUIRE(seal_next(queue, Priority::normal, true, std::to_string(i)));
+      REQUIRE(seal_next(queue, Priority::normal, Partial::yes, std::to_string(i)));
     }
   }
   bool reached_the_end = false;
@@ -861,7 +862,7 @@ TEST_CASE("a denial of much keeps the log within the blocks that a full disk lef
       std::uint64_t log_before = 0;
       REQUIRE(files().size(path + "-wal", log_before) == 0);
       bool erased = false;
-      REQUIRE(queue.erase_denied(Consents(), {}, {}, false, erased));
+      REQUIRE(queue.erase_denied(Consents(), {}, {}, Scrub::if_erased, erased));
       CHECK(erased);
       std::uint64_t log = 0;
       REQUIRE(files().size(path + "-wal", log) == 0);
@@ -904,7 +905,7 @@ TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and deni
       REQUIRE(queue.begin_opening("run"));
       Intake intake(line_bytes);
       for (int i = 0; i < 4; ++i) REQUIRE(intake.drain(queue, made_lines));
-      for (const char* name : {"first", "second"}) REQUIRE(seal_next(queue, Priority::normal, false, name));
+      for (const char* name : {"first", "second"}) REQUIRE(seal_next(queue, Priority::normal, Partial::no, name));
       const Kind ads(Priority::normal, Purpose::advertising);
       for (int i = 0; i < 3; ++i) REQUIRE(intake.drain(queue, made_lines, ads));
     }
@@ -918,7 +919,7 @@ TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and deni
     };
     using Step = std::function<bool(Queue&)>;
     const std::pair<const char*, Step> steps[] = {
-        {"seal", [](Queue& queue) { return seal_next(queue, Priority::normal, true, "third"); }},
+        {"seal", [](Queue& queue) { return seal_next(queue, Priority::normal, Partial::yes, "third"); }},
         {"settle",
          [](Queue& queue) {
            const Batch& batch = batch_at(queue, 0);
@@ -936,7 +937,7 @@ TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and deni
         {"evict", [&](Queue& queue) { return queue.evict_bytes(limits.step_bytes * 5 / 4, 0); }},
         {"deny", [](Queue& queue) {
            bool erased = false;
-           return queue.erase_denied(Consents(), {}, {}, false, erased);
+           return queue.erase_denied(Consents(), {}, {}, Scrub::if_erased, erased);
          }}};
     const auto commits_max = static_cast<int>(limits.step_bytes / 4096);
     for (int commits = 0; commits <= commits_max; commits += 1 + commits_max / 16) {
