@@ -1,17 +1,9 @@
 #include "core/core.hpp"
 
 #include <algorithm>
-#include <new>
-#include <system_error>
 #include <utility>
 
-#include "compose/parts.hpp"
 #include "compose/text.hpp"
-#include "send/curl_transport.hpp"
-#include "system/base64.hpp"
-#include "system/crypto.hpp"
-#include "system/device.hpp"
-#include "system/signals.hpp"
 #include "system/utf8.hpp"
 
 namespace yukha::detail {
@@ -19,373 +11,21 @@ namespace {
 
 using system::Lock;
 
-constexpr std::size_t page = 4096;
-// SQLite opens no file with a longer path than 512; the longest name of ours has 49 with its slash.
-constexpr std::size_t directory_bytes_max = 460;
-
-Status out_of_range(const char* setting, const char* range) {
-  return {Code::bad_config, std::string(setting) + " must be " + range};
-}
-
-template <typename Value>
-bool between(Value value, Value low, Value high) {
-  return value >= low && value <= high;
-}
-
 // Deadlines of years mean the same as one of a day, and do not overflow.
 std::int64_t within_a_day(std::chrono::milliseconds time) {
   return std::clamp<std::int64_t>(time.count(), 0, 86'400'000);
 }
 
-bool is_lane_name(const std::string& name) {
-  if (name.empty() || name.size() > 32 || name == "directory" || name == "memory") return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (!word && (i == 0 || (c != '_' && c != '-'))) return false;
-  }
-  return true;
-}
-
-bool is_text_setting(const std::string& text) {
-  return text.size() <= 2048 && std::none_of(text.begin(), text.end(), [](char c) { return c >= 0 && c < 0x20; });
-}
-
-Status check_network(const Config& config) {
-  using std::chrono::milliseconds;
-  using std::chrono::minutes;
-  using std::chrono::seconds;
-  if (!is_text_setting(config.ca_file)) return out_of_range("ca_file", "a path");
-  if (!is_text_setting(config.proxy)) return out_of_range("proxy", "a URL");
-  if (!is_text_setting(config.no_proxy)) return out_of_range("no_proxy", "hosts separated by commas");
-  if (config.pins.size() > 8) return out_of_range("pins", "8 at most");
-  for (const std::string& pin : config.pins) {
-    const std::string before = "sha256//";
-    std::string digest;
-    if (pin.compare(0, before.size(), before) != 0 || !system::from_base64(pin.substr(before.size()), digest) ||
-        digest.size() != 32) {
-      return out_of_range("pins", "sha256// and the base64 of 32 bytes each");
-    }
-  }
-  if (!between<milliseconds>(config.connect_timeout, seconds(1), minutes(1)))
-    return out_of_range("connect_timeout", "1 s to 1 min");
-  if (!between<milliseconds>(config.stall_timeout, seconds(1), minutes(5)))
-    return out_of_range("stall_timeout", "1 s to 5 min");
-  if (!between<milliseconds>(config.total_timeout, seconds(1), minutes(10)))
-    return out_of_range("total_timeout", "1 s to 10 min");
-  return {};
-}
-
 }  // namespace
-
-Status check_config(const Config& config, pipeline::WorkerSettings& settings) {
-  using std::chrono::hours;
-  using std::chrono::milliseconds;
-  using std::chrono::minutes;
-  if (!compose::is_app_id(config.app_id)) return out_of_range("app_id", "[a-z0-9][a-z0-9.-]{0,127}");
-  if (config.queue_dir.empty() || config.queue_dir.find('\0') != std::string::npos) {
-    return out_of_range("queue_dir", "a path");
-  }
-  if (!config.lane.empty() && !is_lane_name(config.lane)) return out_of_range("lane", "[a-z0-9][a-z0-9_-]{0,31}");
-  if (!between<milliseconds>(config.upload_interval, milliseconds(100), hours(1))) {
-    return out_of_range("upload_interval", "100 ms to 1 h");
-  }
-  if (!between<milliseconds>(config.sync_interval, milliseconds(10), minutes(1))) {
-    return out_of_range("sync_interval", "10 ms to 1 min");
-  }
-  for (const milliseconds timeout : {config.session_timeout, config.session_background_timeout}) {
-    if (timeout.count() != 0 && !between<milliseconds>(timeout, std::chrono::seconds(1), hours(24))) {
-      return out_of_range("session_timeout and session_background_timeout", "0, or 1 s to 24 h");
-    }
-  }
-  if (!between<milliseconds>(config.ring_full_wait, milliseconds(0), minutes(1))) {
-    return out_of_range("ring_full_wait", "0 to 1 min");
-  }
-  if (!between<std::size_t>(config.ring_bytes, 64 << 10, 64 << 20))
-    return out_of_range("ring_bytes", "64 KiB to 64 MiB");
-  // What an empty lane takes, its log and reserve included, is half of the least.
-  if (!between<std::uint64_t>(config.queue_bytes_max, 8ULL << 20, 64ULL << 30)) {
-    return out_of_range("queue_bytes_max", "8 MiB to 64 GiB");
-  }
-  if (!(config.sample_rate > 0 && config.sample_rate <= 1)) return out_of_range("sample_rate", "above 0 and at most 1");
-  for (const Uploads uploads : {config.on_metered, config.on_low_battery, config.in_background}) {
-    if (!between(uploads, Uploads::all, Uploads::none)) return out_of_range("uploads", "all, critical or none");
-  }
-  if (!between(config.initial_consent, Consent::granted, Consent::denied))
-    return out_of_range("initial_consent", "granted, pending or denied");
-  if (config.notices_max > 10'000) return out_of_range("notices_max", "0 to 10,000");
-  if (config.queue_bytes_max < 2 * config.ring_bytes + (4 << 20)) {
-    return out_of_range("queue_bytes_max", "at least twice ring_bytes and 4 MiB");
-  }
-  if (!between<hours>(config.age_max, hours(1), hours(30 * 24))) return out_of_range("age_max", "1 h to 30 days");
-  if (!between<std::size_t>(config.batch_lines_max, 1, 500)) return out_of_range("batch_lines_max", "1 to 500");
-  if (!between<std::size_t>(config.batch_bytes_max, 33 << 10, 1'000'000)) {
-    return out_of_range("batch_bytes_max", "33 KiB to 1,000,000");
-  }
-  if (Status status = send::decode_keys(config.keys, config.sign != nullptr, settings.keys); !status) return status;
-  settings.sign = config.sign;
-  settings.provide_keys = config.provide_keys;
-  if (Status status = check_network(config); !status) return status;
-  settings.connect_timeout = config.connect_timeout;
-  settings.stall_timeout = config.stall_timeout;
-  settings.total_timeout = config.total_timeout;
-  settings.sends = !config.endpoint.empty();
-  settings.obeys_policy = config.obey_policy;
-  if (settings.sends) {
-    if (Status status = send::parse_endpoint(config.endpoint, config.allow_plain_http, settings.endpoint); !status)
-      return status;
-  }
-  settings.upload_interval_ms = config.upload_interval.count();
-  settings.sync_interval_ms = config.sync_interval.count();
-  settings.queue_bytes_max = config.queue_bytes_max;
-  settings.age_max_ms = std::chrono::duration_cast<milliseconds>(config.age_max).count();
-  // What a full disk must have room for: a batch with what stands beside it, or a full ring and the share of the queue
-  // that an eviction takes. 1 MiB by default, 128 KiB with the least of each.
-  constexpr std::size_t step_max = 1 << 20;
-  constexpr std::size_t beside_a_batch = step_max - 1'000'000;
-  const std::uint64_t step = std::max<std::uint64_t>(
-      {config.batch_bytes_max + beside_a_batch, 2 * config.ring_bytes, config.queue_bytes_max / 64});
-  settings.batches = {config.batch_lines_max, config.batch_bytes_max,
-                      static_cast<std::size_t>(std::min<std::uint64_t>(step, step_max))};
-  settings.lanes.directory = config.queue_dir;
-  settings.lanes.ring_bytes = (config.ring_bytes + page - 1) / page * page;
-  settings.lanes.batches = settings.batches;
-  return {};
-}
-
-Core* Core::open(const Config& config, const Seams& seams) {
-  auto core = std::unique_ptr<Core>(new Core(config, seams));
-  core->open_lane(config);
-  if (!core->lane_) core->leave_open();
-  if (core->lane_ && core->tell_lifecycle_) core->tell_of_opening(config.app_version);
-  return core.release();
-}
-
-Core::Core(const Config& config, const Seams& seams)
-    : app_id_(config.app_id),
-      log_(config.log, config.notices_max),
-      debug_(config.debug),
-      ring_full_wait_ms_(config.ring_full_wait.count()),
-      tell_identify_(config.tell_identify),
-      tell_lifecycle_(config.tell_lifecycle),
-      suspend_in_background_(config.suspend_in_background),
-      lane_is_named_(!config.lane.empty()),
-      on_metered_(config.on_metered),
-      on_low_battery_(config.on_low_battery),
-      in_background_(config.in_background),
-      initial_consent_(config.initial_consent),
-      clock_(*seams.clock),
-      entropy_(*seams.dice),
-      files_(*seams.files),
-      transport_(config.transport),
-      intake_(directory_, clock_, entropy_,
-              {config.session_timeout.count(), config.session_background_timeout.count(), config.sync_interval.count(),
-               config.sample_rate}),
-      driver_(*this, work_, intake_, clock_, log_, config.use_thread) {}
-
-void Core::open_lane(const Config& config) {
-  status_ = check_config(config, settings_);
-  if (status_) status_ = rules_.set(config);
-  if (status_) status_ = enter_process();
-  if (!status_) return;
-  {
-    Lock intake(intake_.mutex);
-    if (!intake_.has_chance(8)) {
-      status_ = Code::no_randomness;
-      return;
-    }
-  }
-  if (driver_.uses_thread() && !hold::sqlite_has_locks()) {
-    status_ =
-        Status(Code::bad_config,
-               "SQLite has no locks in this process (SQLITE_CONFIG_SINGLETHREAD, or it was compiled so): configure "
-               "SQLITE_CONFIG_MULTITHREAD before its first use, or turn use_thread off and use both on one thread");
-    return;
-  }
-
-  // Facts first: a bad one is the app's mistake, and nothing was touched yet.
-  std::string facts;
-  {
-    system::DeviceFacts found;
-    if (config.collect_device_facts) found = system::device_facts();
-    const auto add_fact = [&](const std::string& name, const std::string& value) {
-      const Member member{name, value};
-      const RuledMembers ruled(rules_, Part::device, {&member, 1});
-      for (const Member& one : ruled.list()) {
-        status_ = compose::append_member(facts, Part::device, one.name, one.value);
-      }
-    };
-    const auto fact = [&](const char* name, const std::string& given, const std::string& otherwise) {
-      const std::string& value = given.empty() ? otherwise : given;
-      // What the app says itself replaces what was found.
-      bool said = false;
-      for (const auto& one : config.device) said = said || one.first == name;
-      if (status_ && !value.empty() && !said) add_fact(name, value);
-    };
-    fact("os", config.os, found.os);
-    fact("model", config.model, found.model);
-    fact("app_version", config.app_version, "");
-    fact("locale", config.locale, found.locale);
-    for (const auto& [name, value] : config.device) {
-      if (status_) status_ = compose::check_member(Part::device, name);
-      if (status_) add_fact(name, value);
-    }
-  }
-  if (!status_) return;
-
-  // Where it lies does not change with the host's working directory, nor with a link.
-  std::string& path = settings_.lanes.directory;
-  static_cast<void>(files_.make_absolute(path));
-  if (path.size() <= directory_bytes_max && files_.make_directory(path) == 0)
-    static_cast<void>(files_.make_absolute(path));
-  if (path.size() > directory_bytes_max) {
-    status_ = Status(Code::bad_config, "queue_dir has " + std::to_string(path.size()) + " bytes, of at most " +
-                                           std::to_string(directory_bytes_max));
-    return;
-  }
-
-  Lock work(work_);
-  Lock intake(intake_.mutex);
-  intake_.set_facts(std::move(facts));
-  const std::string run = intake_.name_run();
-
-  lane_ = std::make_unique<hold::Lane>(files_, entropy_, directory_, settings_.lanes);
-  intake_.write_to(*lane_);
-  status_ = open_files(config.lane, run);
-  if (status_) status_ = begin_life(std::move(status_), run, true);
-  if (!status_) {
-    lane_.reset();
-    directory_.close();
-    return;
-  }
-  if (const std::string notice = lane_->take_notice(); !notice.empty()) log_.write(LogLevel::warning, notice);
-  if (settings_.sends && settings_.endpoint.scheme == "http" && !settings_.endpoint.loopback) {
-    log_.write(LogLevel::warning,
-               "sentences go over plain http to " + settings_.endpoint.host + ", as allow_plain_http asks");
-  }
-  if (!transport_) {
-    transport_ = send::make_curl_transport(
-        {config.ca_file, config.pins, config.proxy, settings_.endpoint.loopback ? "*" : config.no_proxy});
-  }
-  if (!transport_) {
-    status_ = Status(Code::out_of_memory, "the HTTP transport");
-    lane_.reset();
-    return;
-  }
-  make_worker();
-  try {
-    driver_.start(*transport_);
-    running_ = true;
-  } catch (const std::system_error&) {
-    status_ = Status(Code::out_of_memory, "the system gives no thread");
-    log_.write(LogLevel::error, status_.message());
-    worker_.reset();
-    lane_.reset();
-    directory_.close();
-  }
-}
-
-// ok, kept_in_memory, or why the lane cannot be had; then the app's sentences are refused.
-Status Core::open_files(const std::string& lane, const std::string& run) {
-  const std::string& path = settings_.lanes.directory;
-  Status status;
-  std::string notice;
-  if (const system::Error error = files_.make_directory(path)) {
-    status = Status(Code::disk_error, "queue directory " + path + " (" + system::error_text(error) + ")");
-  }
-  if (status) status = hold::Lane::make_private(files_, path, notice);
-  if (!notice.empty()) log_.write(LogLevel::warning, notice);
-  if (status) status = directory_.open(files_, path, entropy_, system::platform_id(), initial_consent_);
-  if (status) status = lane.empty() ? lane_->open_any(run) : lane_->open(lane, run);
-  if (status == Code::newer_format || status == Code::lane_held || status == Code::no_randomness) return status;
-  if (!status) status = live_in_memory(status, run);
-  if (!status) return status;
-  if (notice = directory_.take_notice(); !notice.empty()) log_.write(LogLevel::warning, notice);
-  const std::optional<send::Policy> policy = send::Policy::kept(directory_.note(send::policy_note));
-  intake_.read_directory(settings_.obeys_policy ? policy : std::nullopt);
-  if (!lane_->in_memory()) lane_name_ = lane_->name();
-  return status;
-}
-
-// Whatever is wrong with the disk, the app's sentences can still be delivered for as long as it runs.
-Status Core::live_in_memory(const Status& reason, const std::string& run) {
-  Status status(Code::kept_in_memory, reason.message());
-  log_.write(LogLevel::error, status.message());
-  lane_->close();
-  // Where nothing but a free lane is missing, what is said of consent, or erased, is for all of them.
-  if (reason != Code::no_free_lane || !directory_.is_open())
-    directory_.open_in_memory(files_, settings_.lanes.directory, entropy_, initial_consent_);
-  Status memory = lane_->open_in_memory(run);
-  return memory ? status : memory;
-}
-
-// In the lane that was opened as `opened` says; what an earlier life left open in it is told first.
-Status Core::begin_life(Status opened, const std::string& run, bool same_lane) {
-  intake_.begin_run();
-  Status told = tell_of_cut_off(same_lane);
-  if (told) return opened;
-  opened = live_in_memory(told, run);
-  if (opened) intake_.begin_run();
-  return opened;
-}
-
-void Core::make_worker() {
-  worker_ = std::make_unique<pipeline::Worker>(settings_, directory_, *lane_, *transport_, files_, clock_, entropy_,
-                                               log_, intake_);
-  apply_hints();
-  note_progress();
-}
 
 pipeline::Progress Core::progress() const {
   pipeline::Progress progress = worker_->progress();
-  progress.requests += requests_before_;
+  progress.requests += left_lane_.requests;
   return progress;
 }
 
 void Core::note_progress() {
   driver_.mailbox().tell(progress());
-}
-
-Core::~Core() {
-  try {
-    static_cast<void>(close(std::chrono::seconds(2)));
-  } catch (...) {
-    // Out of memory; what waits is safe.
-  }
-  driver_.mailbox().close(INT64_MIN);
-  driver_.join();
-  leave_open();
-  leave_process();
-}
-
-void Core::tell_of_opening(const std::string& app_version) {
-  std::string version_before;
-  hold::RunMark previous;
-  {
-    Lock work(work_);
-    // What lives in memory would tell the same again at every start.
-    if (!worker_ || lane_->in_memory()) return;
-    version_before = directory_.note("app_version");
-    previous = lane_->queue().previous_run();
-  }
-  // A version that nobody gave is a version, too: otherwise every opening were the first.
-  const std::string version = app_version.empty() ? "?" : app_version;
-  Status told;
-  if (version_before.empty()) {
-    told = own_event().action("yukha_first_open").track();
-  } else if (version_before != version) {
-    told = own_event()
-               .content("", {{"version", version}, {"previous_version", version_before}})
-               .action("yukha_update")
-               .track();
-  }
-  if (told && version_before != version) {
-    Lock work(work_);
-    static_cast<void>(directory_.set_note("app_version", version));
-  }
-  if (!previous.run.empty() && !previous.closed) {
-    told = own_event().content("", {{"previous_run", previous.run}}).action("yukha_restart").track();
-  }
 }
 
 Status Core::check_alive() const {
@@ -405,12 +45,6 @@ Status Core::change(system::FunctionRef<Status(compose::Standing&)> change) {
   return intake_.change(change);
 }
 
-Event Core::own_event() noexcept {
-  Event own(this);
-  own.ruled_ = true;
-  return own;
-}
-
 Status Core::identify(std::string_view user_id, Members members) {
   std::optional<RuledMembers> ruled;
   std::string hashed;
@@ -426,7 +60,7 @@ Status Core::identify(std::string_view user_id, Members members) {
     if (next.user_id.empty() && !user_id.empty()) before = next.install_id;
     return next.identify(user_id, members);
   });
-  if (!status || before.empty() || !tell_identify_) return status;
+  if (!status || before.empty() || !options_.tell_identify) return status;
   static_cast<void>(own_event().user({{"anonymous_id", before}}).action("yukha_identify").track());
   return status;
 }
@@ -446,16 +80,6 @@ Status Core::set(Part part, Members members) {
 
 Status Core::unset(Part part, std::string_view name) {
   return change([&](compose::Standing& next) { return next.unset(part, name); });
-}
-
-bool Core::wait_for_room(std::int64_t until_ms) {
-  if (driver_.uses_thread()) {
-    intake_.wait_for_room(until_ms);
-    return true;
-  }
-  const system::SignalShield shield;
-  driver_.step();
-  return intake_.has_room();
 }
 
 Consent Core::consent(const Purpose* purpose) {
@@ -559,6 +183,33 @@ Status Core::flush(std::chrono::milliseconds deadline) {
   const auto done = [&request](const Mailbox::Told& told) { return request.is_done(told); };
   const bool flushed = driver_.drive(until, done) == Mailbox::Outcome::done;
   return flushed ? Status() : Status(Code::still_waiting, stats().last_trouble);
+}
+
+void Core::apply_hints() {
+  if (worker_) worker_->set_uploads(hints_.usually(), hints_.in_flush(), hints_.is_metered());
+}
+
+// A hint is no reason to take up what was suspended.
+Status Core::hint(system::FunctionRef<void(UploadHints&)> change) {
+  if (Status status = check_alive(); !status) return status;
+  {
+    WorkLock work(work_, *transport_);
+    const bool was_offline = hints_.is_offline();
+    change(hints_);
+    apply_hints();
+    if (worker_ && was_offline && !hints_.is_offline()) worker_->hurry();
+  }
+  transport_->wake();
+  return intake_.is_closed() ? Status(Code::closed) : Status();
+}
+
+Status Core::set_network(Network network) {
+  if (network < Network::unknown || network > Network::offline) return {Code::bad_argument, "network"};
+  return hint([network](UploadHints& hints) { hints.network = network; });
+}
+
+Status Core::set_low_battery(bool low) {
+  return hint([low](UploadHints& hints) { hints.low_battery = low; });
 }
 
 Stats Core::stats() {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "compose/member_rules.hpp"
 #include "compose/standing.hpp"
 #include "core/driver.hpp"
+#include "core/upload_hints.hpp"
 #include "core/work_lock.hpp"
 #include "hold/directory.hpp"
 #include "hold/lane.hpp"
@@ -42,9 +44,10 @@ struct Seams {
   system::Files* files = &system::system_files();
 };
 
-// Checks what can be checked without touching anything: bad_config, bad_key, bad_endpoint, plain_http.
-Status check_config(const Config& config, pipeline::WorkerSettings& settings);
-
+// The tracker: what it was told when it was opened, the objects it is made of, and what needs two of them: a lane is
+// opened, left and taken up again under both locks, work_ before Intake::mutex. Each file of this folder that begins
+// with core/core.hpp has the methods of one matter. `work_` guards the worker, the directory and what is kept for the
+// next worker; see src/README.md for all locks.
 class Core final : private Driven {
  public:
   // Never fails: a core that could not open answers every call with the reason.
@@ -54,12 +57,12 @@ class Core final : private Driven {
   Core& operator=(const Core&) = delete;
 
   const Status& status() const noexcept { return status_; }
-  const std::string& app_id() const noexcept { return app_id_; }
+  const std::string& app_id() const noexcept { return options_.app_id; }
   // Null when there are none.
   const MemberRules* rules() const noexcept { return rules_.empty() ? nullptr : &rules_; }
   // This process must not touch it any more, not even to free it: it is a forked child of the one that opened it, or it
   // ended before the core could be closed.
-  bool is_lost() const noexcept { return fork_guard_.in_child() || abandoned_; }
+  bool is_lost() const noexcept { return fork_guard_.in_child() || in_process_.abandoned; }
 
   Event event() noexcept { return Event(this); }
   Status identify(std::string_view user_id, Members members);
@@ -69,7 +72,8 @@ class Core final : private Driven {
   // `chance`: the random part of the sentence's id, when it is known beforehand.
   Status track(const Event& event, Status&& problem, const std::uint64_t* chance = nullptr);
   std::uint64_t begin_scope(Event& event, const Shown& shown, Status& problem);
-  Status end_scope(std::uint64_t number, Members more, bool cut_off = false);
+  enum class ScopeEnd { by_the_app, cut_off };
+  Status end_scope(std::uint64_t number, Members more, ScopeEnd end = ScopeEnd::by_the_app);
   void cancel_scope(std::uint64_t number);
   void pause_scope(std::uint64_t number, bool paused);
   void show_scope(std::uint64_t number, double part);
@@ -94,49 +98,91 @@ class Core final : private Driven {
   Status close(std::chrono::milliseconds deadline);
 
  private:
+  // What the config says that is no other object's.
+  struct Options {
+    explicit Options(const Config& config)
+        : app_id(config.app_id),
+          ring_full_wait_ms(config.ring_full_wait.count()),
+          initial_consent(config.initial_consent),
+          debug(config.debug),
+          tell_identify(config.tell_identify),
+          tell_lifecycle(config.tell_lifecycle),
+          suspend_in_background(config.suspend_in_background),
+          lane_is_named(!config.lane.empty()) {}
+    std::string app_id;
+    std::int64_t ring_full_wait_ms;
+    Consent initial_consent;
+    bool debug;
+    bool tell_identify;
+    bool tell_lifecycle;
+    bool suspend_in_background;
+    bool lane_is_named;
+  };
+  // What is kept of a lane while it is left.
+  struct LeftLane {
+    std::string name;
+    std::uint64_t requests = 0;         // of its workers
+    std::int64_t again_ms = INT64_MIN;  // after a fault it is not tried again before (monotonic)
+    Status status;                      // that fault
+  };
+  // What process_end.cpp knows of it.
+  struct InProcess {
+    Core* next = nullptr;              // of the process's list
+    std::atomic<bool> counted{false};  // as one that a fork must not meet
+    std::atomic<bool> running{false};  // the worker and its transport are there
+    std::atomic<bool> closed_at_end{false};
+    std::atomic<bool> abandoned{false};
+    std::thread end;  // closes it while the process ends
+  };
+  // Whether a run begins in the lane that the one before was in.
+  enum class Home { same, another };
+
+  // --- open.cpp
   Core(const Config& config, const Seams& seams);
   void open_lane(const Config& config);
-  // Of the process's open trackers; see process_end.cpp.
-  Status enter_process();
-  void leave_open() noexcept;
-  void leave_process() noexcept;
-  void close_at_end() noexcept;
-  bool is_free() noexcept;
-  static void end_process() noexcept;
-  static void begin_child() noexcept;
-  Status change(system::FunctionRef<Status(compose::Standing&)> change);
-  Status finish_denial();
-  void cut_off_scopes();
-  void wake_for_scopes();
-  Status tell_of_cut_off(bool same_lane) YUKHA_REQUIRES(work_, intake_.mutex);
-  void tell_of_opening(const std::string& app_version);
-  // Why a call cannot be answered; what was suspended is taken up again by the way.
-  Status check_open();
-  Status check_alive() const;
+  Status check_process();
+  Status collect_facts(const Config& config, std::string& facts);
+  Status find_directory();
+  Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_.mutex);
+  Status live_in_memory(const Status& reason, const std::string& run) YUKHA_REQUIRES(work_, intake_.mutex);
+  Status begin_life(Status opened, const std::string& run, Home home) YUKHA_REQUIRES(work_, intake_.mutex);
+  // The transport, the worker and its thread.
+  void begin_to_send(const Config& config) YUKHA_REQUIRES(work_);
+  void make_worker() YUKHA_REQUIRES(work_);
+
+  // --- suspension.cpp
   void suspend() YUKHA_REQUIRES(work_);
   // Nothing is held any more, until resume().
   void let_go() YUKHA_REQUIRES(work_, intake_.mutex);
-  Status open_files(const std::string& lane, const std::string& run) YUKHA_REQUIRES(work_, intake_.mutex);
-  Status live_in_memory(const Status& reason, const std::string& run) YUKHA_REQUIRES(work_, intake_.mutex);
-  Status begin_life(Status opened, const std::string& run, bool same_lane) YUKHA_REQUIRES(work_, intake_.mutex);
-  void make_worker() YUKHA_REQUIRES(work_);
-  pipeline::Progress progress() const YUKHA_REQUIRES(work_);
-  void note_progress() YUKHA_REQUIRES(work_);
+  Status resume() override;
+
+  // --- core.cpp
+  // Why a call must be refused. check_open() opens a suspended lane first.
+  Status check_alive() const;
+  Status check_open();
+  Status change(system::FunctionRef<Status(compose::Standing&)> change);
+  Status hint(system::FunctionRef<void(UploadHints&)> change);
   void apply_hints() YUKHA_REQUIRES(work_);
-  Status hint(system::FunctionRef<void()> change);
-  Status resume_to_keep();
-  // After an append that was not done: good when it is worth another try, otherwise the refusal.
-  Status not_appended(Intake::Appended::Outcome outcome, std::int64_t& give_up_ms);
-  Status track_and_tell(const Event& event, Status&& problem, const std::uint64_t* chance);
-  Status keep(const Event& event, Status&& problem, const std::uint64_t* chance, std::string* seen);
-  bool wait_for_room(std::int64_t until_ms);
+  Status finish_denial();
   Status at_work(system::FunctionRef<Status(pipeline::Worker&)> call);
-  // What a FunctionRef needs is checked no further than where it is called; these say what that is.
+  // What a FunctionRef needs is checked no further than where it is called; this says what that is.
   Status at_work_now(system::FunctionRef<Status(pipeline::Worker&)> call) YUKHA_REQUIRES(work_) {
     return call(*worker_);
   }
-  void hint_now(system::FunctionRef<void()> change) YUKHA_REQUIRES(work_) { change(); }
   Status with_worker(system::FunctionRef<Status(pipeline::Worker&)> call);
+  pipeline::Progress progress() const YUKHA_REQUIRES(work_);
+  void note_progress() YUKHA_REQUIRES(work_);
+  Step step(Mailbox::Letters& letters) override YUKHA_REQUIRES(work_);
+  void take(HttpAnswer&& answer) override YUKHA_REQUIRES(work_);
+  bool has_worker() const override YUKHA_REQUIRES(work_) { return worker_ != nullptr; }
+
+  // --- track.cpp, track_rarely.cpp
+  Status keep(const Event& event, Status&& problem, const std::uint64_t* chance, std::string* seen);
+  Status track_and_tell(const Event& event, Status&& problem, const std::uint64_t* chance);
+  Status resume_to_keep();
+  // After an append that was not done: ok when it is worth another try, otherwise the refusal.
+  Status not_appended(Intake::Appended::Outcome outcome, std::int64_t& give_up_ms);
+  bool wait_for_room(std::int64_t until_ms);
   static hold::Kind kind_of(const Event& event) noexcept {
     return {event.critical_ ? hold::Priority::critical : hold::Priority::normal, event.purpose_};
   }
@@ -149,27 +195,30 @@ class Core final : private Driven {
     sentence.purpose = event.purpose_;
     return sentence;
   }
+
+  // --- scopes.cpp
+  void cut_off_scopes();
+  void wake_for_scopes();
+
+  // --- own_sentences.cpp
   // A sentence of the library's own, whose members no rule of the app's touches.
   Event own_event() noexcept;
+  void tell_of_opening(const std::string& app_version);
+  Status tell_of_cut_off(Home home) YUKHA_REQUIRES(work_, intake_.mutex);
+  Status add_cut_off(const std::vector<hold::KeptScope>& kept, std::list<std::string>& texts, hold::Drained& drained)
+      YUKHA_REQUIRES(work_, intake_.mutex);
 
-  // Driven
-  Step step(Mailbox::Letters& letters) override YUKHA_REQUIRES(work_);
-  void take(HttpAnswer&& answer) override YUKHA_REQUIRES(work_);
-  bool has_worker() const override YUKHA_REQUIRES(work_) { return worker_ != nullptr; }
-  Status resume() override;
+  // --- process_end.cpp
+  Status enter_process();
+  void leave_open() noexcept;
+  void leave_process() noexcept;
+  void close_at_end() noexcept;
+  bool is_free() noexcept;
+  static void end_process() noexcept;
+  static void begin_child() noexcept;
 
-  const std::string app_id_;
+  const Options options_;
   system::Log log_;
-  const bool debug_;
-  const std::int64_t ring_full_wait_ms_;
-  const bool tell_identify_;
-  const bool tell_lifecycle_;
-  const bool suspend_in_background_;
-  const bool lane_is_named_;
-  const Uploads on_metered_;
-  const Uploads on_low_battery_;
-  const Uploads in_background_;
-  const Consent initial_consent_;
   system::ForkGuard fork_guard_;
   system::Clock& clock_;
   system::Dice& entropy_;
@@ -185,24 +234,14 @@ class Core final : private Driven {
   Driver driver_;
   std::unique_ptr<hold::Lane> lane_;
   std::unique_ptr<pipeline::Worker> worker_ YUKHA_GUARDED_BY(work_);  // none while suspended
-  std::uint64_t requests_before_ YUKHA_GUARDED_BY(work_) = 0;         // of earlier workers
-  Network network_ YUKHA_GUARDED_BY(work_) = Network::unknown;
-  bool low_battery_ YUKHA_GUARDED_BY(work_) = false;
-  bool background_ YUKHA_GUARDED_BY(work_) = false;
-  std::string lane_name_ YUKHA_GUARDED_BY(work_);
-  std::int64_t resume_again_ms_ YUKHA_GUARDED_BY(work_) = INT64_MIN;
-  Status resume_status_ YUKHA_GUARDED_BY(work_);  // of the last time that failed
+  UploadHints hints_ YUKHA_GUARDED_BY(work_);
+  LeftLane left_lane_ YUKHA_GUARDED_BY(work_);
 
   system::Mutex closing_;  // one close() at a time; the others wait for its answer
   bool close_done_ YUKHA_GUARDED_BY(closing_) = false;
   Status close_status_ YUKHA_GUARDED_BY(closing_);
 
-  Core* next_open_ = nullptr;         // of the process's list
-  std::atomic<bool> counted_{false};  // as one that a fork must not meet
-  std::atomic<bool> running_{false};  // the worker and its transport are there
-  std::atomic<bool> closed_at_end_{false};
-  std::atomic<bool> abandoned_{false};
-  std::thread end_;  // closes it while the process ends
+  InProcess in_process_;
 };
 
 }  // namespace yukha::detail

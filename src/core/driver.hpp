@@ -18,12 +18,12 @@ namespace yukha::detail {
 // What is driven. The driver holds the work lock around each call but resume().
 class Driven {
  public:
-  // Makes a step with what `mailbox` has. `lost` becomes true when the lane turned out to be another process's, and was
-  // left. Returns as Worker::step(); negative, and without a look into the mailbox, while there is no worker.
   struct Step {
-    std::int64_t wait_ms = -1;
-    bool lane_lost = false;
+    std::int64_t wait_ms = -1;  // as Worker::step() returns it; negative while there is no worker
+    bool lane_lost = false;     // another process has the lane, which was left: it must be opened again
   };
+  // Makes a step with the letters that it takes from the mailbox. It hands them out, as far as it came when it throws.
+  // While there is no worker it takes none.
   virtual Step step(Mailbox::Letters& letters) = 0;
   // The answer of the transport. Nobody wants it while there is no worker.
   virtual void take(HttpAnswer&& answer) = 0;

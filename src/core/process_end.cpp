@@ -54,7 +54,7 @@ Status Core::enter_process() {
   }
   if (process_guard.load()->in_child()) return Code::forked_child;
   ++users;
-  counted_ = true;
+  in_process_.counted = true;
   Lock list(list_mutex);
   if (process_ended) return Code::closed;
   if (!process_known) {
@@ -65,13 +65,13 @@ Status Core::enter_process() {
     system::watch_forks(&Core::begin_child);
     static_cast<void>(std::atexit([] { end_process(); }));
   }
-  next_open_ = first_open;
+  in_process_.next = first_open;
   first_open = this;
   return {};
 }
 
 void Core::leave_open() noexcept {
-  if (counted_.exchange(false)) --users;
+  if (in_process_.counted.exchange(false)) --users;
 }
 
 void Core::leave_process() noexcept {
@@ -79,12 +79,12 @@ void Core::leave_process() noexcept {
   {
     Lock list(list_mutex);
     Core** at = &first_open;
-    while (*at != nullptr && *at != this) at = &(*at)->next_open_;
-    if (*at == this) *at = next_open_;
+    while (*at != nullptr && *at != this) at = &(*at)->in_process_.next;
+    if (*at == this) *at = in_process_.next;
   }
   --users;
   // The process ends, and the thread that was to close this met a close() that took longer.
-  while (abandoned_ && !closed_at_end_) std::this_thread::yield();
+  while (in_process_.abandoned && !in_process_.closed_at_end) std::this_thread::yield();
 }
 
 void Core::begin_child() noexcept YUKHA_NO_THREAD_ANALYSIS {
@@ -113,7 +113,7 @@ void Core::close_at_end() noexcept {
   } catch (...) {
     // Out of memory; what waits is safe.
   }
-  closed_at_end_ = true;
+  in_process_.closed_at_end = true;
 }
 
 void Core::end_process() noexcept {
@@ -122,9 +122,9 @@ void Core::end_process() noexcept {
   const auto until = std::chrono::steady_clock::now() + end_patience;
   Lock list(list_mutex);
   process_ended = true;
-  for (Core* core = first_open; core != nullptr; core = core->next_open_) {
-    if (!core->counted_) {
-      core->closed_at_end_ = true;
+  for (Core* core = first_open; core != nullptr; core = core->in_process_.next) {
+    if (!core->in_process_.counted) {
+      core->in_process_.closed_at_end = true;
       continue;
     }
     // exit() in a callback on the worker: nobody can wait for it.
@@ -133,7 +133,7 @@ void Core::end_process() noexcept {
     if (core->driver_.uses_thread()) {
       try {
         const system::NoSignals none;
-        core->end_ = std::thread([core] { core->close_at_end(); });
+        core->in_process_.end = std::thread([core] { core->close_at_end(); });
         continue;
       } catch (const std::system_error&) {
         // No thread: as for those that want none.
@@ -141,22 +141,22 @@ void Core::end_process() noexcept {
     }
     if (core->is_free()) core->close_at_end();
   }
-  for (Core* core = first_open; core != nullptr; core = core->next_open_) {
-    const bool begun = core->end_.joinable();
-    if (begun ? wait_for(core->closed_at_end_, until) : core->closed_at_end_.load()) {
-      if (begun) core->end_.join();
+  for (Core* core = first_open; core != nullptr; core = core->in_process_.next) {
+    const bool begun = core->in_process_.end.joinable();
+    if (begun ? wait_for(core->in_process_.closed_at_end, until) : core->in_process_.closed_at_end.load()) {
+      if (begun) core->in_process_.end.join();
       continue;
     }
-    core->abandoned_ = true;
+    core->in_process_.abandoned = true;
     if (begun) {
-      core->end_.detach();
+      core->in_process_.end.detach();
     } else {
-      core->closed_at_end_ = true;
+      core->in_process_.closed_at_end = true;
     }
   }
   system::end_library_calls();
-  for (Core* core = first_open; core != nullptr; core = core->next_open_) {
-    if (core->abandoned_ && core->running_) core->transport_->wake();
+  for (Core* core = first_open; core != nullptr; core = core->in_process_.next) {
+    if (core->in_process_.abandoned && core->in_process_.running) core->transport_->wake();
   }
   // What runs now returns at once: it was woken, or computes.
   while (system::library_calls_run() && std::chrono::steady_clock::now() < until + std::chrono::milliseconds(100)) {

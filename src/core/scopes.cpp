@@ -1,7 +1,6 @@
-// Core's scopes: how one begins and ends, and what becomes of those that a process left open.
+// Core's scopes: how one begins and ends.
 #include <algorithm>
 #include <iterator>
-#include <list>
 #include <utility>
 
 #include "compose/builder.hpp"
@@ -11,8 +10,6 @@
 #include "core/core.hpp"
 
 namespace yukha::detail {
-
-using system::Lock;
 
 std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& problem) {
   if (problem && !event.has_action_) problem = Code::missing_action;
@@ -34,7 +31,7 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
   while (true) {
     if (problem = check_open(); !problem) return 0;
     std::uint64_t number = 0;
-    const std::optional<Code> begun = intake_.begin_scope(std::move(scope), number);
+    const std::optional<Code> begun = intake_.begin_scope(scope, number);
     if (!begun) continue;
     problem = *begun;
     if (problem) wake_for_scopes();
@@ -46,7 +43,7 @@ void Core::wake_for_scopes() {
   if (intake_.scopes_wake_worker()) transport_->wake();
 }
 
-Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
+Status Core::end_scope(std::uint64_t number, Members more, ScopeEnd end) {
   OpenScope scope;
   while (true) {
     Status status = check_open();
@@ -77,7 +74,7 @@ Status Core::end_scope(std::uint64_t number, Members more, bool cut_off) {
   Builder::add(event, compose::NewEntry::member(Part::action, "duration_ms", std::to_string(scope.counted_ms)));
   Builder::add_members(event, rules(), Part::action, more);
   event.ruled_ = true;
-  if (cut_off && !compose::has_entry(event.store_, event.size_, Part::action, "cut_off")) {
+  if (end == ScopeEnd::cut_off && !compose::has_entry(event.store_, event.size_, Part::action, "cut_off")) {
     Builder::add_members(event, nullptr, Part::action, {{"cut_off", "true"}});
   }
   Status status = track(event, std::move(event.problem_), scope.chance);
@@ -118,67 +115,8 @@ std::int64_t Core::scope_ms(std::uint64_t number) {
 }
 
 void Core::cut_off_scopes() {
-  while (const std::uint64_t number = intake_.first_scope()) static_cast<void>(end_scope(number, {}, true));
-}
-
-// Below 0 the lane must be opened anew before anything is tracked.
-Status Core::tell_of_cut_off(bool same_lane) {
-  hold::Ring& ring = lane_->ring();
-  hold::Queue& queue = lane_->queue();
-  const std::int64_t now = clock_.monotonic_ms();
-  const std::vector<hold::KeptScope> on_disk =
-      lane_->in_memory() ? std::vector<hold::KeptScope>() : queue.kept_scopes();
-  std::vector<hold::KeptScope> kept = intake_.scopes().reconcile(on_disk, same_lane);
-  intake_.scopes().forget_untold();
-  if (kept.empty()) return {};
-  if (ring.used() != 0) {
-    // The disk is full. What ended is told by the lines that wait in the ring, the others by the next opening.
-    std::string text;
-    std::vector<hold::RingLine> lines;
-    ring.read(ring.tail(), ring.head(), SIZE_MAX, text, lines);
-    intake_.scopes().leave(hold::without_ended(std::move(kept), lines), now);
-    return {};
-  }
-  // Of this process there are some only when it was suspended.
-  std::vector<hold::KeptScope> mine;
-  for (const hold::KeptScope& one : on_disk) {
-    const auto same = [&one](const hold::KeptScope& other) { return other.tail == one.tail; };
-    if (std::none_of(kept.begin(), kept.end(), same)) mine.push_back(one);
-  }
-  std::list<std::string> texts;
-  hold::Drained drained;
-  drained.scopes = &mine;
-  drained.mark = queue.ring_mark();
-  for (const hold::KeptScope& scope : kept) {
-    Event event(this);
-    event.ruled_ = true;
-    // What lies on a disk is checked like any other sentence.
-    if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
-    event.purpose_ = scope.purpose;
-    compose::Sentence sentence = sentence_of(event);
-    sentence.own_time = false;  // the library said when
-    if (!intake_.takes(sentence)) continue;
-    if (!intake_.has_chance(system::DiceCup::id_bytes)) return Code::no_randomness;
-    std::string line = intake_.line_of(sentence, drained.mark.accepted + 1);
-    if (line.empty()) continue;
-    texts.push_back(std::move(line));
-    hold::RingLine one;
-    one.ordinal = ++drained.mark.accepted;
-    one.kind = kind_of(event);
-    one.text = texts.back();
-    drained.lines.push_back(one);
-  }
-  if (queue.take_over(drained, texts.size(), 0)) {
-    ring.pass_over(texts.size());
-    return {};
-  }
-  // They stay for the next opening. On a full disk nothing of it was written; after any other fault the commit may turn
-  // up after a kill, and what the ring gave the same ordinals by then would not count.
-  Status status = queue.status();
-  intake_.scopes().leave(std::move(kept), now);
-  if (status.code() != Code::disk_full) return status;
-  log_.write(LogLevel::warning, status.message());
-  return {};
+  while (const std::uint64_t number = intake_.first_scope())
+    static_cast<void>(end_scope(number, {}, ScopeEnd::cut_off));
 }
 
 }  // namespace yukha::detail

@@ -5,7 +5,7 @@
 namespace yukha::detail {
 
 Status Core::track(const Event& event, Status&& problem, const std::uint64_t* chance) {
-  if (debug_ && !fork_guard_.in_child()) return track_and_tell(event, std::move(problem), chance);
+  if (options_.debug && !fork_guard_.in_child()) return track_and_tell(event, std::move(problem), chance);
   return keep(event, std::move(problem), chance, nullptr);
 }
 

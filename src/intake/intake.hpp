@@ -89,7 +89,8 @@ class Intake {
   void come_to_foreground();
 
   // --- scopes. Where nothing is returned it is suspended: a lane must be opened first.
-  std::optional<Code> begin_scope(OpenScope&& scope, std::uint64_t& number);
+  // Takes `scope` and gives its number when it begins.
+  std::optional<Code> begin_scope(OpenScope& scope, std::uint64_t& number);
   // Gone from here before its sentence is kept: what is drained has no open scope any more, so a kill in between cannot
   // have both.
   std::optional<Code> end_scope(std::uint64_t number, OpenScope& scope);

@@ -2,7 +2,7 @@
 #include <curl/curl.h>
 #include <yukha/config.hpp>
 
-#include "core/core.hpp"
+#include "core/check_config.hpp"
 #include "fuzz.hpp"
 #include "send/endpoint.hpp"
 

@@ -2,15 +2,19 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "compose/parts.hpp"
 #include "intake/clock_note.hpp"
+#include "intake/intake.hpp"
 #include "intake/sampling.hpp"
 #include "intake/session.hpp"
+#include "support.hpp"
 
 using namespace yukha;
 using detail::ClockNote;
+using detail::Intake;
 using detail::Sampling;
 using detail::Session;
 
@@ -34,6 +38,37 @@ bool leaves_out(const Sampling& sampling, const std::string& parts) {
 bool stops(const Sampling& sampling, const std::string& parts) {
   return sampling.stops(parts.data(), parts.size());
 }
+
+// An intake before a ring in memory.
+struct Gate {
+  Gate() {
+    lanes.ring_bytes = 64 << 10;
+    REQUIRE(directory.open(files, temp.path(), dice, "here"));
+    lane = std::make_unique<hold::Lane>(files, dice, directory, lanes);
+    REQUIRE(lane->open_in_memory("0000000000000001") == Code::ok);
+    system::Lock lock(intake.mutex);
+    intake.write_to(*lane);
+    intake.read_directory({});
+    intake.begin_run();
+  }
+  Intake::Appended append(const std::string& parts, Status problem = {}, Purpose purpose = Purpose::analytics) {
+    Intake::Offer offer{problem, {hold::Priority::normal, purpose}, {}, nullptr, &seen};
+    offer.sentence.parts = parts.data();
+    offer.sentence.parts_size = parts.size();
+    offer.sentence.purpose = purpose;
+    return intake.append(offer);
+  }
+
+  test::StillClock clock;
+  test::SeededDice dice{7};
+  test::FilesUnder files;
+  test::TempDirectory temp;
+  hold::LaneSettings lanes;
+  hold::Directory directory;
+  std::unique_ptr<hold::Lane> lane;
+  Intake intake{directory, clock, dice, {}};
+  std::string seen;
+};
 
 }  // namespace
 
@@ -151,4 +186,75 @@ TEST_CASE("the offset of a clock is forgotten when that clock is set") {
   CHECK_FALSE(note.check(unix_ms + 7'001, now_ms + 6'000));
   CHECK(note.says(std::nullopt));
   CHECK_FALSE(note.needs_check(unix_ms + 100'000));
+}
+
+TEST_CASE("a sentence goes into the ring, and its number goes on after a refusal") {
+  using Outcome = Intake::Appended::Outcome;
+  Gate gate;
+  CHECK(gate.append(sentence("look")).outcome == Outcome::kept_in_memory);
+  CHECK(gate.seen.find("\"type\":\"look\"") != std::string::npos);
+  CHECK(gate.seen.find("\"seq\":\"0000000001\"") != std::string::npos);
+  const Intake::Appended wrong = gate.append(sentence("look"), Code::bad_time);
+  CHECK(wrong.outcome == Outcome::refused);
+  CHECK(wrong.refusal == Code::bad_time);
+  CHECK(gate.append(sentence("look"), {}, Purpose::advertising).refusal == Code::consent_denied);
+  CHECK(gate.append(sentence("buy")).outcome == Outcome::kept_in_memory);
+  CHECK(gate.seen.find("\"seq\":\"0000000002\"") != std::string::npos);
+  CHECK(gate.lane->ring().accepted() == 2);
+  CHECK(gate.lane->ring().refused(hold::Refusal::invalid) == 1);
+  CHECK(gate.lane->ring().refused(hold::Refusal::consent) == 1);
+}
+
+TEST_CASE("the worker is woken by what it waits for, and once") {
+  Gate gate;
+  CHECK_FALSE(gate.append(sentence("look")).wakes_worker);
+  CHECK_FALSE(gate.intake.fall_asleep(Intake::Waits::for_any_line));  // there is one
+  CHECK(gate.intake.fall_asleep(Intake::Waits::for_half_full));
+  int until_half_full = 0;
+  while (!gate.append(sentence("look")).wakes_worker) ++until_half_full;
+  CHECK(until_half_full > 10);
+  CHECK(gate.lane->ring().used() * 2 >= gate.lane->ring().capacity());
+  CHECK_FALSE(gate.append(sentence("look")).wakes_worker);
+  CHECK_FALSE(gate.intake.fall_asleep(Intake::Waits::for_half_full));
+  CHECK(gate.intake.fall_asleep(Intake::Waits::for_time));
+  CHECK_FALSE(gate.append(sentence("look")).wakes_worker);
+  gate.lane->ring().release(gate.lane->ring().head());
+  CHECK(gate.intake.fall_asleep(Intake::Waits::for_any_line));
+  CHECK(gate.append(sentence("look")).wakes_worker);
+}
+
+TEST_CASE("nothing is taken, and nothing begins or ends, while no lane is open") {
+  Gate gate;
+  detail::OpenScope scope;
+  std::uint64_t number = 0;
+  CHECK(gate.intake.begin_scope(scope, number) == Code::ok);
+  {
+    system::Lock lock(gate.intake.mutex);
+    gate.intake.leave_lane();
+  }
+  CHECK(gate.append(sentence("look")).outcome == Intake::Appended::Outcome::suspended);
+  std::uint64_t other = 0;
+  CHECK(gate.intake.begin_scope(scope, other) == std::nullopt);
+  CHECK(gate.intake.end_scope(number, scope) == std::nullopt);
+  CHECK(gate.intake.give_up(Code::ring_full));  // worth another try
+  {
+    system::Lock lock(gate.intake.mutex);
+    gate.intake.enter_lane();
+  }
+  CHECK(gate.intake.end_scope(number, scope) == Code::ok);
+  CHECK(gate.intake.end_scope(number, scope) == Code::already_tracked);
+  CHECK(gate.intake.give_up(Code::ring_full) == Code::ring_full);
+}
+
+TEST_CASE("what is closing begins nothing, and what is closed takes nothing") {
+  Gate gate;
+  detail::OpenScope scope;
+  std::uint64_t number = 0;
+  gate.intake.begin_to_close();
+  CHECK(gate.intake.begin_scope(scope, number) == Code::closed);
+  CHECK(gate.append(sentence("look")).outcome == Intake::Appended::Outcome::kept_in_memory);
+  gate.intake.close();
+  CHECK(gate.append(sentence("look")).refusal == Code::closed);
+  CHECK(gate.intake.refused_closed() == 1);
+  CHECK(gate.intake.change([](compose::Standing&) { return Status(); }) == Code::closed);
 }

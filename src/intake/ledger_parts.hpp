@@ -1,4 +1,4 @@
-// The parts of the sentences that the library writes itself, as compose/parts.hpp stores them.
+// The parts of the ledger sentence, as compose/parts.hpp stores them.
 #pragma once
 
 #include <string>

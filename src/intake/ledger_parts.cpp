@@ -1,4 +1,4 @@
-#include "intake/own_sentences.hpp"
+#include "intake/ledger_parts.hpp"
 
 #include <cstdint>
 

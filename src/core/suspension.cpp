@@ -1,7 +1,4 @@
-// Core's foreground and background, and what the app knows of network and battery.
-#include <algorithm>
-
-#include "compose/text.hpp"
+// How a lane is left while the app is in the background, and taken up again.
 #include "core/core.hpp"
 #include "system/signals.hpp"
 
@@ -9,55 +6,18 @@ namespace yukha::detail {
 
 using system::Lock;
 
-void Core::apply_hints() {
-  Uploads usually = Uploads::all;
-  const auto hold_to = [&usually](bool holds, Uploads uploads) {
-    if (holds) usually = std::max(usually, uploads);  // the stricter has the larger number
-  };
-  hold_to(network_ == Network::metered, on_metered_);
-  hold_to(low_battery_, on_low_battery_);
-  hold_to(background_, in_background_);
-  hold_to(network_ == Network::offline, Uploads::none);
-  if (!worker_) return;
-  worker_->set_uploads(usually, network_ == Network::offline ? Uploads::none : Uploads::all,
-                       network_ == Network::metered);
-}
-
-// A hint is no reason to take up what was suspended.
-Status Core::hint(system::FunctionRef<void()> change) {
-  if (Status status = check_alive(); !status) return status;
-  {
-    WorkLock work(work_, *transport_);
-    const Network before = network_;
-    hint_now(change);
-    apply_hints();
-    if (worker_ && before == Network::offline && network_ != Network::offline) worker_->hurry();
-  }
-  transport_->wake();
-  return intake_.is_closed() ? Status(Code::closed) : Status();
-}
-
-Status Core::set_network(Network network) {
-  if (network < Network::unknown || network > Network::offline) return {Code::bad_argument, "network"};
-  return hint([this, network]() YUKHA_REQUIRES(work_) { network_ = network; });
-}
-
-Status Core::set_low_battery(bool low) {
-  return hint([this, low]() YUKHA_REQUIRES(work_) { low_battery_ = low; });
-}
-
 Status Core::background(std::chrono::milliseconds budget) {
   if (Status status = check_alive(); !status) return status;
   intake_.go_to_background();
   bool offline = false;
-  Status status = hint([this, &offline]() YUKHA_REQUIRES(work_) {
-    background_ = true;
-    offline = network_ == Network::offline;
+  Status status = hint([&offline](UploadHints& hints) {
+    hints.background = true;
+    offline = hints.is_offline();
   });
   if (!status || intake_.is_suspended()) return status;
   // Offline there is nothing to wait for.
   status = flush(offline ? std::chrono::milliseconds(0) : budget);
-  if (!suspend_in_background_) return status;
+  if (!options_.suspend_in_background) return status;
   if (!driver_.uses_thread()) {
     WorkLock work(work_, *transport_);
     suspend();
@@ -72,7 +32,7 @@ Status Core::background(std::chrono::milliseconds budget) {
 Status Core::foreground() {
   if (Status status = check_alive(); !status) return status;
   intake_.come_to_foreground();
-  return hint([this]() YUKHA_REQUIRES(work_) { background_ = false; });
+  return hint([](UploadHints& hints) { hints.background = false; });
 }
 
 void Core::suspend() {
@@ -99,10 +59,10 @@ void Core::suspend() {
 }
 
 void Core::let_go() {
-  requests_before_ += worker_->progress().requests;
+  left_lane_.requests += worker_->progress().requests;
   settings_.hurried_ms = worker_->hurried_ms();
   worker_.reset();
-  if (!lane_->in_memory()) lane_name_ = lane_->name();
+  if (!lane_->in_memory()) left_lane_.name = lane_->name();
   lane_->close();
   directory_.close();
   intake_.leave_lane();
@@ -116,19 +76,19 @@ Status Core::resume() {
   if (!intake_.is_suspended()) return {};
   if (intake_.is_closed()) return Code::closed;
   const std::int64_t now = clock_.monotonic_ms();
-  if (now < resume_again_ms_) return resume_status_;
+  if (now < left_lane_.again_ms) return left_lane_.status;
   Status status;
   try {
     Lock intake(intake_.mutex);
     const bool has_chance = intake_.has_chance(8);
     const std::string run = intake_.name_run();
     // Its own lane, if nobody took it meanwhile.
-    const std::string before = lane_name_;
+    const std::string before = left_lane_.name;
     status = has_chance ? open_files(before, run) : Status(Code::no_randomness);
-    if (status == Code::lane_held && !lane_is_named_) status = open_files("", run);
+    if (status == Code::lane_held && !options_.lane_is_named) status = open_files("", run);
     if (status) {
-      const bool same_lane = !lane_->in_memory() && lane_->name() == before;
-      status = begin_life(std::move(status), run, same_lane);
+      const bool same = !lane_->in_memory() && lane_->name() == before;
+      status = begin_life(std::move(status), run, same ? Home::same : Home::another);
     }
     if (status) {
       make_worker();
@@ -142,8 +102,8 @@ Status Core::resume() {
     worker_.reset();
     lane_->close();
     directory_.close();
-    resume_again_ms_ = now + again_after_ms;
-    resume_status_ = status;
+    left_lane_.again_ms = now + again_after_ms;
+    left_lane_.status = status;
     return status;
   }
   if (driver_.uses_thread()) transport_->wake();
