@@ -91,43 +91,46 @@ Status Lane::open(const std::string& name, const std::string& run) {
 
 Status Lane::open_held(const std::string& run) {
   if (Status status = open_queue(); !status) return status;
-  const std::uint64_t epoch = directory_.state().epoch;
-  if (queue_.epoch() < epoch) {
-    // An erase happened that this lane did not see, or one was killed midway.
-    Ledger carried;
-    std::uint64_t carried_for = 0;
-    const bool found_carried = directory_.carried(name_, carried, carried_for);
-    if (Status status = directory_.status_of_fault("reading"); !status) return status;
-    // A new queue has not got the counters of an earlier erase yet: they are carried on as they are.
-    const bool only_carried = queue_.is_new() && carried.accepted > 0;
-    const bool is_carried = found_carried && (carried_for == epoch || only_carried);
-    Ledger ledger = is_carried ? carried : queue_.ledger();
-    RingFound found;
-    Ring old;
-    // The ring is read once more only to count what it holds.
-    static_cast<void>(old.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), random_id(dice_),
-                               queue_.ring_mark(), found));
-    // A commit that failed may be on the disk all the same: whoever made it went on with the old files.
-    if (!is_carried || found.accepted > carried.accepted) {
-      ledger.lost += is_carried ? 0 : found.lost;
-      ledger.accepted = found.accepted;
-      std::copy(found.refused, found.refused + refusal_count, ledger.refused);
-      ledger.erased += ledger.waiting() + ledger.quarantined;
-      ledger.quarantined = 0;
-      if (!directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
-    }
-    if (Status status = unlink_files(); !status) return status;
+  if (queue_.epoch() < directory_.state().epoch) {
+    if (Status status = finish_erase(); !status) return status;
     if (Status status = open_queue(); !status) return status;
   }
   Status status = open_ring(run);
   if (!status && queue_.damaged()) {
     // Some damage shows only when the table it lies in is written to.
     ring_.close();
-    status = salvage();
+    status = salvage(Damaged::stays_until_whole, Origin::this_directory);
     if (status) status = open_queue();
     if (status) status = open_ring(run);
   }
   return status;
+}
+
+// An erase happened that this lane did not see, or one was killed midway: its counters are carried on, its files go.
+Status Lane::finish_erase() {
+  Ledger carried;
+  std::uint64_t carried_for = 0;
+  const bool found_carried = directory_.carried(name_, carried, carried_for);
+  if (Status status = directory_.status_of_fault("reading"); !status) return status;
+  // A new queue has not got the counters of an earlier erase yet: they are carried on as they are.
+  const bool only_carried = queue_.is_new() && carried.accepted > 0;
+  const bool is_carried = found_carried && (carried_for == directory_.state().epoch || only_carried);
+  Ledger ledger = is_carried ? carried : queue_.ledger();
+  RingFound found;
+  Ring old;
+  // The ring is read once more only to count what it holds.
+  static_cast<void>(old.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), random_id(dice_),
+                             queue_.ring_mark(), found));
+  // A commit that failed may be on the disk all the same: whoever made it went on with the old files.
+  if (!is_carried || found.accepted > carried.accepted) {
+    ledger.lost += is_carried ? 0 : found.lost;
+    ledger.accepted = found.accepted;
+    std::copy(found.refused, found.refused + refusal_count, ledger.refused);
+    ledger.erased += ledger.waiting() + ledger.quarantined;
+    ledger.quarantined = 0;
+    if (!directory_.carry(name_, ledger)) return directory_.status_of_fault("writing");
+  }
+  return unlink_files();
 }
 
 Status Lane::open_queue() {
@@ -136,7 +139,7 @@ Status Lane::open_queue() {
   if (saved_is_whole) finish_salvage();
   Status status = queue_.open(files_, path(".queue"), directory_.state().epoch, settings_.batches);
   if (!status && queue_.damaged()) {
-    if (Status saved = salvage(); !saved) return saved;
+    if (Status saved = salvage(Damaged::stays_until_whole, Origin::this_directory); !saved) return saved;
     status = queue_.open(files_, path(".queue"), directory_.state().epoch, settings_.batches);
   }
   if (status && files_.identity(path(".queue"), queue_identity_) != 0) queue_identity_ = 0;
@@ -154,16 +157,18 @@ Status Lane::open_queue() {
   return status;
 }
 
-Status Lane::salvage(bool is_gone, bool elsewhere) {
+Status Lane::salvage(Damaged damaged, Origin origin) {
   // What can be read goes into a new file beside the damaged one. Only a whole new file takes its name: until then a
   // kill or a fault leaves the damaged one where it is, and the next open() begins again. Its lock is held until then,
   // the new one's from then on: another process that took the name in between would share the ring.
   if (!queue_.is_open()) {
     if (Status held = queue_.open_damaged(files_, path(".queue")); !held) return held;
   }
-  // In place of one that is gone nothing has to wait, nor may it: a kill would leave what looks whole.
-  const std::string fresh_path = path(is_gone ? ".queue" : ".salvage");
-  if (!is_gone) {
+  // Where the old file is gone the new one has its name from the start: a .salvage without a queue beside it is taken
+  // for whole, also when a kill cut its making off.
+  const bool stays = damaged == Damaged::stays_until_whole;
+  const std::string fresh_path = path(stays ? ".salvage" : ".queue");
+  if (stays) {
     for (const char* ending : {".salvage", ".salvage-wal", ".salvage-journal"})
       static_cast<void>(files_.remove(path(ending)));
   }
@@ -171,9 +176,8 @@ Status Lane::salvage(bool is_gone, bool elsewhere) {
   if (Status status = fresh.open(files_, fresh_path, directory_.state().epoch, settings_.batches); !status)
     return status;
   std::uint64_t rows = 0;
-  if (!fresh.salvage_from(queue_, elsewhere ? Origin::elsewhere : Origin::this_directory, rows) || !fresh.fold_log())
-    return fresh.status();
-  if (!is_gone) finish_salvage();
+  if (!fresh.salvage_from(queue_, origin, rows) || !fresh.fold_log()) return fresh.status();
+  if (stays) finish_salvage();
   queue_.close();
   notice_ =
       "the queue " + path(".queue") + " was damaged and set aside; sentences saved from it: " + std::to_string(rows);
@@ -193,9 +197,52 @@ void Lane::finish_salvage() {
 }
 
 Status Lane::repair() {
-  if (Status status = salvage(); !status) return status;
+  if (Status status = salvage(Damaged::stays_until_whole, Origin::this_directory); !status) return status;
   if (Status status = open_queue(); !status) return status;
   return queue_.begin_opening("") ? Status() : queue_.status();
+}
+
+// Brings what the ring's file still held into the database, and frees its room. `waits`: the disk is full, the ring
+// keeps what it has, and the drain tries again later.
+Status Lane::take_found_over(const RingFound& found, const std::string& run, bool& waits) {
+  waits = false;
+  const bool new_counts = found.accepted != queue_.ledger().accepted ||
+                          !std::equal(found.refused, found.refused + refusal_count, queue_.ledger().refused);
+  if (found.lines.empty() && !new_counts) {
+    if (!found.mark_unsure) return {};
+    // Room behind a mark is only free once the mark is synced: what a power loss throws back must still be here.
+    if (const system::Error unsynced = queue_.sync_log()) {
+      queue_.close();
+      return status_of(unsynced, path(".queue-wal"));
+    }
+    ring_.release(found.next_position);
+    return {};
+  }
+  Drained drained;
+  drained.lines = found.lines;
+  drained.mark.ring_id = ring_.id();
+  drained.mark.position = found.next_position;
+  drained.mark.accepted = found.accepted;
+  std::copy(found.refused, found.refused + refusal_count, drained.mark.refused);
+  drained.lost = found.lost;
+  const std::vector<KeptScope> scopes = without_ended(queue_.kept_scopes(), found.lines);
+  drained.scopes = &scopes;
+  queue_.previous_run_went_on(found.lines.size() + found.lost);
+  if (!queue_.take_over(drained, run.empty() ? queue_.previous_run().last_seq : 0, 0)) {
+    Status status = queue_.status();
+    waits = status == Code::disk_full && (!found.mark_unsure || queue_.sync_log() == 0);
+    return status;
+  }
+  ring_.release(found.next_position);
+  return {};
+}
+
+Status Lane::open_ring_file(RingFound& found) {
+  const std::uint64_t new_id = random_id(dice_);
+  if (new_id == 0) return Code::no_randomness;
+  const system::Error error =
+      ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), new_id, queue_.ring_mark(), found);
+  return error == 0 ? Status() : status_of(error, path(".ring"));
 }
 
 Status Lane::open_ring(const std::string& run) {
@@ -205,47 +252,14 @@ Status Lane::open_ring(const std::string& run) {
   std::optional<Consents> consents;
   for (int attempt = 0; attempt < 2; ++attempt) {
     RingFound found;
-    const std::uint64_t new_id = random_id(dice_);
-    if (new_id == 0) {
+    if (Status status = open_ring_file(found); !status) {
       queue_.close();
-      return Code::no_randomness;
-    }
-    const system::Error error =
-        ring_.open(files_, path(".ring"), settings_.ring_bytes, queue_.epoch(), new_id, queue_.ring_mark(), found);
-    if (error != 0) {
-      queue_.close();
-      return status_of(error, path(".ring"));
+      return status;
     }
     if (!consents) consents = ring_.consents();
     if (!ring_.consents()) ring_.note_consents(consents.value_or(directory_.state().consents));
-    const bool new_counts = found.accepted != queue_.ledger().accepted ||
-                            !std::equal(found.refused, found.refused + refusal_count, queue_.ledger().refused);
-    if (!found.lines.empty() || new_counts) {
-      Drained drained;
-      drained.lines = found.lines;
-      drained.mark.ring_id = ring_.id();
-      drained.mark.position = found.next_position;
-      drained.mark.accepted = found.accepted;
-      std::copy(found.refused, found.refused + refusal_count, drained.mark.refused);
-      drained.lost = found.lost;
-      const std::vector<KeptScope> scopes = without_ended(queue_.kept_scopes(), found.lines);
-      drained.scopes = &scopes;
-      queue_.previous_run_went_on(found.lines.size() + found.lost);
-      if (!queue_.take_over(drained, run.empty() ? queue_.previous_run().last_seq : 0, 0)) {
-        Status status = queue_.status();
-        // On a full disk the ring keeps what it has, and the drain tries again later.
-        if (status.code() != Code::disk_full || (found.mark_unsure && queue_.sync_log() != 0)) return status;
-        return {};
-      }
-      ring_.release(found.next_position);
-    } else if (found.mark_unsure) {
-      // Room behind a mark is only free once the mark is synced: what a power loss throws back must still be here.
-      if (const system::Error unsynced = queue_.sync_log()) {
-        queue_.close();
-        return status_of(unsynced, path(".queue-wal"));
-      }
-      ring_.release(found.next_position);
-    }
+    bool waits = false;
+    if (Status status = take_found_over(found, run, waits); !status) return waits ? Status() : status;
     if (found.damaged)
       notice_ =
           "the ring " + path(".ring") + " was damaged; sentences found in it: " + std::to_string(found.lines.size());
@@ -343,19 +357,19 @@ Status Lane::open_again(std::uint64_t run_base, std::int64_t held_ms) {
   Status status = ring_.is_mine() ? take_ring_over(run_base, held_ms) : Status();
   if (!status) return status;
   if (queue_is_at_its_place()) {
-    // It was never anybody else's: its lock is SQLite's, too.
+    // Nobody else had the database meanwhile: it is locked by itself, too.
     if (!lock_->is_at(path(".lock"))) status = take_lock();
     ring_.close();
     return status ? open_ring("") : status;
   }
   const std::string& directory = settings_.directory;
   if (const system::Error error = files_.make_directory(directory)) return status_of(error, directory);
-  // What was erased in another directory never lay here.
-  const bool elsewhere = queue_.epoch() == directory_.state().epoch && !directory_.is_at_its_place();
+  // An erase in another directory concerns nothing that lies here.
+  const bool erased_elsewhere = queue_.epoch() == directory_.state().epoch && !directory_.is_at_its_place();
   directory_.close();
   status = directory_.open(files_, directory, dice_, system::platform_id());
   if (!status) return status;
-  // In place of nobody's files.
+  // Under a name that nobody's files have.
   const std::string before = name_;
   status = Code::no_free_lane;
   for (int i = -1; i < lanes_max && !status; ++i) {
@@ -365,7 +379,7 @@ Status Lane::open_again(std::uint64_t run_base, std::int64_t held_ms) {
     if (files_.size(path(".queue"), size) != ENOENT || (has_ring && (i >= 0 || !ring_.is_at(path(".ring"))))) continue;
     status = i < 0 && lock_->is_at(path(".lock")) ? Status() : take_lock();
   }
-  if (status) status = salvage(true, elsewhere);
+  if (status) status = salvage(Damaged::is_gone, erased_elsewhere ? Origin::elsewhere : Origin::this_directory);
   if (!status) {
     name_ = before;
     return status;
@@ -395,20 +409,20 @@ Status Lane::unlink_files() {
   return {};
 }
 
-Status Lane::erase(const std::string& run, bool next_epoch) {
+Status Lane::erase(const std::string& run, Epoch epoch) {
   Ledger ledger = queue_.ledger();
   ledger.accepted = ring_.accepted();
   for (int i = 0; i < refusal_count; ++i) ledger.refused[i] = ring_.refused(static_cast<Refusal>(i));
   ledger.erased += ledger.waiting() + ledger.quarantined;
   ledger.quarantined = 0;
-  const bool told = next_epoch   ? directory_.begin_new_epoch(in_memory_ ? std::string() : name_, ledger)
-                    : in_memory_ ? true
-                                 : directory_.carry(name_, ledger);
+  const bool told = epoch == Epoch::next ? directory_.begin_new_epoch(in_memory_ ? std::string() : name_, ledger)
+                    : in_memory_         ? true
+                                         : directory_.carry(name_, ledger);
   Status status;
   if (!told) {
     const bool is_busy = directory_.is_busy();
     status = directory_.status_of_fault("writing");
-    if (next_epoch || is_busy) return status;
+    if (epoch == Epoch::next || is_busy) return status;
   }
   ring_.close();
   if (in_memory_ || !told) {

@@ -18,14 +18,21 @@ namespace yukha::hold {
 
 constexpr int lanes_max = 16;
 
+// In which of the directory's epochs an erased lane begins anew.
+enum class Epoch {
+  present,
+  next,  // which begins with it
+};
+
 struct LaneSettings {
   std::string directory;
   std::size_t ring_bytes = 0;
   BatchLimits batches;
 };
 
-// Files: <name>.lock, whose holder alone touches the others; <name>.queue with its log; <name>.ring.
-// Threads: those of Ring and Queue.
+// Opens, erases, repairs and makes again the files of one lane, in an order that a kill may cut off anywhere:
+// <name>.lock, whose holder alone touches the others; <name>.queue with its log; <name>.ring. Owns ring, queue and lock
+// file. No lock of its own. Threads: those of Ring and Queue.
 class Lane {
  public:
   Lane(system::Files& files, system::Dice& dice, Directory& directory, const LaneSettings& settings)
@@ -33,14 +40,14 @@ class Lane {
 
   // Takes the lane and brings everything its ring still holds into its database. What an erase left behind is removed,
   // a damaged database is set aside after its readable rows were saved.
-  // `run` names the life that begins, for the next one to tell of; empty for a lane that is only emptied.
+  // `run` names the life that begins, so that the next one can report it; empty for a lane that is only emptied.
   // lane_held when another tracker has it. Blocks: for the disk.
   Status open(const std::string& name, const std::string& run);
   // The first free lane of the directory, existing ones first, or a new one.
   Status open_any(const std::string& run);
   // Neither files nor lock: sentences live in memory and end with the process.
   Status open_in_memory(const std::string& run);
-  // Everything is as it would be after the process; only open() may follow.
+  // Gives files and lock back, as the end of the process would. Only open() may follow.
   void close() noexcept {
     ring_.close();
     queue_.close();
@@ -52,10 +59,9 @@ class Lane {
   // held, queue().is_open() is false, and only close() may follow.
   Status repair();
 
-  // Unlinks the lane's files and begins anew in the directory's present epoch, or in the next one, which then begins
-  // here; in memory when the disk refuses. The counters go on. When a next epoch cannot begin, or another process has
-  // the directory for too long, everything stays as it was.
-  Status erase(const std::string& run, bool next_epoch);
+  // Unlinks the lane's files and begins anew; in memory when the disk refuses. The counters go on. When a next epoch
+  // cannot begin, or another process has the directory for too long, everything stays as it was.
+  Status erase(const std::string& run, Epoch epoch);
 
   // What was set aside of a damaged database is gone.
   void remove_set_aside();
@@ -68,7 +74,7 @@ class Lane {
   // still sees, as if in memory. Nothing may be tracked meanwhile. What the ring has is as old as `held_ms` says.
   Status make_again(std::uint64_t run_base, std::int64_t held_ms);
 
-  // Nobody else has a hand in our files of the directory; `notice` tells when somebody could have read them.
+  // Takes from others the right to read or write our files of the directory; `notice` says when somebody had it.
   static Status make_private(system::Files& files, const std::string& directory, std::string& notice);
   // Names of the directory's lanes, in order.
   static std::set<std::string> list(system::Files& files, const std::string& directory);
@@ -79,7 +85,7 @@ class Lane {
   Queue& queue() noexcept { return queue_; }
   bool in_memory() const noexcept { return in_memory_; }
   std::uint64_t ring_file_bytes() const noexcept { return in_memory_ ? 0 : ring_.capacity() + 4096; }
-  // Tells, once, what opening had to mend; empty when there was nothing.
+  // What opening had to repair, told once; empty when there was nothing.
   std::string take_notice();
 
  private:
@@ -89,9 +95,16 @@ class Lane {
   Status open_again(std::uint64_t run_base, std::int64_t held_ms);
   Status take_ring_over(std::uint64_t run_base, std::int64_t held_ms);
   Status open_queue();
+  Status finish_erase();
   Status open_ring(const std::string& run);
+  Status open_ring_file(RingFound& found);
+  Status take_found_over(const RingFound& found, const std::string& run, bool& waits);
   Status settle_in();
-  Status salvage(bool is_gone = false, bool elsewhere = false);
+  enum class Damaged {
+    stays_until_whole,  // under its name, until the new file takes it
+    is_gone,            // its name is free
+  };
+  Status salvage(Damaged damaged, Origin origin);
   void finish_salvage();
   Status unlink_files();
 

@@ -74,8 +74,9 @@ struct RingFound {
   bool begin_anew = false;   // once the lines are safe, remove the file and open() again
 };
 
-// Threads: append(), refuse(), wipe() and the session by one thread at a time (the intake lock), everything else by one
-// other (the worker).
+// Appends lines for one thread and reads them back for another, over the same bytes.
+// Owns the file, its mapping and the position of both ends. No lock of its own. Threads: append(), refuse(), wipe() and
+// the session by one at a time (the intake lock), everything else by one other (the worker).
 class Ring {
  public:
   enum class Mode { mapped, written, memory };
@@ -83,7 +84,8 @@ class Ring {
 
   // Opens the file, or begins a new one when there is none, it is damaged, of another size or older than `epoch`.
   // `mark` says what the database has; what is found beyond it is put into `found`, and the ring stays as it is until
-  // release(). Mode::memory needs no file. Returns 0 or the system's error, then the ring works in memory.
+  // release(). Mode::memory needs no file. Returns 0 or the system's error, then the ring works in memory; ENOMEM: not
+  // even there.
   // Blocks: for the disk.
   system::Error open(system::Files& files, const std::string& path, std::size_t capacity, std::uint64_t epoch,
                      std::uint64_t new_ring_id, const RingMark& mark, RingFound& found);
@@ -154,7 +156,17 @@ class Ring {
   void fill(const Slot& slot, std::string_view text, Kind kind) noexcept;
   system::Error publish(const Slot& slot) noexcept;
 
-  void recover(const RingMark& mark, bool believe_header, RingFound& found);
+  // Maps or reads the file; `size` is what it had before. Where that fails it may be left half open.
+  system::Error open_file(system::Files& files, const std::string& path, std::uint64_t& size);
+  enum class Header { whole, damaged };
+  // What lies in the ring beyond the mark. Of a damaged header nothing is believed.
+  void recover(const RingMark& mark, Header header, RingFound& found);
+  // All that vouch for themselves, in the order of their place in the data.
+  std::vector<RingLine> records(std::uint64_t& newest_end) const;
+  // The position behind what the database has, or behind what the ring was told it has.
+  std::uint64_t first_wanted(const std::vector<RingLine>& records, std::uint64_t newest_end, const RingMark& mark,
+                             std::uint64_t consumed, RingFound& found) const noexcept;
+  void count_found(const RingMark& mark, Header header, std::uint64_t newest, RingFound& found) noexcept;
   // As the one who has it from now on.
   void sign(std::uint64_t owner) noexcept;
   void begin_anew(std::uint64_t epoch, std::uint64_t ring_id, const RingMark& mark);

@@ -22,6 +22,20 @@ void point_into(const std::string& bytes, std::vector<RingLine>& lines) noexcept
   }
 }
 
+// The capacity that a whole header of ours tells and the file has room for; 0: none.
+std::size_t capacity_written(system::File& file, std::uint64_t size) {
+  constexpr std::uint64_t capacity_max = 64ULL << 20;
+  char header[at_checksum + 8];
+  std::size_t got = 0;
+  if (size < header_bytes || file.read(0, header, sizeof header, got) != 0 || got != sizeof header ||
+      load(header + at_magic) != magic || load(header + at_checksum) != system::crc32c(0, header, at_checksum)) {
+    return 0;
+  }
+  const std::uint64_t written = load(header + at_capacity);
+  const bool fits = written <= size - header_bytes && written % alignment == 0 && written >= header_bytes;
+  return fits && written <= capacity_max ? static_cast<std::size_t>(written) : 0;
+}
+
 // 48 bits for what was said and 16 for a checksum, of which one is set: one word, so that no kill cuts it in two.
 std::uint64_t consent_word(const char* header, const Consents& consents) noexcept {
   const auto number = static_cast<std::uint64_t>(consents.packed());
@@ -216,31 +230,56 @@ bool Ring::valid_at(std::size_t offset, RingLine& line) const noexcept {
   return true;
 }
 
-void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) {
-  std::vector<RingLine> candidates;
-  std::uint64_t newest_end = 0;
+std::vector<RingLine> Ring::records(std::uint64_t& newest_end) const {
+  std::vector<RingLine> records;
+  newest_end = 0;
   for (std::size_t offset = 0; offset < capacity_; offset += alignment) {
-    RingLine candidate;
-    if (!valid_at(offset, candidate)) continue;
-    newest_end = std::max(newest_end, end_of(candidate.position, candidate.text.size()));
-    candidates.push_back(candidate);
+    RingLine record;
+    if (!valid_at(offset, record)) continue;
+    newest_end = std::max(newest_end, end_of(record.position, record.text.size()));
+    records.push_back(record);
   }
+  return records;
+}
+
+std::uint64_t Ring::first_wanted(const std::vector<RingLine>& records, std::uint64_t newest_end, const RingMark& mark,
+                                 std::uint64_t consumed, RingFound& found) const noexcept {
   // The database says how far it came; a lap before the newest record nothing can be whole any more.
   const bool committed_here = mark.ring_id == id_ && mark.position % alignment == 0 && mark.position <= count_max;
   const std::uint64_t committed = committed_here ? mark.position : 0;
-  std::uint64_t from =
-      std::max<std::uint64_t>({committed, capacity_, newest_end < capacity_ ? 0 : newest_end - capacity_});
+  const std::uint64_t a_lap_before = newest_end < capacity_ ? 0 : newest_end - capacity_;
+  const std::uint64_t from = std::max<std::uint64_t>({committed, capacity_, a_lap_before});
+  // Whoever committed the mark told the ring once it was synced, and may have died, or met a failing disk, in between.
+  found.mark_unsure = committed > consumed;
   // The ring's own note is written after the commit it speaks of. It counts where the database does not know this ring,
   // or was thrown back in time by damage; but only where a record begins or the last one ends, for no checksum covers
   // it.
-  const std::uint64_t consumed = believe_header ? load(memory_ + at_consumed) : 0;
-  const bool on_a_border = consumed == newest_end ||
-                           std::any_of(candidates.begin(), candidates.end(), [consumed](const RingLine& candidate) {
-                             return candidate.position == consumed;
-                           });
-  if (on_a_border) from = std::max(from, consumed);
-  // Whoever committed the mark told the ring once it was synced, and may have died, or met a failing disk, in between.
-  found.mark_unsure = committed > consumed;
+  const bool on_a_border =
+      consumed == newest_end || std::any_of(records.begin(), records.end(),
+                                            [consumed](const RingLine& record) { return record.position == consumed; });
+  return on_a_border ? std::max(from, consumed) : from;
+}
+
+void Ring::count_found(const RingMark& mark, Header header, std::uint64_t newest, RingFound& found) noexcept {
+  found.accepted = std::max(mark.accepted, newest);
+  // After a power loss the header may know of sentences whose pages did not come back. It is believed as far as the
+  // ring could have held them.
+  const std::uint64_t told = header == Header::whole ? load(memory_ + at_accepted) : 0;
+  if (told > found.accepted && told - mark.accepted <= capacity_ / record_head) found.accepted = told;
+  found.lost = found.accepted - mark.accepted - found.lines.size();
+  for (int i = 0; i < refusal_count; ++i) {
+    const std::uint64_t told_refused = header == Header::whole ? load(memory_ + at_refusal(i)) : 0;
+    found.refused[i] = std::max(mark.refused[i], told_refused);
+    refused_[i].store(found.refused[i]);
+  }
+  accepted_.store(found.accepted);
+}
+
+void Ring::recover(const RingMark& mark, Header header, RingFound& found) {
+  std::uint64_t newest_end = 0;
+  std::vector<RingLine> candidates = records(newest_end);
+  const std::uint64_t consumed = header == Header::whole ? load(memory_ + at_consumed) : 0;
+  const std::uint64_t from = first_wanted(candidates, newest_end, mark, consumed, found);
   candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
                                   [from, &mark](const RingLine& candidate) {
                                     return candidate.position < from || candidate.ordinal <= mark.accepted;
@@ -262,22 +301,33 @@ void Ring::recover(const RingMark& mark, bool believe_header, RingFound& found) 
     found.lines.push_back(candidate);
   }
   point_into(found.bytes, found.lines);
-
-  found.accepted = std::max(mark.accepted, ordinal);
-  // After a power loss the header may know of sentences whose pages did not come back. It is believed as far as the
-  // ring could have held them.
-  const std::uint64_t told = believe_header ? load(memory_ + at_accepted) : 0;
-  if (told > found.accepted && told - mark.accepted <= capacity_ / record_head) found.accepted = told;
-  found.lost = found.accepted - mark.accepted - found.lines.size();
-  for (int i = 0; i < refusal_count; ++i) {
-    const std::uint64_t told_refused = believe_header ? load(memory_ + at_refusal(i)) : 0;
-    found.refused[i] = std::max(mark.refused[i], told_refused);
-    refused_[i].store(found.refused[i]);
-  }
+  count_found(mark, header, ordinal, found);
   found.next_position = position;
-  accepted_.store(found.accepted);
   head_.store(position);
   tail_.store(from);
+}
+
+system::Error Ring::open_file(system::Files& files, const std::string& path, std::uint64_t& size) {
+  system::Error error = files.open(path, system::OpenMode::create_if_missing, file_);
+  if (error == 0) error = file_->size(size);
+  if (error != 0) return error;
+  // A ring of another size still holds its lines: it is read as it was, and begun anew by the next open().
+  if (const std::size_t written = capacity_written(*file_, size)) capacity_ = written;
+  const std::size_t bytes = header_bytes + capacity_;
+  mode_ = Mode::written;
+  if (file_->reserve(bytes) == 0) {
+    memory_ = file_->map(bytes);
+    if (memory_ != nullptr) mode_ = Mode::mapped;
+  }
+  if (mode_ == Mode::mapped) return 0;
+  image_.reset(new (std::nothrow) char[bytes]());
+  if (!image_) return ENOMEM;
+  memory_ = image_.get();
+  // Zeros written once are blocks the file owns: a full disk shows here and not at a sentence.
+  if (size < bytes) error = file_->write(size, memory_ + size, bytes - static_cast<std::size_t>(size));
+  std::size_t got = 0;
+  // Where it cannot be read it may be readable the next time: it is left as it is.
+  return error != 0 ? error : file_->read(0, memory_, bytes, got);
 }
 
 system::Error Ring::open(system::Files& files, const std::string& path, std::size_t capacity, std::uint64_t epoch,
@@ -288,54 +338,17 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     found.accepted = mark.accepted;
     std::copy(mark.refused, mark.refused + refusal_count, found.refused);
   };
-  const auto live_in_memory = [&](system::Error why) {
+  std::uint64_t size = 0;
+  if (const system::Error error = open_file(files, path, size)) {
+    // Without memory for the file's image there is none for a ring in memory.
+    if (error == ENOMEM) return error;
+    file_.reset();
     open_in_memory(capacity, new_ring_id, mark);
     found_nothing();
-    return why;
-  };
-  system::Error error = files.open(path, system::OpenMode::create_if_missing, file_);
-  std::uint64_t size = 0;
-  if (error == 0) error = file_->size(size);
-  if (error != 0) return live_in_memory(error);
-
-  // A ring of another size still holds its lines: it is read as it was, and begun anew by the next open().
-  char header[at_checksum + 8];
-  std::size_t got = 0;
-  if (size >= header_bytes && file_->read(0, header, sizeof header, got) == 0 && got == sizeof header &&
-      load(header + at_magic) == magic && load(header + at_checksum) == system::crc32c(0, header, at_checksum)) {
-    const std::uint64_t written = load(header + at_capacity);
-    if (written <= size - header_bytes && written % alignment == 0 && written >= header_bytes &&
-        written <= (64ULL << 20)) {
-      capacity_ = static_cast<std::size_t>(written);
-    }
+    return error;
   }
-
-  const std::size_t bytes = header_bytes + capacity_;
-  mode_ = Mode::written;
-  if (file_->reserve(bytes) == 0) {
-    memory_ = file_->map(bytes);
-    if (memory_ != nullptr) mode_ = Mode::mapped;
-  }
-  if (mode_ == Mode::written) {
-    image_.reset(new (std::nothrow) char[bytes]());
-    if (!image_) return ENOMEM;
-    memory_ = image_.get();
-    if (size < bytes) {
-      // Zeros written once are blocks the file owns: a full disk shows here and not at a sentence.
-      if ((error = file_->write(size, memory_ + size, bytes - static_cast<std::size_t>(size))) != 0) {
-        file_.reset();
-        return live_in_memory(error);
-      }
-    }
-    if ((error = file_->read(0, memory_, bytes, got)) != 0) {
-      // It may be readable the next time: it is left as it is.
-      file_.reset();
-      return live_in_memory(error);
-    }
-  }
-
   if (read_header(epoch)) {
-    recover(mark, true, found);
+    recover(mark, Header::whole, found);
     sign(new_ring_id);
     found.begin_anew = capacity_ != capacity;
     return 0;
@@ -345,16 +358,16 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
     // The header is damaged, but the database knows the ring's id, and each record vouches for itself. An erased ring
     // had another id, so nothing erased comes back this way.
     id_ = mark.ring_id;
-    recover(mark, false, found);
+    recover(mark, Header::damaged, found);
     sign(new_ring_id);
     found.begin_anew = true;
     found.damaged = true;
     return 0;
   }
   if (size != 0) {
-    // Of before an erase, which did not find its database.
-    std::memset(memory_, 0, bytes);
-    if (mode_ == Mode::written) static_cast<void>(file_->write(0, memory_, bytes));
+    // A ring from before an erase, which did not find its database.
+    std::memset(memory_, 0, header_bytes + capacity_);
+    if (mode_ == Mode::written) static_cast<void>(file_->write(0, memory_, header_bytes + capacity_));
   }
   begin_anew(epoch, new_ring_id, mark);
   sign(new_ring_id);

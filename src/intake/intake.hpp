@@ -125,8 +125,7 @@ class Intake {
   bool wipe_ring(std::uint64_t& from);
   // Begins the lane anew in the directory's present epoch or in the next one, see Lane::erase(), with track() held off
   // for as long as that takes.
-  enum class Epoch { present, next };
-  Status renew_lane(Epoch epoch);
+  Status renew_lane(hold::Epoch epoch);
   // See Lane::make_again(), likewise.
   Status make_lane_again(std::int64_t held_ms);
 

@@ -84,14 +84,14 @@ bool Intake::wipe_ring(std::uint64_t& from) {
   return lane_->ring().wipe(from) == 0;
 }
 
-Status Intake::renew_lane(Epoch epoch) {
+Status Intake::renew_lane(hold::Epoch epoch) {
   Lock lock(mutex);
   // What comes after an erase was not at hand before it.
   dice_.spill();
   if (!dice_.has(8)) return Code::no_randomness;
   const std::uint64_t before = lane_->queue().epoch();
   const std::uint64_t run = dice_.next();
-  Status status = lane_->erase(run_text(run), epoch == Epoch::next);
+  Status status = lane_->erase(run_text(run), epoch);
   if (lane_->queue().epoch() == before) return status;
   standing_.run = run;
   epoch_ = directory_.state().epoch;

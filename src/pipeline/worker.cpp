@@ -114,11 +114,11 @@ void Worker::look_at_directory() {
 
 void Worker::begin_lane_of_new_epoch() {
   cancel();
-  if (adoption_.adopted() != nullptr) static_cast<void>(adoption_.adopted()->erase("", false));
+  if (adoption_.adopted() != nullptr) static_cast<void>(adoption_.adopted()->erase("", hold::Epoch::present));
   adoption_.let_go();
   flush_.head = 0;
   erasure_.forget_ring();
-  if (Status status = around_.intake.renew_lane(detail::Intake::Epoch::present); !status)
+  if (Status status = around_.intake.renew_lane(hold::Epoch::present); !status)
     around_.log.write(LogLevel::error, status.message());
   if (watch_.is_of_an_old_epoch()) step_.send_at_ms = step_.now_ms + Faults::again_after_ms;
   erasure_.sweep_again();
@@ -144,7 +144,7 @@ Status Worker::erase() {
   cancel();
   adoption_.let_go();
   const std::uint64_t before = around_.lane.queue().epoch();
-  Status status = around_.intake.renew_lane(detail::Intake::Epoch::next);
+  Status status = around_.intake.renew_lane(hold::Epoch::next);
   if (around_.lane.queue().epoch() == before) {
     // Nothing happened. What a denial owes is tried again.
     erasure_.owe_erase(step_.now_ms);

@@ -174,7 +174,7 @@ TEST_CASE("an erase keeps its counters, also when another process finishes it in
         static_cast<void>(other.open());
         inside = false;
       };
-      static_cast<void>(first.lane->erase("0000000000000002", true));
+      static_cast<void>(first.lane->erase("0000000000000002", hold::Epoch::next));
       first.files.meanwhile = nullptr;
       reached_the_end = operations <= at;
       first.files.kill();
