@@ -2,20 +2,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <iterator>
+#include <vector>
 
-#include "hold/ring.hpp"
-#include "system/crc32c.hpp"
+#include "hold/carried.hpp"
+#include "hold/statements.hpp"
 #include "system/crypto.hpp"
-#include "system/json.hpp"
 #include "system/uuid.hpp"
 
 namespace yukha::hold {
 namespace {
 
 constexpr std::int64_t directory_version = 1;
-constexpr std::uint64_t epoch_max = 1ULL << 40;  // as the SQL below says; more can only come from damage
 
 constexpr const char* directory_tables[] = {
     "CREATE TABLE directory(one INTEGER PRIMARY KEY CHECK(one = 1), install_id TEXT NOT NULL,"
@@ -23,6 +21,26 @@ constexpr const char* directory_tables[] = {
     " rest_key INTEGER NOT NULL, platform TEXT NOT NULL)",
     "CREATE TABLE carried(lane TEXT PRIMARY KEY, ledger TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE note(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"};
+
+// A copy of these files on another device must not be the same install; which device it is is nobody's to read.
+std::string hashed_platform(const std::string& install_id, const std::string& platform_id) {
+  return system::hex(system::hmac_sha256(install_id, platform_id));
+}
+
+// What damage, or an earlier version, left of who this was. An app's own file of such a name has no lock of ours beside
+// it.
+void remove_set_aside(system::Files& files, const std::string& directory) {
+  std::vector<std::string> names;
+  static_cast<void>(files.list(directory, names));
+  for (const std::string& name : names) {
+    const std::size_t dot = std::min(name.rfind('.'), name.size());
+    const std::string ending = name.substr(dot);
+    const bool is_ours =
+        name == "directory.db.damaged" || std::count(names.begin(), names.end(), name.substr(0, dot) + ".lock") != 0;
+    if (is_ours && (ending == ".damaged" || ending == ".damaged-wal"))
+      static_cast<void>(files.remove(directory + "/" + name));
+  }
+}
 
 }  // namespace
 
@@ -83,7 +101,7 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   const DirectoryState own = state_;
   damaged_ = wants_change_ = false;
   const bool is_read = changes_ || !is_written();
-  Status status = is_read ? open_once(own, false) : Status();
+  Status status = is_read ? open_once(own, Before::as_it_is) : Status();
   if (!is_read || (!changes_ && (damaged_ || wants_change_)))
     return {Code::disk_error, lock_path + " (" + system::error_text(lock_error == 0 ? EBUSY : lock_error) + ")"};
   if (status || !damaged_) return status;
@@ -93,17 +111,38 @@ Status Directory::open(system::Files& files, const std::string& directory, syste
   if (const system::Error error = files.remove(path_))
     return {Code::disk_error, path_ + " (" + system::error_text(error) + ")"};
   static_cast<void>(files.remove(path_ + "-journal"));
-  return open_once(own, true);
+  return open_once(own, Before::damaged);
 }
 
-Status Directory::open_once(const DirectoryState& own, bool was_damaged) {
+Status Directory::open_once(const DirectoryState& own, Before before) {
   damaged_ = false;
   const std::string fresh_id = system::random_uuid(*dice_);
   if (fresh_id.empty()) return Code::no_randomness;
   Statements said;
-  const bool is_ours = hear_all(*files_, directory_, said) || was_damaged;
+  const bool is_ours = said.hear_files(*files_, directory_) || before == Before::damaged;
   std::uint64_t size = 0;
   if (files_->size(path_, size) != 0 && !changes_) return wants_change();
+  connect();
+  if (database_.number("PRAGMA user_version") > directory_version) return {Code::newer_format, path_};
+  check_content();
+  const bool is_whole = database_.number("PRAGMA user_version") == directory_version &&
+                        database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'note'") != 0;
+  if (!changes_ && database_.fault() == Fault::none && !is_whole) return wants_change();
+  if (!is_whole) make_tables(own, fresh_id, is_ours ? Owner::somebody : Owner::nobody, said);
+  if (database_.fault() != Fault::none) return fault_of_opening();
+  // Before a lane is made: without it what a lane holds would be somebody's whose consent nobody knows.
+  static_cast<void>(files_->sync_directory(directory_));
+
+  const std::uint64_t epoch = read().epoch;
+  if (!settle_on_device(fresh_id)) return wants_change();
+  said.hear(epoch, &state_.consents);
+  hear_own(own, said);
+  if (!catch_up(epoch, said, fresh_id)) return wants_change();
+  return database_.fault() == Fault::none ? Status() : fault_of_opening();
+}
+
+void Directory::connect() {
+  std::uint64_t size = 0;
   if (files_->size(path_, size) != 0) {
     // Made here, because SQLite would let everybody read it.
     std::unique_ptr<system::File> file;
@@ -119,100 +158,95 @@ Status Directory::open_once(const DirectoryState& own, bool was_damaged) {
   database_.run("PRAGMA journal_mode=TRUNCATE");
   // An install id that was replaced must not stay in a page's free room.
   database_.run("PRAGMA secure_delete=ON");
-  if (database_.number("PRAGMA user_version") > directory_version) return {Code::newer_format, path_};
+}
+
+void Directory::check_content() {
   database_.expect_schema(std::begin(directory_tables), std::end(directory_tables));
   if (database_.number("PRAGMA user_version") == directory_version &&
       database_.number("SELECT count(*) FROM directory WHERE length(install_id) = 36"
                        " AND epoch BETWEEN 1 AND 1099511627776") != 1) {
     database_.distrust("there is no install id or no epoch");
   }
-  {
-    // It has three pages: looking at all of them is cheap, and a row that is written into a broken one is not found.
-    Statement check(database_, "PRAGMA quick_check(1)");
-    if (check.row() && check.text(0) != "ok") database_.distrust("it is damaged inside");
-  }
-  const bool is_whole = database_.number("PRAGMA user_version") == directory_version &&
-                        database_.number("SELECT count(*) FROM sqlite_master WHERE name = 'note'") != 0;
-  if (!changes_ && database_.fault() == Fault::none && !is_whole) return wants_change();
-  if (!is_whole) {
-    Transaction transaction(database_, Durable::yes);
-    if (database_.number("PRAGMA user_version") == 0) {
-      for (const char* table : {directory_tables[0], directory_tables[1]}) database_.run(table);
-      // One that was removed while it was in use is made again as it was.
-      said.hear(own.epoch, &own.consents);
-      said.consents = consents_of(said, is_ours, initial_);
-      said.some = true;
-      said.epoch = std::max<std::uint64_t>(said.epoch, 1);
-      const std::string& id = own.install_id.empty() ? fresh_id : own.install_id;
-      Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
-          .bind(id)
-          .bind(static_cast<std::int64_t>(said.epoch))
-          .bind(said.consents.packed())
-          .bind(hashed_platform(id))
-          .run();
-      database_.run(sign_as_ours);
-      database_.run("PRAGMA user_version=1");
-    }
-    database_.run(directory_tables[2]);
-    transaction.commit();
-  }
-  if (database_.fault() != Fault::none) return fault_of_opening();
-  // Before a lane is made: without it what a lane holds would be somebody's whose consent nobody knows.
-  static_cast<void>(files_->sync_directory(directory_));
+  // It has three pages: looking at all of them is cheap, and a row that is written into a broken one is not found.
+  Statement check(database_, "PRAGMA quick_check(1)");
+  if (check.row() && check.text(0) != "ok") database_.distrust("it is damaged inside");
+}
 
-  const std::uint64_t epoch = read().epoch;
+void Directory::make_tables(const DirectoryState& own, const std::string& fresh_id, Owner owner, Statements& said) {
+  Transaction transaction(database_, Durable::yes);
+  if (database_.number("PRAGMA user_version") == 0) {
+    for (const char* table : {directory_tables[0], directory_tables[1]}) database_.run(table);
+    // One that was removed while it was in use is made again as it was.
+    said.hear(own.epoch, &own.consents);
+    said.hear(1, nullptr);
+    said.assume(consents_of(said, owner, initial_));
+    const std::string& id = own.install_id.empty() ? fresh_id : own.install_id;
+    Statement(database_, "INSERT OR REPLACE INTO directory VALUES(1, ?, ?, ?, 0, 0, 0, ?)")
+        .bind(id)
+        .bind(static_cast<std::int64_t>(said.epoch()))
+        .bind(said.consents().packed())
+        .bind(hashed_platform(id, platform_id_))
+        .run();
+    database_.run(sign_as_ours);
+    database_.run("PRAGMA user_version=1");
+  }
+  database_.run(directory_tables[2]);
+  transaction.commit();
+}
+
+// One that came from another device gets a new install id. False: it has to be changed, and may not be now.
+bool Directory::settle_on_device(const std::string& fresh_id) {
   bool in_clear = false;
   const bool other_device = [this, &in_clear] {
     Statement statement(database_, "SELECT platform FROM directory");
-    if (!statement.row() || statement.text(0) == hashed_platform(state_.install_id)) return false;
+    if (!statement.row() || statement.text(0) == hashed_platform(state_.install_id, platform_id_)) return false;
     // As an earlier version wrote it.
     in_clear = statement.text(0) == platform_id_;
     return !in_clear;
   }();
-  if ((other_device || in_clear) && !changes_) return wants_change();
-  if (other_device || in_clear) {
-    Transaction transaction(database_, Durable::yes);
-    put_install_id(other_device ? fresh_id : state_.install_id);
-    transaction.commit();
-    read();
-  }
-  said.hear(epoch, &state_.consents);
-  // An epoch of another directory, which had this one's name, would erase what others track here; what this process
-  // was told of consent it knows all the same.
-  if (own.epoch != 0) {
-    const bool same = own.install_id == state_.install_id;
-    Consents its = own.consents;
-    // How often it was said in another directory tells nothing of which was later: the stricter one counts.
-    if (!same) its.times = said.consents.times;
-    said.hear(same ? own.epoch : said.epoch, &its);
-  }
-  if (database_.fault() == Fault::none && (said.epoch != epoch || said.consents != state_.consents)) {
-    // It is older than what lies beside it: a file of a backup, or what was said while it could not be written.
-    if (!changes_) return wants_change();
-    const bool erased_since = said.epoch != epoch;
-    if (!said.some) said.consents = consents_of(said, true, initial_);
-    Transaction transaction(database_, Durable::yes);
-    Statement(database_, "UPDATE directory SET epoch = ?, consent = ?")
-        .bind(static_cast<std::int64_t>(said.epoch))
-        .bind(said.consents.packed())
-        .run();
-    if (erased_since) put_install_id(fresh_id);
-    transaction.commit();
-    read();
-    write_copy();
-  }
-  return database_.fault() == Fault::none ? Status() : fault_of_opening();
+  if (!other_device && !in_clear) return true;
+  if (!changes_) return false;
+  Transaction transaction(database_, Durable::yes);
+  put_install_id(other_device ? fresh_id : state_.install_id);
+  transaction.commit();
+  read();
+  return true;
 }
 
-// A copy of these files on another device must not be the same install; which device it is is nobody's to read.
-std::string Directory::hashed_platform(const std::string& install_id) const {
-  return system::hex(system::hmac_sha256(install_id, platform_id_));
+// An epoch of another directory, which had this one's name, would erase what others track here; what this process was
+// told of consent it knows all the same.
+void Directory::hear_own(const DirectoryState& own, Statements& said) const {
+  if (own.epoch == 0) return;
+  const bool same = own.install_id == state_.install_id;
+  Consents its = own.consents;
+  // How often it was said in another directory tells nothing of which was later: the stricter one counts.
+  if (!same) its.times = said.consents().times;
+  said.hear(same ? own.epoch : said.epoch(), &its);
+}
+
+// Where it is older than what lies beside it: a file of a backup, or what was said while it could not be written.
+// False: it has to be changed, and may not be now.
+bool Directory::catch_up(std::uint64_t epoch, Statements& said, const std::string& fresh_id) {
+  if (database_.fault() != Fault::none || (said.epoch() == epoch && said.consents() == state_.consents)) return true;
+  if (!changes_) return false;
+  if (!said.knows_consents()) said.assume(consents_of(said, Owner::somebody, initial_));
+  Transaction transaction(database_, Durable::yes);
+  Statement(database_, "UPDATE directory SET epoch = ?, consent = ?")
+      .bind(static_cast<std::int64_t>(said.epoch()))
+      .bind(said.consents().packed())
+      .run();
+  const bool erased_since = said.epoch() != epoch;
+  if (erased_since) put_install_id(fresh_id);
+  transaction.commit();
+  read();
+  write_copy(*files_, directory_, state_.epoch, state_.consents);
+  return true;
 }
 
 void Directory::put_install_id(const std::string& install_id) {
   Statement(database_, "UPDATE directory SET install_id = ?, platform = ?")
       .bind(install_id)
-      .bind(hashed_platform(install_id))
+      .bind(hashed_platform(install_id, platform_id_))
       .run();
 }
 
@@ -222,47 +256,11 @@ Status Directory::wants_change() {
   return {};
 }
 
-void Directory::Statements::hear(std::uint64_t its_epoch, const Consents* its) {
-  if (its_epoch == 0 || its_epoch > epoch_max || its_epoch < epoch) return;
-  // What was said before an erase says nothing of what was tracked since.
-  if (its_epoch > epoch) some = false;
-  epoch = its_epoch;
-  if (its == nullptr || (some && its->times < consents.times)) return;
-  if (some && its->times == consents.times) {
-    consents.restrict_to(*its);
-  } else {
-    consents = *its;
-  }
-  some = true;
-}
-
-bool Directory::hear_all(system::Files& files, const std::string& directory, Statements& all) {
-  std::vector<std::string> names;
-  const system::Error error = files.list(directory, names);
-  bool is_ours = error != 0 && error != ENOENT && error != ENOTDIR;
-  for (const std::string& name : names) {
-    const std::string path = directory + "/" + name;
-    const std::size_t dot = name.rfind('.');
-    const std::string_view ending = std::string_view(name).substr(std::min(dot, name.size()));
-    if (name == "directory.copy") {
-      read_copy(files, path, all);
-    } else if (ending == ".ring") {
-      std::uint64_t epoch = 0;
-      std::optional<Consents> consents;
-      if (Ring::look_into(files, path, epoch, consents)) all.hear(epoch, consents ? &*consents : nullptr);
-    } else if (ending.rfind(".queue", 0) != 0 && ending.rfind(".damaged", 0) != 0 && ending.rfind(".salvage", 0) != 0) {
-      continue;
-    }
-    is_ours = true;
-  }
-  return is_ours;
-}
-
-Consents Directory::consents_of(const Statements& all, bool is_ours, Consent initial) {
-  if (all.some) return all.consents;
+Consents Directory::consents_of(const Statements& said, Owner owner, Consent initial) {
+  if (said.knows_consents()) return said.consents();
   Consents consents;
   consents.all = initial;
-  if (!is_ours) return consents;
+  if (owner == Owner::nobody) return consents;
   notice_ =
       "what was consented to cannot be read any more in " + directory_ + "; nothing is sent until consent() is called";
   return Consents::lost();
@@ -279,10 +277,10 @@ void Directory::open_in_memory(system::Files& files, const std::string& director
   directory_ = directory;
   Statements said;
   std::uint64_t size = 0;
-  // Said while nothing could be written.
+  // What was said while nothing could be written.
   said.hear(state_.epoch, &state_.consents);
   const bool is_ours =
-      hear_all(files, directory, said) || (files.size(directory + "/directory.db", size) == 0 && size > 0);
+      said.hear_files(files, directory) || (files.size(directory + "/directory.db", size) == 0 && size > 0);
   // It may be read where it cannot be written.
   database_.clear();
   if (!damaged_ && database_.is_open() && database_.number("PRAGMA user_version") == directory_version) {
@@ -291,8 +289,8 @@ void Directory::open_in_memory(system::Files& files, const std::string& director
   database_.close();
   database_.clear();
   state_.install_id = system::random_uuid(dice);
-  state_.consents = consents_of(said, is_ours, initial);
-  state_.epoch = std::max<std::uint64_t>(said.epoch, 1);
+  state_.consents = consents_of(said, is_ours ? Owner::somebody : Owner::nobody, initial);
+  state_.epoch = std::max<std::uint64_t>(said.epoch(), 1);
 }
 
 const DirectoryState& Directory::refresh() {
@@ -312,23 +310,23 @@ const DirectoryState& Directory::read() {
       state_.install_id = statement.text(0);
       state_.epoch = static_cast<std::uint64_t>(statement.number(1));
       said.hear(state_.epoch, &read);
-      state_.consents = said.some ? said.consents : read;
-      state_.rest.failures = statement.number(3);
-      state_.rest.until_unix_ms = statement.number(4);
-      state_.rest.key = static_cast<std::uint64_t>(statement.number(5));
+      state_.consents = said.knows_consents() ? said.consents() : read;
+      state_.back_off.failures = statement.number(3);
+      state_.back_off.until_unix_ms = statement.number(4);
+      state_.back_off.key = static_cast<std::uint64_t>(statement.number(5));
     }
   }
   return state_;
 }
 
-void Directory::come_back(bool alone) {
+void Directory::come_back(Remake remake) {
   if (!database_.is_open() || identity_ == 0) return;
   std::uint64_t there = identity_;
   const system::Error error = files_->identity(path_, there);
   const bool is_missing = error == ENOENT || error == ENOTDIR;
   if (!is_missing && there == identity_ && database_.fault() != Fault::corrupt) return;
   std::uint64_t beside = 0;
-  if (is_missing && !alone && files_->identity(directory_ + "/directory.lock", beside) != 0) return;
+  if (is_missing && remake == Remake::file && files_->identity(directory_ + "/directory.lock", beside) != 0) return;
   database_.close();
   database_.clear();
   if (files_->make_directory(directory_) == 0)
@@ -360,7 +358,7 @@ bool Directory::is_written() const {
 }
 
 bool Directory::set_consent(const Purpose* purpose, Consent consent) {
-  come_back(true);
+  come_back(Remake::folder_too);
   if (!database_.is_open()) {
     state_.consents.say(purpose, consent);
     return true;
@@ -372,67 +370,32 @@ bool Directory::set_consent(const Purpose* purpose, Consent consent) {
   consents.say(purpose, consent);
   Statement(database_, "UPDATE directory SET consent = ?").bind(consents.packed()).run();
   const bool saved = transaction.commit();
-  // A no that the disk does not take holds in this process.
+  // A denial that cannot be written holds in this process.
   if (saved || consent != Consent::granted) state_.consents = consents;
   if (!saved) return false;
-  write_copy();
+  write_copy(*files_, directory_, state_.epoch, state_.consents);
   return true;
 }
 
-void Directory::write_copy() {
-  std::string text = "yukha directory 1\nconsent " + std::to_string(state_.consents.packed()) + "\nepoch " +
-                     std::to_string(state_.epoch) + "\n";
-  text += "check " + std::to_string(system::crc32c(0, text.data(), text.size())) + "\n";
-  const std::string fresh = directory_ + "/directory.copy.new";
-  std::unique_ptr<system::File> file;
-  // A courtesy to a day that seldom comes: what cannot be written is not missed today.
-  if (files_->open(fresh, system::OpenMode::replace, file) != 0 || file->write(0, text.data(), text.size()) != 0 ||
-      file->sync() != 0) {
-    return;
-  }
-  file.reset();
-  static_cast<void>(files_->rename(fresh, directory_ + "/directory.copy"));
-  static_cast<void>(files_->sync_directory(directory_));
-}
-
-void Directory::read_copy(system::Files& files, const std::string& path, Statements& all) {
-  std::unique_ptr<system::File> file;
-  char text[200] = {};
-  std::size_t got = 0;
-  if (files.open(path, system::OpenMode::existing, file) != 0 || file->read(0, text, sizeof text - 1, got) != 0) return;
-  const std::size_t check = std::string_view(text, got).find("check ");
-  long long told_consent = 0;
-  unsigned long long told_epoch = 0;
-  unsigned told_check = 0;
-  if (check == std::string_view::npos ||
-      std::sscanf(text, "yukha directory 1\nconsent %lld\nepoch %llu\ncheck %u\n", &told_consent, &told_epoch,
-                  &told_check) != 3 ||
-      told_check != system::crc32c(0, text, check)) {
-    return;
-  }
-  const auto consents = Consents::unpacked(told_consent);
-  all.hear(told_epoch, &consents);
-}
-
-bool Directory::set_rest(const Rest& rest) {
+bool Directory::set_back_off(const BackOffMark& back_off) {
   if (database_.is_open()) {
     const auto turn = take_turn();
     Transaction transaction(database_, Durable::yes);
     Statement(database_, "UPDATE directory SET failures = ?, rest_until = ?, rest_key = ?")
-        .bind(rest.failures)
-        .bind(rest.until_unix_ms)
-        .bind(static_cast<std::int64_t>(rest.key))
+        .bind(back_off.failures)
+        .bind(back_off.until_unix_ms)
+        .bind(static_cast<std::int64_t>(back_off.key))
         .run();
     if (!transaction.commit()) return false;
   }
-  state_.rest = rest;
+  state_.back_off = back_off;
   return true;
 }
 
 bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
   const std::string install_id = system::random_uuid(*dice_);
   if (install_id.empty()) database_.distrust("the system gives no randomness");
-  come_back(true);
+  come_back(Remake::folder_too);
   if (database_.is_open()) {
     const auto turn = take_turn();
     Transaction transaction(database_, Durable::yes);
@@ -445,19 +408,8 @@ bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
     // Not read again: that may fail, and this is what it would find.
     state_.install_id = install_id;
     state_.epoch = before + 1;
-    write_copy();
-    // What a damage, or an earlier version, left of who this was.
-    std::vector<std::string> names;
-    static_cast<void>(files_->list(directory_, names));
-    for (const std::string& name : names) {
-      const std::size_t dot = std::min(name.rfind('.'), name.size());
-      const std::string ending = name.substr(dot);
-      // An app's own file of such a name has no lock of ours beside it.
-      const bool is_ours =
-          name == "directory.db.damaged" || std::count(names.begin(), names.end(), name.substr(0, dot) + ".lock") != 0;
-      if (is_ours && (ending == ".damaged" || ending == ".damaged-wal"))
-        static_cast<void>(files_->remove(directory_ + "/" + name));
-    }
+    write_copy(*files_, directory_, state_.epoch, state_.consents);
+    remove_set_aside(*files_, directory_);
     return true;
   }
   if (install_id.empty()) return false;
@@ -467,20 +419,8 @@ bool Directory::begin_new_epoch(const std::string& lane, const Ledger& ledger) {
 }
 
 void Directory::put_carried(const std::string& lane, const Ledger& ledger, std::uint64_t epoch) {
-  std::string text;
-  const auto add = [&text](const char* before, std::uint64_t value) {
-    text += before;
-    text += std::to_string(value);
-  };
-  add("{\"epoch\":", epoch);
-  add(",\"accepted\":", ledger.accepted);
-  add(",\"delivered\":", ledger.delivered);
-  add(",\"quarantined\":", ledger.quarantined);
-  add(",\"evicted\":", ledger.evicted);
-  add(",\"erased\":", ledger.erased);
-  add(",\"lost\":", ledger.lost);
-  for (int i = 0; i < refusal_count; ++i) add(i == 0 ? ",\"refused\":[" : ",", ledger.refused[i]);
-  Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text + "]}").run();
+  const std::string text = carried_text(ledger, epoch);
+  Statement(database_, "INSERT OR REPLACE INTO carried VALUES(?, ?)").bind(lane).bind(text).run();
 }
 
 std::string Directory::note(const std::string& name) {
@@ -510,22 +450,7 @@ bool Directory::carried(const std::string& lane, Ledger& ledger, std::uint64_t& 
   if (!database_.is_open()) return false;
   const auto turn = take_turn();
   Statement statement(database_, "SELECT ledger FROM carried WHERE lane = ?");
-  if (!statement.bind(lane).row()) return false;
-  const system::Json text = system::read_json(statement.text(0));
-  if (!text.is(system::Json::Kind::object)) return false;
-  const auto number = [&text](const char* name) { return text[name].whole().value_or(0); };
-  epoch = number("epoch");
-  ledger.accepted = number("accepted");
-  ledger.delivered = number("delivered");
-  ledger.quarantined = number("quarantined");
-  ledger.evicted = number("evicted");
-  ledger.erased = number("erased");
-  ledger.lost = number("lost");
-  const std::vector<system::Json>& refused = text["refused"].inside;
-  for (std::size_t i = 0; i < refused.size() && i < static_cast<std::size_t>(refusal_count); ++i) {
-    ledger.refused[i] = refused[i].whole().value_or(0);
-  }
-  return adds_up(ledger);
+  return statement.bind(lane).row() && read_carried(statement.text(0), ledger, epoch);
 }
 
 bool Directory::drop_carried(const std::string& lane) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,8 @@
 
 namespace yukha::hold {
 
-// The endpoint's rest after failures; survives the process.
-struct Rest {
+// The back-off after failures of the endpoint; survives the process.
+struct BackOffMark {
   std::int64_t failures = 0;       // in a row
   std::int64_t until_unix_ms = 0;  // by the device's wall clock, the only one that survives a restart
   std::uint64_t key = 0;           // which endpoint
@@ -27,7 +28,7 @@ struct DirectoryState {
   std::string install_id;
   std::uint64_t epoch = 0;  // one more after each erase(); what is older is not moved and not sent
   Consents consents;
-  Rest rest;
+  BackOffMark back_off;
 
   bool operator==(const DirectoryState& other) const noexcept {
     return install_id == other.install_id && epoch == other.epoch && consents == other.consents;
@@ -35,8 +36,16 @@ struct DirectoryState {
   bool operator!=(const DirectoryState& other) const noexcept { return !(*this == other); }
 };
 
+// What Directory::come_back() may make again.
+enum class Remake {
+  file,  // while other files of ours are there
+  folder_too,
+};
+
+class Statements;
+
 // directory.db: a small database that the processes of the directory read before they move or send, and write rarely.
-// Threads: one at a time.
+// Owns the connection and what was last read. directory.lock keeps processes apart. Threads: one at a time.
 class Directory {
  public:
   // Opens or makes it. One that came from another device gets a new install id. A new install begins with `initial`;
@@ -44,7 +53,7 @@ class Directory {
   // Blocks: for the disk, up to three seconds for another process.
   Status open(system::Files& files, const std::string& directory, system::Dice& dice, const std::string& platform_id,
               Consent initial = Consent::granted);
-  // Where the directory cannot be written. What it says about consent counts all the same.
+  // For a directory that cannot be written. What it says of consent still counts.
   void open_in_memory(system::Files& files, const std::string& directory, system::Dice& dice,
                       Consent initial = Consent::granted);
   void close() noexcept { database_.close(); }
@@ -53,8 +62,8 @@ class Directory {
 
   bool is_open() const noexcept { return database_.is_open(); }
   // Where somebody removed or replaced it, or it is damaged by now, the one that is there is opened, or another one
-  // made, with what this process knows. Where all of the directory is gone only if it is wanted `alone`.
-  void come_back(bool alone);
+  // made, with what this process knows.
+  void come_back(Remake remake);
 
   // As it is on the disk now; unchanged when it cannot be read.
   const DirectoryState& refresh();
@@ -62,7 +71,7 @@ class Directory {
 
   // To everything, or to one purpose.
   bool set_consent(const Purpose* purpose, Consent consent);
-  bool set_rest(const Rest& rest);
+  bool set_back_off(const BackOffMark& back_off);
   // A new epoch and a new install id, on the disk before this returns true, and in the same commit the ledger of the
   // lane that begins it; a lane without a name has none to carry.
   bool begin_new_epoch(const std::string& lane = {}, const Ledger& ledger = {});
@@ -82,35 +91,30 @@ class Directory {
 
   // The last call failed because another process was in the database for longer than a second.
   bool is_busy() const noexcept { return database_.fault() == Fault::busy; }
-  // What the last failed call met, which is forgotten with it.
+  // The status for the fault that the last failed call met, which is then forgotten.
   Status status_of_fault(const std::string& doing);
 
  private:
-  Status open_once(const DirectoryState& own, bool was_damaged);
+  // What was there before this look.
+  enum class Before { as_it_is, damaged };
+  // Whose files lie in the directory.
+  enum class Owner { nobody, somebody };
+  Status open_once(const DirectoryState& own, Before before);
+  void connect();
+  void check_content();
+  void make_tables(const DirectoryState& own, const std::string& fresh_id, Owner owner, Statements& said);
+  bool settle_on_device(const std::string& fresh_id);
+  void hear_own(const DirectoryState& own, Statements& said) const;
+  bool catch_up(std::uint64_t epoch, Statements& said, const std::string& fresh_id);
   Status wants_change();
   const DirectoryState& read();  // in a turn that the caller has
   // Among all trackers of all processes; given up with what is returned.
   std::unique_ptr<system::File> take_turn();
   bool is_written() const;
-  std::string hashed_platform(const std::string& install_id) const;
   void put_install_id(const std::string& install_id);
   Status fault_of_opening();
   void put_carried(const std::string& lane, const Ledger& ledger, std::uint64_t epoch);
-  // Consent and epoch once more, in a plain file: a database that was damaged must not turn a denial into leave to
-  // send, nor bring erased sentences back.
-  void write_copy();
-  // What one place says; the newest counts, and of what is as new the strictest.
-  struct Statements {
-    std::uint64_t epoch = 0;
-    bool some = false;  // of that epoch
-    Consents consents;
-
-    void hear(std::uint64_t its_epoch, const Consents* its);
-  };
-  static void read_copy(system::Files& files, const std::string& path, Statements& all);
-  // Of the copy and the lanes. True when something of ours lies there.
-  static bool hear_all(system::Files& files, const std::string& directory, Statements& all);
-  Consents consents_of(const Statements& all, bool is_ours, Consent initial);
+  Consents consents_of(const Statements& said, Owner owner, Consent initial);
 
   Database database_;
   DirectoryState state_;

@@ -44,7 +44,7 @@ void BackOff::end_early(std::int64_t now_ms) noexcept {
 }
 
 void BackOff::hear(std::int64_t now_ms) {
-  const hold::Rest& told = around_.directory.state().rest;
+  const hold::BackOffMark& told = around_.directory.state().back_off;
   if (told.failures == known_.failures && told.until_unix_ms == known_.until_unix_ms && told.key == known_.key) return;
   known_ = told;
   if (told.key != key()) return;
@@ -60,12 +60,12 @@ void BackOff::hear(std::int64_t now_ms) {
 void BackOff::share(std::int64_t now_ms) {
   const std::int64_t until_unix_ms = failures_ == 0 ? 0 : around_.clock.unix_ms() + until_ms_ - now_ms;
   share_owed_at_ms_ = -1;
-  if (!around_.directory.set_rest({failures_, until_unix_ms, key()})) {
+  if (!around_.directory.set_back_off({failures_, until_unix_ms, key()})) {
     share_owed_at_ms_ = now_ms + Faults::again_after_ms;
     if (Status status = around_.directory.status_of_fault("writing"); !status)
       around_.log.write(LogLevel::warning, status.message());
   }
-  known_ = around_.directory.state().rest;
+  known_ = around_.directory.state().back_off;
 }
 
 // A back-off belongs to an endpoint and the keys it was met with: another one is owed none.

@@ -48,7 +48,7 @@ class BackOff {
   std::int64_t failures_ = 0;
   std::int64_t until_ms_ = 0;
   std::int64_t hurried_ms_;
-  hold::Rest known_;                    // as it stands in the directory, as far as this process knows
+  hold::BackOffMark known_;             // as it stands in the directory, as far as this process knows
   std::int64_t share_owed_at_ms_ = -1;  // what could not be written; -1: nothing
 
   std::int64_t policy_until_ms_ = 0;  // what the endpoint asked for counts until then

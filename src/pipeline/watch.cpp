@@ -7,7 +7,7 @@ bool Watch::look(Step& step) {
   if (step.now_ms >= reopen_ms_) {
     reopen_ms_ = step.now_ms + Faults::again_after_ms;
     // Where the lane is gone, too, it is made again with it.
-    if (!around_.lane.is_gone()) around_.directory.come_back(false);
+    if (!around_.lane.is_gone()) around_.directory.come_back(hold::Remake::file);
   }
   const Status read = around_.directory.status_of_fault("reading");
   is_read_ = static_cast<bool>(read);

@@ -1,8 +1,9 @@
-// The directory's database while two processes open it.
+// The directory's database while two processes open it; what its places say.
 #include "hold/directory.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -14,7 +15,10 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "hold/carried.hpp"
+#include "hold/statements.hpp"
 #include "support.hpp"
 
 using namespace yukha;
@@ -163,4 +167,74 @@ TEST_CASE("a lock of the directory that is never given up delays an opening by s
   hold::Directory missing;
   CHECK(missing.open(files, place.path(), dice, "here") == Code::disk_error);
   CHECK_FALSE(std::filesystem::exists(place / "directory.db"));
+}
+
+TEST_CASE("of what is said of consent the newest counts, and of what is as new the strictest") {
+  struct Said {
+    std::uint64_t epoch;
+    std::uint32_t times;  // how often consent was said by then; 0: nothing is said of it
+    Consent all;
+  };
+  struct Row {
+    const char* what;
+    std::vector<Said> said;
+    std::uint64_t epoch;
+    bool knows;
+    Consent all;
+  };
+  constexpr Consent granted = Consent::granted;
+  constexpr Consent pending = Consent::pending;
+  constexpr Consent denied = Consent::denied;
+  const std::vector<Row> table = {
+      {"nothing", {}, 0, false, granted},
+      {"an epoch alone", {{3, 0, granted}}, 3, false, granted},
+      {"one place", {{3, 1, denied}}, 3, true, denied},
+      {"the later word", {{3, 1, denied}, {3, 2, granted}}, 3, true, granted},
+      {"the earlier word afterwards", {{3, 2, granted}, {3, 1, denied}}, 3, true, granted},
+      {"two words as new", {{3, 2, granted}, {3, 2, pending}}, 3, true, pending},
+      {"the stricter first", {{3, 2, denied}, {3, 2, granted}}, 3, true, denied},
+      {"an older epoch", {{3, 1, granted}, {2, 9, denied}}, 3, true, granted},
+      {"a newer epoch", {{2, 9, denied}, {3, 1, granted}}, 3, true, granted},
+      {"a newer epoch that says nothing", {{2, 9, denied}, {3, 0, granted}}, 3, false, denied},
+      {"epochs that only damage makes", {{0, 1, denied}, {hold::epoch_max + 1, 1, denied}}, 0, false, granted},
+  };
+  for (const Row& row : table) {
+    CAPTURE(row.what);
+    hold::Statements statements;
+    for (const Said& one : row.said) {
+      hold::Consents consents;
+      consents.all = one.all;
+      consents.times = one.times;
+      statements.hear(one.epoch, one.times == 0 ? nullptr : &consents);
+    }
+    CHECK(statements.epoch() == row.epoch);
+    CHECK(statements.knows_consents() == row.knows);
+    CHECK(statements.consents().all == row.all);
+    hold::Consents otherwise;
+    otherwise.all = pending;
+    statements.assume(otherwise);
+    CHECK(statements.knows_consents());
+    CHECK(statements.consents().all == (row.knows ? row.all : pending));
+  }
+}
+
+TEST_CASE("a carried ledger comes back as it was, and one that does not add up does not") {
+  hold::Ledger ledger;
+  ledger.accepted = 21;
+  ledger.delivered = 6;
+  ledger.quarantined = 5;
+  ledger.evicted = 4;
+  ledger.erased = 3;
+  ledger.lost = 2;
+  for (int i = 0; i < hold::refusal_count; ++i) ledger.refused[i] = static_cast<std::uint64_t>(10 + i);
+  hold::Ledger read;
+  std::uint64_t epoch = 0;
+  REQUIRE(hold::read_carried(hold::carried_text(ledger, 7), read, epoch));
+  CHECK(epoch == 7);
+  CHECK(read.waiting() == 1);
+  CHECK(read.quarantined == 5);
+  CHECK(std::equal(ledger.refused, ledger.refused + hold::refusal_count, read.refused));
+  ledger.lost = 4;
+  CHECK_FALSE(hold::read_carried(hold::carried_text(ledger, 7), read, epoch));
+  for (const char* text : {"", "[]", "{", "7"}) CHECK_FALSE(hold::read_carried(text, read, epoch));
 }

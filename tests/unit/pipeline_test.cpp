@@ -206,7 +206,7 @@ TEST_CASE("a back-off grows, is shared, ends with an acceptance, and early at mo
   CHECK(longest > send::usual_backoff.first_ms);
   CHECK(longest <= send::usual_backoff.most_ms);
   CHECK(back_off.failures() == 40);
-  CHECK(ground.directory.state().rest.failures == 40);
+  CHECK(ground.directory.state().back_off.failures == 40);
   BackOff next(*ground.around, sizes);
   next.hear(ground.now());
   CHECK(next.failures() == 40);
