@@ -148,7 +148,7 @@ void Directory::connect() {
     std::unique_ptr<system::File> file;
     static_cast<void>(files_->open(path_, system::OpenMode::create_if_missing, file));
   }
-  database_.open(path_, files_->sqlite_vfs(), false);
+  database_.open(path_, files_->sqlite_vfs(), Sharing::shared);
   if (files_->identity(path_, identity_) != 0) identity_ = 0;
   // FULL, for every commit: an epoch or a consent that was answered must not come back old after a power loss, and a
   // journal whose end is not synced may be played in part over a later commit.

@@ -123,9 +123,10 @@ void Database::clear() noexcept {
   fault_text_.clear();
 }
 
-bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
+bool Database::open(const std::string& path, const char* vfs, Sharing sharing) {
   close();
   clear();
+  exclusive_ = sharing == Sharing::exclusive;
   // NOMUTEX: a connection is used by one thread at a time, which our own locks see to. PRIVATECACHE: an app that shares
   // its caches does not share ours, whose locks know no patience.
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
@@ -137,7 +138,7 @@ bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   }
   sqlite3_extended_result_codes(handle_, 1);
   // A shared directory file may be in another process's hands for the length of a commit; a lane never is.
-  sqlite3_busy_timeout(handle_, exclusive ? 0 : 1000);
+  sqlite3_busy_timeout(handle_, exclusive_ ? 0 : 1000);
   // Untrusted file content must not run code or crash the reader (sqlite.org/security.html).
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -152,11 +153,10 @@ bool Database::open(const std::string& path, const char* vfs, bool exclusive) {
   // Of a mapped file a bad block would end the process. Some apps map all they open, and some systems' SQLite does.
   run("PRAGMA mmap_size=0");
   // Before anything that reads the file: a log opened under an exclusive lock needs no shared-memory file.
-  if (exclusive) run("PRAGMA locking_mode=EXCLUSIVE");
+  if (exclusive_) run("PRAGMA locking_mode=EXCLUSIVE");
   // The file grows in steps, and each has its blocks before a page of it is committed; see reserve_pages().
   int chunk_bytes = 64 * 1024;
-  if (exclusive) sqlite3_file_control(handle_, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk_bytes);
-  exclusive_ = exclusive;
+  if (exclusive_) sqlite3_file_control(handle_, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk_bytes);
   bytes_reserved_ = 0;
   // Said, not left to how this SQLite was built: some make NORMAL the default for a write-ahead log.
   run("PRAGMA synchronous=FULL");

@@ -21,6 +21,12 @@ static_assert(application_id == 2037738344, "the number in the PRAGMA above");
 // Whether a commit is on the disk when it returns, or only in the write-ahead log's pages.
 enum class Durable { no, yes };
 
+// Whether other connections may have the file meanwhile.
+enum class Sharing {
+  shared,
+  exclusive,  // the file's lock is held from the first read until close()
+};
+
 // Whether the process's SQLite has locks of its own. Without them only one thread may be in it, whatever it does there.
 // Threads: any. Blocks: never.
 bool sqlite_has_locks() noexcept;
@@ -35,9 +41,9 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Opens or creates. `exclusive` holds the file's lock from the first read until close().
+  // Opens or creates.
   // Blocks: for the disk; not for another connection's lock when exclusive, up to a second otherwise.
-  bool open(const std::string& path, const char* vfs, bool exclusive);
+  bool open(const std::string& path, const char* vfs, Sharing sharing);
   void close() noexcept;
   bool is_open() const noexcept { return handle_ != nullptr; }
 

@@ -85,7 +85,7 @@ void furnish(fuzz::Device& device) {
     promise(queue.open(first.files, "/q/lane-00.queue", 1, {}).good(), "a new database opens");
     queue.close();
     hold::Database small;
-    small.open("/q/lane-00.queue", first.files.sqlite_vfs(), true);
+    small.open("/q/lane-00.queue", first.files.sqlite_vfs(), hold::Sharing::exclusive);
     small.run("PRAGMA journal_mode=DELETE");
     small.run("DELETE FROM reserve");
     small.run("VACUUM");

@@ -43,7 +43,7 @@ constexpr const char* columns[] = {"install_id", "epoch",    "consent", "failure
 // Rows as SQL lets somebody write them.
 void hostile_rows(fuzz::Device& device, fuzz::Input& input) {
   Database rows;
-  rows.open(database, device.files.sqlite_vfs(), false);
+  rows.open(database, device.files.sqlite_vfs(), Sharing::shared);
   for (std::size_t count = 1 + input.below(3); count-- > 0; rows.clear()) {
     const std::string column = columns[input.below(std::size(columns))];
     switch (input.below(6)) {

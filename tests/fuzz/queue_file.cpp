@@ -69,7 +69,7 @@ const Left& left_behind() {
     core.reset();
     const fuzz::Image log = device.read(database + "-wal");
     hold::Database small;
-    small.open(database, device.files.sqlite_vfs(), true);
+    small.open(database, device.files.sqlite_vfs(), hold::Sharing::exclusive);
     small.run("PRAGMA journal_mode=DELETE");
     small.run("DELETE FROM reserve");
     small.run("VACUUM");

@@ -73,7 +73,7 @@ const Left& left_behind() {
     directory.close();
     // Without its reserve and its free pages the image is small, as after a full disk.
     Database small;
-    small.open(database, device.files.sqlite_vfs(), true);
+    small.open(database, device.files.sqlite_vfs(), Sharing::exclusive);
     small.run("PRAGMA journal_mode=DELETE");
     small.run("DELETE FROM reserve");
     small.run("VACUUM");
@@ -262,7 +262,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (input.below(4) != 0) device.write("/q/lane-00.ring", left.ring);
   {
     Database rows;
-    rows.open(database, device.files.sqlite_vfs(), true);
+    rows.open(database, device.files.sqlite_vfs(), Sharing::exclusive);
     rows.run("PRAGMA writable_schema=1");
     for (std::size_t count = 1 + input.below(4); count-- > 0;) write_row(rows, input);
   }

@@ -166,7 +166,7 @@ TEST_CASE("statistics that a browser of databases made are no damage") {
   life.core.reset();
   for (const char* name : {"directory.db", "lane-00.queue"}) {
     hold::Database database;
-    REQUIRE(database.open(life.directory / name, nullptr, false));
+    REQUIRE(database.open(life.directory / name, nullptr, hold::Sharing::shared));
     REQUIRE(database.run("ANALYZE"));
   }
   life.open();

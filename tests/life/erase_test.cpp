@@ -28,7 +28,7 @@ TEST_CASE("erase() leaves nothing of ring, chunks, batches, quarantine and log, 
   CHECK(scanner.found_in(copy.path()) == std::set<std::string>{markers.quarantine, markers.batch, markers.chunk});
   {
     hold::Database database;
-    REQUIRE(database.open(copy / "queue/lane-00.queue", nullptr, false));
+    REQUIRE(database.open(copy / "queue/lane-00.queue", nullptr, hold::Sharing::shared));
     for (const char* table : {"DELETE FROM chunk", "DELETE FROM batch", "DELETE FROM quarantine"}) {
       REQUIRE(database.run(table));
     }
@@ -128,7 +128,7 @@ TEST_CASE("the device's id is kept as a keyed hash only, and one in clear is kno
   CHECK(open(device) == install_id);
   {
     hold::Database database;
-    REQUIRE(database.open(path / "directory.db", nullptr, false));
+    REQUIRE(database.open(path / "directory.db", nullptr, hold::Sharing::shared));
     REQUIRE(database.run("UPDATE directory SET platform = '9f86d081884c7d659a2feaa0c55ad015'"));
   }
   REQUIRE(scanner.found_in(path.path()).size() == 1);

@@ -241,7 +241,7 @@ TEST_CASE("a lane of before there were policies gets its column, and keeps its c
   life.core.reset();
   {
     hold::Database database;
-    REQUIRE(database.open(life.directory / "lane-00.queue", nullptr, false));
+    REQUIRE(database.open(life.directory / "lane-00.queue", nullptr, hold::Sharing::shared));
     REQUIRE(database.run("ALTER TABLE state DROP COLUMN refused_policy"));
     REQUIRE(database.run("PRAGMA user_version=1"));
     REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));

@@ -304,7 +304,7 @@ TEST_CASE("rows of scopes that are not ours do no harm") {
   life.core.reset();
   {
     hold::Database database;
-    REQUIRE(database.open(life.directory / "lane-00.queue", nullptr, false));
+    REQUIRE(database.open(life.directory / "lane-00.queue", nullptr, hold::Sharing::shared));
     REQUIRE(
         database.run("CREATE TABLE IF NOT EXISTS scope(tail TEXT PRIMARY KEY, sentence TEXT NOT NULL)"
                      " WITHOUT ROWID"));

@@ -554,7 +554,7 @@ TEST_CASE("what the endpoint asked for holds also while the directory cannot be 
     // Another process has the directory's database for longer than anybody waits for it.
     hold::Database other;
     stage.endpoint->answer = [&](const FakeEndpoint::Request&) {
-      REQUIRE(other.open(stage.directory / "directory.db", nullptr, true));
+      REQUIRE(other.open(stage.directory / "directory.db", nullptr, hold::Sharing::exclusive));
       REQUIRE(other.run("BEGIN EXCLUSIVE"));
       HttpAnswer answer = answered(429);
       answer.headers.push_back({"retry-after", "60"});

@@ -219,7 +219,7 @@ TEST_CASE("a ledger is saved and published by the commit, and by nothing else") 
   REQUIRE(queue.open(system::system_files(), path, 1, {}));
   queue.close();
   Database database;
-  REQUIRE(database.open(path, nullptr, false));
+  REQUIRE(database.open(path, nullptr, Sharing::shared));
   Ledger published;
   published.accepted = 5;
   {
@@ -297,7 +297,7 @@ TEST_CASE("a damaged queue of version 1 is read like any other") {
     REQUIRE(queue.begin_opening("run"));
   }
   Database database;
-  REQUIRE(database.open(path, nullptr, false));
+  REQUIRE(database.open(path, nullptr, Sharing::shared));
   REQUIRE(database.run("UPDATE state SET accepted = 12, delivered = 5"));
   REQUIRE(database.run("ALTER TABLE state DROP COLUMN refused_policy"));
   const rows::State state = salvage::read_state(database);

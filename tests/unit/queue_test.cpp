@@ -90,7 +90,7 @@ void check_balance(const std::string& path) {
   const Ledger ledger = queue.ledger();
   queue.close();
   Database database;
-  REQUIRE(database.open(path, nullptr, false));
+  REQUIRE(database.open(path, nullptr, Sharing::shared));
   const std::int64_t waiting = database.number("SELECT coalesce(sum(lines - own_lines), 0) FROM chunk") +
                                database.number("SELECT coalesce(sum(lines - own_lines), 0) FROM batch");
   CHECK(static_cast<std::int64_t>(ledger.waiting()) == waiting);
@@ -597,7 +597,7 @@ TEST_CASE("a queue of a newer version is left byte for byte as it is") {
   }
   {
     Database database;
-    REQUIRE(database.open(path, nullptr, false));
+    REQUIRE(database.open(path, nullptr, Sharing::shared));
     REQUIRE(database.run("PRAGMA user_version=3"));
     REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
@@ -699,7 +699,7 @@ Ledger open_damaged(const TempDirectory& directory) {
 // Every sentence the lane still has, each at most once.
 std::set<std::uint64_t> sentences_in(const TempDirectory& directory) {
   Database database;
-  REQUIRE(database.open(directory / "lane-00.queue", nullptr, false));
+  REQUIRE(database.open(directory / "lane-00.queue", nullptr, Sharing::shared));
   std::set<std::uint64_t> numbers;
   for (const char* sql : {"SELECT body FROM chunk", "SELECT body FROM batch"}) {
     Statement rows(database, sql);
@@ -806,7 +806,7 @@ TEST_CASE("a database with a damaged page opens, and its ledger balances") {
     const TempDirectory directory;
     put_back(directory, left);
     Database database;
-    REQUIRE(database.open(directory / "lane-00.queue", nullptr, false));
+    REQUIRE(database.open(directory / "lane-00.queue", nullptr, Sharing::shared));
     REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
     database.close();
     left["lane-00.queue"] = test::read_file(directory / "lane-00.queue");

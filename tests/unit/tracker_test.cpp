@@ -111,7 +111,7 @@ void DamagedLane::make() const {
   const std::string path = directory / "lane-00.queue";
   {
     hold::Database database;
-    REQUIRE(database.open(path, nullptr, false));
+    REQUIRE(database.open(path, nullptr, hold::Sharing::shared));
     REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
     REQUIRE(database.number("SELECT count(*) FROM chunk") == 3);
   }
@@ -366,7 +366,7 @@ TEST_CASE("a queue of a newer version is refused and left as it is") {
   }
   {
     hold::Database database;
-    REQUIRE(database.open(directory / "main.queue", nullptr, false));
+    REQUIRE(database.open(directory / "main.queue", nullptr, hold::Sharing::shared));
     REQUIRE(database.run("PRAGMA user_version=3"));
     REQUIRE(database.run("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
@@ -706,7 +706,7 @@ TEST_CASE("an erase that cannot begin leaves everything as it was") {
   {
     // The epoch could begin; the counters cannot be carried.
     hold::Database other;
-    REQUIRE(other.open(directory / "directory.db", nullptr, false));
+    REQUIRE(other.open(directory / "directory.db", nullptr, hold::Sharing::shared));
     REQUIRE(other.run("ALTER TABLE carried RENAME TO away"));
     CHECK_FALSE(tracker.erase());
     track(tracker, 3, 2);

@@ -31,14 +31,14 @@ Status QueueFile::open_damaged(system::Files& files, const std::string& path) {
 void QueueFile::connect() {
   close();
   if (is_in_memory()) {
-    database_.open(path_, nullptr, false);
+    database_.open(path_, nullptr, Sharing::shared);
     return;
   }
   // Made here, because SQLite would let everybody read it; its log gets the same rights. And locked here: an SQLite
   // that found our log without a lock would fold it in and remove it while we write on.
   system::Error error = files_->open(path_, system::OpenMode::create_if_missing, lock_);
   if (error == 0) error = lock_->lock_database();
-  database_.open(path_, error == 0 ? files_->sqlite_vfs_without_locks() : files_->sqlite_vfs(), true);
+  database_.open(path_, error == 0 ? files_->sqlite_vfs_without_locks() : files_->sqlite_vfs(), Sharing::exclusive);
 }
 
 void QueueFile::set_up_log() {
@@ -128,7 +128,7 @@ bool QueueFile::give_back() {
   if (is_in_memory() || free_pages < free_pages_min || free_pages < database_.number("PRAGMA page_count") * 3 / 4)
     return database_.fault() == Fault::none;
   if (!database_.vacuum()) return false;
-  // The log was cut to nothing by the way.
+  // The log was cut to nothing, too.
   reserve_log();
   return true;
 }
