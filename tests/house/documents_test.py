@@ -59,6 +59,15 @@ def main():
         for link in LINK.findall((CHECKOUT / page).read_text(encoding="utf-8")):
             if "://" not in link and not (CHECKOUT / page).parent.joinpath(link).exists():
                 faults.append(f"{page}: a link to {link}, which does not exist")
+    # What FORMAT.md says is always true has a case that fails when it is not.
+    page = " ".join((CHECKOUT / "src/hold/FORMAT.md").read_text(encoding="utf-8").split())
+    watched = re.findall(r"\(`(\w+_test)`: ([^)]+)\)", page)
+    if len(watched) < 20:
+        faults.append(f"FORMAT.md names {len(watched)} cases, and should name one for nearly each of its sentences")
+    for suite, case in watched:
+        texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "tests").glob(f"*/{suite}.cpp")]
+        if not any(f'TEST_CASE("{case}"' in text for text in texts):
+            faults.append(f"FORMAT.md names the case {case!r} of {suite}, which does not exist")
     # The oldest versions are said once to people and once to CMake.
     security = (CHECKOUT / "SECURITY.md").read_text(encoding="utf-8")
     asked = re.findall(r"find_package\((\w+) ([\d.]+) REQUIRED", (CHECKOUT / "CMakeLists.txt").read_text(encoding="utf-8"))
