@@ -963,3 +963,27 @@ TEST_CASE("on a full disk a lane seals, settles, splits, drains, evicts and deni
     }
   }
 }
+
+TEST_CASE("a queue that is opened after another one gives its own reserve to a full disk") {
+  simulation::Chance chance(1);
+  simulation::VirtualTime time;
+  simulation::Disk disk;
+  disk.gives_blocks_ahead = true;
+  simulation::Process process(disk, chance, time);
+  static_cast<void>(process.make_directory("/q"));
+  Queue queue;
+  for (const char* path : {"/q/first.queue", "/q/second.queue"}) {
+    CAPTURE(std::string(path));
+    REQUIRE(queue.open(process, path, 1, {}));
+    REQUIRE(queue.begin_opening("run"));
+    disk.bytes_max = disk.used();
+    Intake intake(1'000);
+    CHECK_FALSE(intake.drain(queue, 8'000));
+    CHECK(queue.status() == Code::disk_full);
+    queue.close();
+    Database database;
+    REQUIRE(database.open(path, process.sqlite_vfs(), Sharing::exclusive));
+    CHECK(database.number("SELECT count(*) FROM reserve") == 0);
+    disk.bytes_max = UINT64_MAX;
+  }
+}

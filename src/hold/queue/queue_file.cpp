@@ -9,7 +9,7 @@ Status QueueFile::open(system::Files& files, const std::string& path, std::uint6
   files_ = &files;
   path_ = path;
   step_bytes_ = step_bytes;
-  damaged_ = false;
+  damaged_ = reserve_spent_ = false;
   connect();
   if (Status status = schema::prepare(database_, path_, epoch, step_bytes_); !status) {
     database_.close();
