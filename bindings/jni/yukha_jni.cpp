@@ -164,7 +164,7 @@ class Packet {
 enum : int { location = 1, content = 2, referral = 3, action = 4, user = 5, device = 6, at = 7, critical = 8 };
 
 // Reads one part and gives it to the sentence.
-yukha_result add_part(Packet& packet, yukha_sentence* sentence) {
+yukha_result add_part(Packet& packet, yukha_event* sentence) {
   const int word = packet.byte();
   Text text;
   List list;
@@ -175,36 +175,35 @@ yukha_result add_part(Packet& packet, yukha_sentence* sentence) {
   if (packet.bad()) return YUKHA_BAD_ARGUMENT;
   switch (word) {
     case location:
-      return yukha_location(sentence, text.bytes, text.size, list.members, list.count);
+      return yukha_event_location(sentence, text.bytes, text.size, list.members, list.count);
     case content:
-      return yukha_content(sentence, text.bytes, text.size, list.members, list.count);
+      return yukha_event_content(sentence, text.bytes, text.size, list.members, list.count);
     case referral:
-      return yukha_referral(sentence, text.bytes, text.size);
+      return yukha_event_referral(sentence, text.bytes, text.size);
     case action:
-      return yukha_action(sentence, text.bytes, text.size, number, list.members, list.count);
+      return yukha_event_action(sentence, text.bytes, text.size, number, list.members, list.count);
     case user:
-      return yukha_user(sentence, list.members, list.count);
+      return yukha_event_user(sentence, list.members, list.count);
     case device:
-      return yukha_device(sentence, list.members, list.count);
+      return yukha_event_device(sentence, list.members, list.count);
     case at:
-      return yukha_at(sentence, number);
+      return yukha_event_at(sentence, number);
     case critical:
-      return yukha_critical(sentence);
+      return yukha_event_critical(sentence);
     default:
-      return yukha_user(sentence, nullptr, 1);  // no word of Packet.java's
+      return yukha_event_user(sentence, nullptr, 1);  // no word of Packet.java's
   }
 }
 
 yukha_result track(yukha_tracker* tracker, const Bytes& bytes) {
   if (tracker == nullptr) return YUKHA_BAD_ARGUMENT;
-  const std::unique_ptr<yukha_sentence, void (*)(yukha_sentence*)> sentence(yukha_sentence_new(tracker),
-                                                                            &yukha_sentence_free);
+  const std::unique_ptr<yukha_event, void (*)(yukha_event*)> sentence(yukha_event_new(tracker), &yukha_event_free);
   if (!sentence) return YUKHA_OUT_OF_MEMORY;
   Packet packet(bytes);
-  // The sentence remembers its first mistake, and yukha_track answers it.
+  // The sentence remembers its first mistake, and yukha_event_track answers it.
   while (packet.more() && add_part(packet, sentence.get()) >= 0) {
   }
-  return packet.bad() ? YUKHA_BAD_ARGUMENT : yukha_track(sentence.get());
+  return packet.bad() ? YUKHA_BAD_ARGUMENT : yukha_event_track(sentence.get());
 }
 
 yukha_result identify(yukha_tracker* tracker, const Bytes& bytes) {
@@ -306,7 +305,7 @@ JNIEXPORT jint JNICALL Java_dev_yukha_Native_setConsent(JNIEnv*, jclass, jlong t
 }
 
 JNIEXPORT jint JNICALL Java_dev_yukha_Native_consent(JNIEnv*, jclass, jlong tracker) {
-  return yukha_consent(Call(tracker).tracker());
+  return yukha_get_consent(Call(tracker).tracker());
 }
 
 JNIEXPORT jint JNICALL Java_dev_yukha_Native_erase(JNIEnv*, jclass, jlong tracker) {

@@ -36,7 +36,7 @@ enum {
   YUKHA_ALREADY_TRACKED = -12,
   YUKHA_NOT_A_SENTENCE = -13,
   YUKHA_TOO_MANY_MEMBERS = -14,
-  YUKHA_TOO_MANY_SCOPES = -15,
+  YUKHA_TOO_MANY_TIMED_EVENTS = -15,
   YUKHA_BAD_CONFIG = -20,
   YUKHA_BAD_KEY = -21,
   YUKHA_BAD_ENDPOINT = -22,
@@ -64,9 +64,9 @@ enum { YUKHA_NETWORK_UNKNOWN = 0, YUKHA_NETWORK_UNMETERED = 1, YUKHA_NETWORK_MET
 enum { YUKHA_PART_USER = 0, YUKHA_PART_DEVICE = 1, YUKHA_PART_CONTENT = 3, YUKHA_PART_ACTION = 5 };
 
 typedef struct yukha_tracker yukha_tracker;
-typedef struct yukha_sentence yukha_sentence;
+typedef struct yukha_event yukha_event;
 typedef struct yukha_request yukha_request;
-typedef struct yukha_scope yukha_scope;
+typedef struct yukha_timed_event yukha_timed_event;
 
 /* A further fact about a part: name, value, and the value's size (0: it ends with NUL). */
 typedef struct yukha_member {
@@ -77,10 +77,10 @@ typedef struct yukha_member {
 
 /* A secret that signs requests; config.hpp says what it proves and what not. An empty secret is for own_transport: the
  * host signs. */
-typedef struct yukha_key {
+typedef struct yukha_signing_key {
   const char* id;
   const char* secret_base64;
-} yukha_key;
+} yukha_signing_key;
 
 /* The settings a C host needs; 0 or NULL leaves a default. Fill it with yukha_config_init, which writes `bytes`: so a
  * library of another version knows which of them are there. */
@@ -105,8 +105,8 @@ typedef struct yukha_config {
   uint32_t age_max_hours;
   uint64_t ring_bytes;
   uint64_t queue_bytes_max;
-  const yukha_key* keys; /* after key_id, in the order in which they are tried */
-  size_t key_count;
+  const yukha_signing_key* signing_keys; /* after key_id, in the order in which they are tried */
+  size_t signing_key_count;
   const yukha_member* device; /* more facts about the device, for every sentence */
   size_t device_count;
   uint32_t batch_lines_max;
@@ -121,18 +121,18 @@ typedef struct yukha_config {
   uint32_t own_transport;      /* 1: the host brings requests to the endpoint, see yukha_request_take */
   uint32_t session_timeout_ms; /* 0: no sessions; config.hpp has the words */
   uint32_t session_background_timeout_ms;
-  uint32_t tell_identify;   /* 1: a sentence yukha_identify when somebody anonymous gets a name */
-  uint32_t tell_lifecycle;  /* 1: yukha_first_open, yukha_update, yukha_restart */
-  uint32_t debug;           /* 1: each sentence is a notice, readable */
-  uint32_t notices_max;     /* 0: none are kept for yukha_notice */
+  uint32_t track_identify;  /* 1: a sentence yukha_identify when somebody anonymous gets a name */
+  uint32_t track_lifecycle; /* 1: yukha_first_open, yukha_update, yukha_restart */
+  uint32_t debug;           /* 1: each sentence is a log line that a person can read */
+  uint32_t log_lines_max;   /* how many are kept for yukha_take_log_line; 0: none */
   const char* deny_members; /* user.plan and the like, several separated by ; */
   const char* hash_members;
   const char* allow_members;
   const char* hash_key_base64;
-  double sample_rate; /* 0: everybody */
-  int32_t on_metered; /* YUKHA_UPLOADS_…; config.hpp has the words */
-  int32_t on_low_battery;
-  int32_t in_background;
+  double sample_rate;         /* 0: everybody */
+  int32_t uploads_on_metered; /* YUKHA_UPLOADS_…; config.hpp has the words */
+  int32_t uploads_on_low_battery;
+  int32_t uploads_in_background;
   uint32_t suspend_in_background;
   int32_t initial_consent; /* YUKHA_GRANTED, …: of a new install */
   uint32_t obey_policy;    /* 1: what the endpoint asks of its clients is done; config.hpp says what that may be */
@@ -179,66 +179,68 @@ yukha_result yukha_reset(yukha_tracker* tracker);
  * member goes before one that was set. The experiment becomes user.experiment_<name>. Threads: any. Blocks: never. */
 yukha_result yukha_set(yukha_tracker* tracker, int32_t part, const yukha_member* members, size_t count);
 yukha_result yukha_unset(yukha_tracker* tracker, int32_t part, const char* name);
-yukha_result yukha_experiment(yukha_tracker* tracker, const char* name, const char* variant, size_t variant_size);
+yukha_result yukha_set_experiment(yukha_tracker* tracker, const char* name, const char* variant, size_t variant_size);
 
-/* A sentence in the making: made once, used for one sentence after another, freed before its tracker. Its parts are
- * given in any order, each at most once; only the action is required. The first mistake is remembered and answered by
- * yukha_track, too. Threads: one at a time for each sentence. Blocks: never. */
-yukha_sentence* yukha_sentence_new(yukha_tracker* tracker);
-void yukha_sentence_free(yukha_sentence* sentence);
+/* An event in the making, which becomes a sentence: made once, used for one sentence after another, freed before its
+ * tracker. Its parts are given in any order, each at most once; only the action is required. The first mistake is
+ * remembered and answered by yukha_event_track, too. Threads: one at a time for each event. Blocks: never. */
+yukha_event* yukha_event_new(yukha_tracker* tracker);
+void yukha_event_free(yukha_event* sentence);
 /* Where: a screen with parameters, or a URL. */
-yukha_result yukha_location(yukha_sentence* sentence, const char* screen, size_t screen_size,
-                            const yukha_member* parameters, size_t count);
+yukha_result yukha_event_location(yukha_event* sentence, const char* screen, size_t screen_size,
+                                  const yukha_member* parameters, size_t count);
 /* What it was about. */
-yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_size, const yukha_member* members,
-                           size_t count);
+yukha_result yukha_event_content(yukha_event* sentence, const char* id, size_t id_size, const yukha_member* members,
+                                 size_t count);
 /* What led here. */
-yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size);
+yukha_result yukha_event_referral(yukha_event* sentence, const char* origin, size_t origin_size);
 /* What the user did, and for how long; -1: for no time that is known. */
-yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
-                          int64_t duration_ms, const yukha_member* members, size_t count);
+yukha_result yukha_event_action(yukha_event* sentence, const char* action_type, size_t action_type_size,
+                                int64_t duration_ms, const yukha_member* members, size_t count);
 /* More members of the user or the device, for this sentence alone. */
-yukha_result yukha_user(yukha_sentence* sentence, const yukha_member* members, size_t count);
-yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members, size_t count);
+yukha_result yukha_event_user(yukha_event* sentence, const yukha_member* members, size_t count);
+yukha_result yukha_event_device(yukha_event* sentence, const yukha_member* members, size_t count);
 /* When, if not now: milliseconds since 1970. */
-yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms);
-yukha_result yukha_critical(yukha_sentence* sentence);
+yukha_result yukha_event_at(yukha_event* sentence, int64_t unix_ms);
+yukha_result yukha_event_critical(yukha_event* sentence);
 /* Kept and sent as the consent to this purpose allows, instead of that to analytics. */
-yukha_result yukha_purpose(yukha_sentence* sentence, int32_t purpose);
+yukha_result yukha_event_purpose(yukha_event* sentence, int32_t purpose);
 
 /* Keeps the sentence: YUKHA_OK, YUKHA_KEPT_IN_MEMORY, or why not. The handle is empty again, ready for the next.
- * Threads: one at a time for each sentence. Blocks: never, or up to ring_full_wait_ms. */
-yukha_result yukha_track(yukha_sentence* sentence);
+ * Threads: one at a time for each event. Blocks: never, or up to ring_full_wait_ms. */
+yukha_result yukha_event_track(yukha_event* sentence);
 
-/* Begins something that takes time, with what `sentence` has by now, which is empty again afterwards; scope.hpp says
- * what becomes of it. Time counts while at least `part` of it is visible, from 0 (always) to 1; what is shown for less
- * than least_ms in all is not tracked. NULL when it cannot begin; yukha_last_error says why. It is freed before its
- * tracker. Threads: one at a time for each. Blocks: never, but for yukha_scope_end as yukha_track. */
-yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t least_ms);
-void yukha_scope_pause(yukha_scope* scope);
-void yukha_scope_resume(yukha_scope* scope);
-void yukha_scope_visible(yukha_scope* scope, double part);
-int64_t yukha_scope_ms(yukha_scope* scope);
-/* Tracks the sentence with its duration and these members of the action: as yukha_track, or YUKHA_TOO_SHORT. */
-yukha_result yukha_scope_end(yukha_scope* scope, const yukha_member* members, size_t count);
-/* Gives the handle back; what did not end is cancelled. */
-void yukha_scope_free(yukha_scope* scope);
+/* Starts something that takes time, with the parts that `sentence` has by now; `sentence` is empty again afterwards.
+ * timed_event.hpp says what becomes of it. Its time runs only while at least min_visible_fraction of it is visible,
+ * from 0 (always) to 1, and it is tracked only when that time reached min_duration_ms. NULL when it cannot start;
+ * yukha_last_error says why. It is freed before its tracker.
+ * Threads: one at a time for each. Blocks: never, but for yukha_timed_event_end as yukha_event_track. */
+yukha_timed_event* yukha_timed_event_start(yukha_event* sentence, double min_visible_fraction, int64_t min_duration_ms);
+void yukha_timed_event_pause(yukha_timed_event* timed);
+void yukha_timed_event_resume(yukha_timed_event* timed);
+void yukha_timed_event_set_visible_fraction(yukha_timed_event* timed, double fraction);
+int64_t yukha_timed_event_duration_ms(yukha_timed_event* timed);
+/* Tracks the sentence with its duration and these members of the action: as yukha_event_track, or YUKHA_TOO_SHORT. */
+yukha_result yukha_timed_event_end(yukha_timed_event* timed, const yukha_member* members, size_t count);
+/* Gives the handle back, and cancels what did not end: nothing is tracked. */
+void yukha_timed_event_free(yukha_timed_event* timed);
 
 /* The six parts as one JSON object, in one call; Tracker::track_json describes it. Invalid UTF-8 is no JSON; a
  * mistake is told with the byte where it stands.
- * Threads: any. Blocks: as yukha_track. */
+ * Threads: any. Blocks: as yukha_event_track. */
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size);
 
-/* To everything, and to one purpose: the stricter counts. Analytics begins granted, the other purposes denied; what a
- * denial takes is in tracker.hpp. Threads: any. Blocks: for a few disk writes, a denial also for a worker's step. */
+/* The overall consent, and the consent to one purpose: the stricter of the two applies. Analytics begins granted, the
+ * other purposes denied. tracker.hpp says what a denial removes.
+ * Threads: any. Blocks: for a few disk writes, a denial also for a worker's step. */
 yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent);
-int32_t yukha_consent(yukha_tracker* tracker);
+int32_t yukha_get_consent(yukha_tracker* tracker);
 yukha_result yukha_set_purpose_consent(yukha_tracker* tracker, int32_t purpose, int32_t consent);
-int32_t yukha_purpose_consent(yukha_tracker* tracker, int32_t purpose);
+int32_t yukha_get_purpose_consent(yukha_tracker* tracker, int32_t purpose);
 
-/* The system's advertising id, for sentences of the purpose advertising alone; "" for none. Threads: any. Blocks:
- * never. */
-yukha_result yukha_set_ad_id(yukha_tracker* tracker, const char* id, size_t size);
+/* The system's advertising id, written into sentences of the purpose advertising alone; "" for none.
+ * Threads: any. Blocks: never. */
+yukha_result yukha_set_advertising_id(yukha_tracker* tracker, const char* id, size_t size);
 
 /* Removes every sentence of the queue directory. Threads: any. Blocks: for a few disk writes. */
 yukha_result yukha_erase(yukha_tracker* tracker);
@@ -247,28 +249,30 @@ yukha_result yukha_erase(yukha_tracker* tracker);
  * tracker.hpp. Threads: any. Blocks: up to deadline_ms. */
 yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms);
 
-/* The app leaves the screen, and comes back; what that does is in tracker.hpp. The first sends what it can in budget_ms
- * and answers as yukha_flush. Threads: any. Blocks: up to budget_ms, plus disk writes; the second for a step. */
-yukha_result yukha_background(yukha_tracker* tracker, int64_t budget_ms);
-yukha_result yukha_foreground(yukha_tracker* tracker);
-/* Hints. Threads: any. Blocks: for a worker's step. */
-yukha_result yukha_network(yukha_tracker* tracker, int32_t network);
-yukha_result yukha_low_battery(yukha_tracker* tracker, int32_t low);
+/* Call them when the app leaves the screen and when it is back; tracker.hpp says what they do. The first sends what it
+ * can within budget_ms and answers as yukha_flush.
+ * Threads: any. Blocks: up to budget_ms, plus disk writes; the second for a worker's step. */
+yukha_result yukha_enter_background(yukha_tracker* tracker, int64_t budget_ms);
+yukha_result yukha_enter_foreground(yukha_tracker* tracker);
+/* Tells the worker what the app knows: YUKHA_NETWORK_…, and 1 for a low battery. While offline no request is started.
+ * Threads: any. Blocks: for a worker's step. */
+yukha_result yukha_set_network(yukha_tracker* tracker, int32_t network);
+yukha_result yukha_set_low_battery(yukha_tracker* tracker, int32_t low);
 
 /* Fills as much of `stats` as `bytes` allows. Threads: any. Blocks: never. */
 yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes);
 
-/* The next line of the log, and how much it matters: 1 an error, 2 a warning, 3 information, 4 for debugging. Copies as
- * yukha_last_error, and returns 0 when there is none; without a buffer it stays the next. Threads: any, one at a time.
- * Blocks: never. */
-size_t yukha_notice(yukha_tracker* tracker, int32_t* level, char* buffer, size_t size);
+/* Takes the next line of the log; `level` (may be NULL) says how much it matters: 1 an error, 2 a warning, 3
+ * information, 4 for debugging. Copies as yukha_last_error, and returns 0 when there is no line. Without a buffer the
+ * line is not taken. Threads: any, one at a time. Blocks: never. */
+size_t yukha_take_log_line(yukha_tracker* tracker, int32_t* level, char* buffer, size_t size);
 
-/* What went wrong at the last attempt to deliver, and empty after one that did. Copies as yukha_last_error.
+/* Why the latest request did not deliver; empty after one that did. Copies as yukha_last_error.
  * Threads: any. Blocks: never. */
-size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size);
+size_t yukha_last_delivery_error(yukha_tracker* tracker, char* buffer, size_t size);
 
-/* Signs with these keys from now on, in place of the config's. Threads: any. Blocks: for a few disk writes. */
-yukha_result yukha_set_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count);
+/* Signs with these keys from now on, in place of those in yukha_config. Threads: any. Blocks: for a few disk writes. */
+yukha_result yukha_set_signing_keys(yukha_tracker* tracker, const yukha_signing_key* keys, size_t count);
 
 /* The sentence in quarantine with the next number above *number, which becomes its number; the first is above 0. Copies
  * its line of JSON and the reason as yukha_last_error does, and returns the line's whole length; 0 when there are no
@@ -415,7 +419,7 @@ local function bind(C)
   function Event:location(screen, parameters)
     local list, count = members(parameters)
     local what = text(screen)
-    C.yukha_location(self.sentence, what, size(what), list, count)
+    C.yukha_event_location(self.sentence, what, size(what), list, count)
     let_strings_go(count)
     return self
   end
@@ -424,7 +428,7 @@ local function bind(C)
   function Event:content(id, more)
     local list, count = members(more)
     local what = text(id)
-    C.yukha_content(self.sentence, what, size(what), list, count)
+    C.yukha_event_content(self.sentence, what, size(what), list, count)
     let_strings_go(count)
     return self
   end
@@ -432,7 +436,7 @@ local function bind(C)
   -- What led here: CLICK, PUSH, a URL.
   function Event:referral(origin)
     local what = text(origin)
-    C.yukha_referral(self.sentence, what, size(what))
+    C.yukha_event_referral(self.sentence, what, size(what))
     return self
   end
 
@@ -447,7 +451,7 @@ local function bind(C)
       if duration == -1 then duration = -2 end
     end
     what = text(what)
-    C.yukha_action(self.sentence, what, size(what), duration, list, count)
+    C.yukha_event_action(self.sentence, what, size(what), duration, list, count)
     let_strings_go(count)
     return self
   end
@@ -455,34 +459,34 @@ local function bind(C)
   -- More members of the user or the device, for this sentence alone.
   function Event:user(more)
     local list, count = members(more)
-    C.yukha_user(self.sentence, list, count)
+    C.yukha_event_user(self.sentence, list, count)
     let_strings_go(count)
     return self
   end
 
   function Event:device(more)
     local list, count = members(more)
-    C.yukha_device(self.sentence, list, count)
+    C.yukha_event_device(self.sentence, list, count)
     let_strings_go(count)
     return self
   end
 
   -- When, if not now: seconds since 1970, as os.time() gives them; a fraction is kept to the millisecond.
   function Event:at(unix_seconds)
-    C.yukha_at(self.sentence, milliseconds(unix_seconds))
+    C.yukha_event_at(self.sentence, milliseconds(unix_seconds))
     return self
   end
 
   -- Sent before and evicted after the ordinary ones.
   function Event:critical()
-    C.yukha_critical(self.sentence)
+    C.yukha_event_critical(self.sentence)
     return self
   end
 
   -- Ends the sentence and keeps it. Never blocks, unless ring_full_wait_ms allows it.
   function Event:track()
     if self.tracked then return answer(C.YUKHA_ALREADY_TRACKED) end
-    local code = C.yukha_track(self.sentence)
+    local code = C.yukha_event_track(self.sentence)
     -- The handle is empty again, and the next event takes it.
     self.tracker.spare, self.sentence, self.tracked = self.sentence, nil, true
     return answer(code)
@@ -505,10 +509,10 @@ local function bind(C)
     self.spare = nil
     if sentence == nil then
       local life = self.life
-      sentence = C.yukha_sentence_new(life.handle)
+      sentence = C.yukha_event_new(life.handle)
       life.count = life.count + 1
       ffi.gc(sentence, function(mine)
-        C.yukha_sentence_free(mine)
+        C.yukha_event_free(mine)
         let_go(life)
       end)
     end
@@ -527,7 +531,7 @@ local function bind(C)
   end
 
   function Tracker:consent()
-    return C.yukha_consent(self.life.handle)
+    return C.yukha_get_consent(self.life.handle)
   end
 
   -- Removes every sentence of the queue directory.

@@ -38,7 +38,8 @@ static_assert(YKCodeSentenceTooLarge == YUKHA_SENTENCE_TOO_LARGE && YKCodeBadMem
               "");
 static_assert(YKCodeMissingAction == YUKHA_MISSING_ACTION && YKCodeBadTime == YUKHA_BAD_TIME &&
                   YKCodeAlreadyTracked == YUKHA_ALREADY_TRACKED && YKCodeNotASentence == YUKHA_NOT_A_SENTENCE &&
-                  YKCodeTooManyMembers == YUKHA_TOO_MANY_MEMBERS && YKCodeTooManyScopes == YUKHA_TOO_MANY_SCOPES,
+                  YKCodeTooManyMembers == YUKHA_TOO_MANY_MEMBERS &&
+                  YKCodeTooManyTimedEvents == YUKHA_TOO_MANY_TIMED_EVENTS,
               "");
 static_assert(YKCodeBadConfig == YUKHA_BAD_CONFIG && YKCodeBadKey == YUKHA_BAD_KEY &&
                   YKCodeBadEndpoint == YUKHA_BAD_ENDPOINT && YKCodePlainHTTP == YUKHA_PLAIN_HTTP &&
@@ -489,13 +490,13 @@ NSString* prepared_directory(YKConfig* config) {
   self = [super init];
   if (self != nil) {
     _handle = YK_RETAIN(handle);
-    _sentence = yukha_sentence_new(tracker_of(handle));
+    _event = yukha_event_new(tracker_of(handle));
   }
   return self;
 }
 
 - (void)dealloc {
-  yukha_sentence_free(_sentence);
+  yukha_event_free(_event);
   YK_RELEASE(_handle);
   YK_RELEASE(_mistake);
   YK_SUPER_DEALLOC();
@@ -516,7 +517,7 @@ NSString* prepared_directory(YKConfig* config) {
   const Text where = borrowed.text(screen);
   const Members list = borrowed.members(parameters);
   if (borrowed.problem() != YUKHA_OK) return [self answered:refusal(borrowed)];
-  return [self answered:answer(_handle, yukha_location(_sentence, where.bytes, where.size, list.first, list.count))];
+  return [self answered:answer(_handle, yukha_event_location(_event, where.bytes, where.size, list.first, list.count))];
 }
 
 - (instancetype)content:(NSString*)contentID {
@@ -528,14 +529,14 @@ NSString* prepared_directory(YKConfig* config) {
   const Text what = borrowed.text(contentID);
   const Members list = borrowed.members(members);
   if (borrowed.problem() != YUKHA_OK) return [self answered:refusal(borrowed)];
-  return [self answered:answer(_handle, yukha_content(_sentence, what.bytes, what.size, list.first, list.count))];
+  return [self answered:answer(_handle, yukha_event_content(_event, what.bytes, what.size, list.first, list.count))];
 }
 
 - (instancetype)referral:(NSString*)origin {
   Borrowed borrowed;
   const Text from = borrowed.text(origin);
   if (borrowed.problem() != YUKHA_OK) return [self answered:refusal(borrowed)];
-  return [self answered:answer(_handle, yukha_referral(_sentence, from.bytes, from.size))];
+  return [self answered:answer(_handle, yukha_event_referral(_event, from.bytes, from.size))];
 }
 
 - (instancetype)action:(NSString*)type {
@@ -563,32 +564,32 @@ NSString* prepared_directory(YKConfig* config) {
   const Members list = borrowed.members(members);
   if (borrowed.problem() != YUKHA_OK) return [self answered:refusal(borrowed)];
   return [self
-      answered:answer(_handle, yukha_action(_sentence, deed.bytes, deed.size, duration_ms, list.first, list.count))];
+      answered:answer(_handle, yukha_event_action(_event, deed.bytes, deed.size, duration_ms, list.first, list.count))];
 }
 
 - (instancetype)user:(NSDictionary*)members {
   Borrowed borrowed;
   const Members list = borrowed.members(members);
   if (borrowed.problem() != YUKHA_OK) return [self answered:refusal(borrowed)];
-  return [self answered:answer(_handle, yukha_user(_sentence, list.first, list.count))];
+  return [self answered:answer(_handle, yukha_event_user(_event, list.first, list.count))];
 }
 
 - (instancetype)device:(NSDictionary*)members {
   Borrowed borrowed;
   const Members list = borrowed.members(members);
   if (borrowed.problem() != YUKHA_OK) return [self answered:refusal(borrowed)];
-  return [self answered:answer(_handle, yukha_device(_sentence, list.first, list.count))];
+  return [self answered:answer(_handle, yukha_event_device(_event, list.first, list.count))];
 }
 
 - (instancetype)at:(NSDate*)time {
   if (![time isKindOfClass:[NSDate class]]) {
     return [self answered:status_of(YUKHA_BAD_ARGUMENT, @"the time is nil or no NSDate")];
   }
-  return [self answered:answer(_handle, yukha_at(_sentence, milliseconds_of([time timeIntervalSince1970])))];
+  return [self answered:answer(_handle, yukha_event_at(_event, milliseconds_of([time timeIntervalSince1970])))];
 }
 
 - (instancetype)critical {
-  return [self answered:answer(_handle, yukha_critical(_sentence))];
+  return [self answered:answer(_handle, yukha_event_critical(_event))];
 }
 
 - (YKStatus*)status {
@@ -596,13 +597,13 @@ NSString* prepared_directory(YKConfig* config) {
 }
 
 - (YKStatus*)track {
-  if (_mistake == nil) return answer(_handle, yukha_track(_sentence));
+  if (_mistake == nil) return answer(_handle, yukha_event_track(_event));
   YKStatus* mistake = YK_AUTORELEASE(_mistake);
   _mistake = nil;
   // C knows nothing of what could not be given to it. An action without a type makes its sentence one that is refused
   // and counted; a mistake it knows of stands.
-  yukha_action(_sentence, nullptr, 0, -1, nullptr, 0);
-  yukha_track(_sentence);
+  yukha_event_action(_event, nullptr, 0, -1, nullptr, 0);
+  yukha_event_track(_event);
   return mistake;
 }
 
@@ -694,7 +695,7 @@ NSString* prepared_directory(YKConfig* config) {
 }
 
 - (YKConsent)consent {
-  return static_cast<YKConsent>(yukha_consent(tracker_of(_handle)));
+  return static_cast<YKConsent>(yukha_get_consent(tracker_of(_handle)));
 }
 
 - (YKStatus*)setConsent:(YKConsent)consent {

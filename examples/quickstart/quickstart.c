@@ -16,13 +16,13 @@ int main(void) {
 
   const yukha_member place = {"y", "3", 0};
   const yukha_member kind = {"type", "card", 0};
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
-  yukha_location(sentence, "FEED", 0, &place, 1);
-  yukha_content(sentence, "card_913", 0, &kind, 1);
-  yukha_referral(sentence, "CLICK", 0);
-  yukha_action(sentence, "READ", 0, 10000, NULL, 0);
-  printf("track: %s\n", yukha_result_name(yukha_track(sentence)));
-  yukha_sentence_free(sentence);
+  yukha_event* sentence = yukha_event_new(tracker);
+  yukha_event_location(sentence, "FEED", 0, &place, 1);
+  yukha_event_content(sentence, "card_913", 0, &kind, 1);
+  yukha_event_referral(sentence, "CLICK", 0);
+  yukha_event_action(sentence, "READ", 0, 10000, NULL, 0);
+  printf("track: %s\n", yukha_result_name(yukha_event_track(sentence)));
+  yukha_event_free(sentence);
 
   printf("flush: %s\n", yukha_result_name(yukha_flush(tracker, 5000)));
   yukha_free(tracker);

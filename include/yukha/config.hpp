@@ -19,7 +19,7 @@ namespace yukha {
 enum class LogLevel : std::int32_t { error = 1, warning = 2, info = 3, debug = 4 };
 
 // One line of the log.
-struct Notice {
+struct LogLine {
   LogLevel level = LogLevel::info;
   std::string text;
 };
@@ -31,8 +31,8 @@ using LogFunction = std::function<void(LogLevel level, std::string_view text)>;
 // A shared secret that signs requests (RFC 9421, hmac-sha256). The endpoint then knows that whoever sent a batch had
 // the secret, and that nobody changed the batch on its way. It does not know who that was: a secret that is shipped
 // inside an app can be read by everybody who has the app, and used to send made-up sentences. A key for each
-// installation, given by your own server once a user is known (KeyFunction, Tracker::keys), can at least be revoked one
-// by one.
+// installation, given by your own server once a user is known (KeyFunction, Tracker::set_signing_keys), can at least be
+// revoked one by one.
 struct SigningKey {
   std::string id;             // sent as keyid: 1 to 128 printable ASCII characters without quote and backslash
   std::string secret_base64;  // 16 to 256 bytes once decoded; 32 are usual. Empty: Config::sign has the secret
@@ -44,9 +44,9 @@ struct SigningKey {
 // tracker. Blocks: sending, for as long as it runs.
 using SignFunction = std::function<bool(std::string_view key_id, std::string_view base, std::string& signature)>;
 
-// Gives the keys to sign with from now on: asked before the first request when Config::keys is empty, and when the
-// endpoint knows none of those at hand. Empty: none now, and it is asked again after a back-off. Keys that cannot be
-// used count as none and are logged. Threads and Blocks: as SignFunction.
+// Gives the keys to sign with from now on: asked before the first request when Config::signing_keys is empty, and when
+// the endpoint knows none of those at hand. Empty: none now, and it is asked again after a back-off. Keys that cannot
+// be used count as none and are logged. Threads and Blocks: as SignFunction.
 using KeyFunction = std::function<std::vector<SigningKey>()>;
 
 // granted: keep and send (the default). pending: keep, send nothing. denied: keep nothing; what waits is erased.
@@ -73,10 +73,11 @@ struct Config {
   // Plain http is for loopback; anywhere else it must be asked for here, and is logged at every open().
   bool allow_plain_http = false;
   // The keys a request may be signed with, the preferred one first; the next is tried when the endpoint does not know
-  // it. Two are what a rotation needs. At most 8; none: requests are not signed, unless `provide_keys` has some.
-  std::vector<SigningKey> keys;
-  SignFunction sign;         // for keys without a secret
-  KeyFunction provide_keys;  // empty: `keys` is all there is
+  // it. Two are what a rotation needs. At most 8; none: requests are not signed, unless `provide_signing_keys` has
+  // some.
+  std::vector<SigningKey> signing_keys;
+  SignFunction sign;                 // for keys without a secret
+  KeyFunction provide_signing_keys;  // empty: `keys` is all there is
 
   // The network. A transport of the app's own sees the three deadlines in each request; the rest is libcurl's.
   // Verification of certificates cannot be switched off, and TLS is 1.2 at least.
@@ -102,7 +103,7 @@ struct Config {
   std::string app_version;
   std::vector<std::pair<std::string, std::string>> device;  // more members of `device`, same rules as in a sentence
 
-  // A session ends after so long without a sentence, or so long in the background (Tracker::background; 0: as the
+  // A session ends after so long without a sentence, or so long in the background (Tracker::enter_background; 0: as the
   // first). Its sentences have `user.session` and `user.session_ordinal`, which counts from 1 for each install and
   // lane; it goes on in the next process when that comes in time. A session also ends when a known user is another or
   // nobody. 0: no sessions. Otherwise 1 s to 24 h; 30 minutes are usual.
@@ -111,18 +112,18 @@ struct Config {
 
   // Sentences of the library's own, each tracked like the app's. identify() of somebody who was anonymous until then:
   // action `yukha_identify`, with the id before as `user.anonymous_id`.
-  bool tell_identify = false;
+  bool track_identify = false;
   // At open(): `yukha_first_open`; `yukha_update` when app_version is not the one of last time, with `content.version`
   // and `content.previous_version`; `yukha_restart` when the lane's last run ended without close(), with
   // `content.previous_run`.
-  bool tell_lifecycle = false;
+  bool track_lifecycle = false;
 
   // What goes out while the app says so; the strictest of those that hold counts.
-  Uploads on_metered = Uploads::all;      // Tracker::network
-  Uploads on_low_battery = Uploads::all;  // Tracker::low_battery
-  Uploads in_background = Uploads::all;   // Tracker::background
-  // Tracker::background() then also closes the files and gives up their lock, as a system wants that suspends apps; the
-  // next call takes them again.
+  Uploads uploads_on_metered = Uploads::all;      // Tracker::set_network
+  Uploads uploads_on_low_battery = Uploads::all;  // Tracker::set_low_battery
+  Uploads uploads_in_background = Uploads::all;   // Tracker::enter_background
+  // Tracker::enter_background() then also closes the files and gives up their lock, as a system wants that suspends
+  // apps; the next call takes them again.
   bool suspend_in_background = false;
 
   // Do what the endpoint asks of its clients in an answer: to send nothing for up to a day, to leave up to a day
@@ -132,9 +133,9 @@ struct Config {
   // one counts it from the policy's arrival. src/send/CONTRACT.md has its form.
   bool obey_policy = false;
 
-  // What a new install may do until Tracker::consent() is called. It counts once, for a queue_dir in which nothing of
-  // the library's lies yet. Where something does and what was consented to cannot be read any more, the consent is
-  // pending until it is called, whatever stands here, and a notice says so; what was said for a purpose is said again
+  // What a new install may do until Tracker::set_consent() is called. It counts once, for a queue_dir in which nothing
+  // of the library's lies yet. Where something does and what was consented to cannot be read any more, the consent is
+  // pending until it is called, whatever stands here, and a log line says so; what was said for a purpose is said again
   // then as well.
   Consent initial_consent = Consent::granted;
 
@@ -168,8 +169,8 @@ struct Config {
   // apart. Until they agreed for a thirtieth of this (an hour at least), at most a batch an hour goes.
   std::chrono::hours age_max{30 * 24};
   // Bodies that leave without an answer, while smaller ones pass, are halved. Once 4 MiB of bodies were sent in vain
-  // since an acceptance (1 MiB while Tracker::network says metered), the smallest batch goes first, halved until its
-  // body has at most 16 KiB (4 KiB), about every 48 minutes: 30 days of that are below 20 MiB (5 MiB).
+  // since an acceptance (1 MiB while Tracker::set_network says metered), the smallest batch goes first, halved until
+  // its body has at most 16 KiB (4 KiB), about every 48 minutes: 30 days of that are below 20 MiB (5 MiB).
   std::size_t batch_lines_max = 500;        // 1 to 500
   std::size_t batch_bytes_max = 1'000'000;  // 33 KiB to 1,000,000, before compression; see ring_bytes
 
@@ -179,9 +180,9 @@ struct Config {
   // Each sentence as a readable line, and each refusal with its cause, at LogLevel::debug. For a developer's eyes: it
   // says who did what, with the action's members.
   bool debug = false;
-  // How many of the latest lines of the log are kept for Tracker::notices(), for a host that is not to be called: the
-  // oldest go first. 0 to 10,000.
-  std::size_t notices_max = 0;
+  // How many of the latest lines of the log are kept for Tracker::take_log_lines(), for a host that is not to be
+  // called: the oldest go first. 0 to 10,000.
+  std::size_t log_lines_max = 0;
 
   LogFunction log;                           // empty: nothing is logged and nothing is spent on it
   std::shared_ptr<HttpTransport> transport;  // empty: libcurl

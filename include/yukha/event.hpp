@@ -10,7 +10,7 @@
 
 #include <yukha/status.hpp>
 
-struct yukha_sentence;
+struct yukha_event;
 
 namespace yukha::detail {
 class Core;
@@ -26,7 +26,7 @@ namespace yukha {
 // The six parts of a sentence.
 enum class Part : std::int32_t { user = 0, device = 1, location = 2, content = 3, referral = 4, action = 5 };
 
-// What a sentence is kept for; each has a consent of its own, see Tracker::consent().
+// What a sentence is kept for; each purpose has a consent of its own, see Tracker::set_consent().
 enum class Purpose : std::int32_t { analytics = 0, advertising = 1, personalization = 2 };
 
 // A further fact about a part. Names are [a-z][a-z0-9_]{0,63}; a value is any text. Invalid UTF-8 becomes U+FFFD.
@@ -52,13 +52,14 @@ class Members {
   std::size_t count_ = 0;
 };
 
-// When the time of a scope counts.
-struct Shown {
-  double part = 0;                     // while at least so much of it is visible, from 0 (always) to 1
-  std::chrono::milliseconds least{0};  // and its sentence only when that was so long
+// When a timed event counts as seen. Its time runs only while at least `min_visible_fraction` of it is visible, and its
+// sentence is tracked only when that time reached `min_duration`.
+struct Viewability {
+  double min_visible_fraction = 0;            // 0 (the time always runs) to 1 (only while all of it is visible)
+  std::chrono::milliseconds min_duration{0};  // 0 or more
 };
 
-class Scope;
+class TimedEvent;
 
 // Built by Tracker::event(), finished by track(). What is passed is copied at once; nothing is borrowed. It must not
 // outlive its tracker. The first mistake is remembered and answered by track(); later calls then do nothing.
@@ -98,7 +99,7 @@ class [[nodiscard]] Event {
   Event& purpose(Purpose purpose) & noexcept;
 
   // The first mistake so far, or ok.
-  const Status& problem() const noexcept { return problem_; }
+  const Status& status() const noexcept { return problem_; }
 
   // Ends the sentence and keeps it: ok, kept_in_memory, or the refusal. No sync; one write to the page cache where the
   // ring cannot be mapped. It waits only when the ring is full and Config::ring_full_wait allows it; without a worker's
@@ -106,9 +107,11 @@ class [[nodiscard]] Event {
   // Threads: one for this object, any for its tracker. Blocks: never, or up to Config::ring_full_wait.
   Status track() noexcept;
 
-  // Begins something that takes time; its end tracks the sentence. It has an action without duration, and no time.
-  Scope begin(const Shown& shown = {}) & noexcept;
-  Scope begin(const Shown& shown = {}) && noexcept;
+  // Starts something that takes time: TimedEvent::end() tracks the sentence, with its duration. The event needs an
+  // action without a duration, and no at(). When it cannot start, TimedEvent::status() says why. Threads: one for this
+  // object, any for its tracker. Blocks: never, but as Tracker::open() after a suspension.
+  TimedEvent start(const Viewability& viewability = {}) & noexcept;
+  TimedEvent start(const Viewability& viewability = {}) && noexcept;
 
   // The same words on a temporary, so that a sentence reads as one.
   [[nodiscard]] Event&& location(std::string_view screen, Members parameters = {}) && noexcept {
@@ -140,7 +143,7 @@ class [[nodiscard]] Event {
   friend class Tracker;
   friend class detail::Core;
   friend struct detail::Builder;
-  friend struct ::yukha_sentence;  // yukha.h knows mistakes that cannot be made here
+  friend struct ::yukha_event;  // yukha.h knows mistakes that cannot be made here
   explicit Event(detail::Core* core) noexcept;
 
   // See src/compose/parts.hpp, which reads and writes this store.

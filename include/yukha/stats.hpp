@@ -29,10 +29,10 @@ struct Stats {
   std::uint64_t refused_closed = 0;     // after close(), in this process
 
   std::uint64_t requests = 0;        // since open()
-  std::uint64_t failures = 0;        // rests of the endpoint in a row, in any process; 0 after a delivery
-  std::int64_t next_attempt_ms = 0;  // how long the endpoint is left in peace from now; 0: not at all
+  std::uint64_t failures = 0;        // back-offs in a row, in any process; 0 after a delivery
+  std::int64_t next_attempt_ms = 0;  // how long until the next request may start; 0: now
   std::int64_t policy_ms = 0;  // how long the endpoint's policy still holds (Config::obey_policy); 0: there is none
-  std::string last_trouble;    // the latest verdict that was no delivery, for a person; empty after a delivery
+  std::string last_delivery_error;  // why the latest request did not deliver, for a person; empty after a delivery
 };
 
 // A sentence that the endpoint refused for good.

@@ -21,26 +21,26 @@ enum class Code : std::int32_t {
   still_waiting = 2,   // flush: the deadline came first; what waits is safe and is sent later
   cut_short = 3,       // close: a running request was cancelled at the deadline; its batch is sent again
 
-  too_short = 4,    // Scope::end: it was shown for less than it should; nothing was tracked
+  too_short = 4,    // TimedEvent::end: seen for less than Viewability::min_duration; nothing was tracked
   sampled_out = 5,  // track(): the user is outside of Config::sample_rate, so nothing was kept
 
   stopped_by_policy = 6,  // track(): the endpoint asks not to keep this (Config::obey_policy), so nothing was kept
 
-  ring_full = -1,           // the worker is behind; wait a moment or raise Config::ring_bytes
-  closed = -2,              // the tracker was closed
-  not_open = -3,            // it was never opened, or was moved away
-  consent_denied = -4,      // consent is denied: nothing is kept
-  forked_child = -5,        // a child made by fork() while a tracker was open; exec first, or fork before
-  sentence_too_large = -6,  // over 32 KiB once encoded
-  bad_member_name = -7,     // not [a-z][a-z0-9_]{0,63}
-  reserved_member = -8,     // a member only the library may write
-  repeated_member = -9,     // the same member or part twice in one sentence
-  missing_action = -10,     // a sentence needs action(type)
-  bad_time = -11,           // before year 1 or after year 9999, or a negative duration
-  already_tracked = -12,    // the builder was moved from, or its sentence was tracked already
-  not_a_sentence = -13,     // track_json: not the six parts as JSON
-  too_many_members = -14,   // identify: more than fits beside a sentence
-  too_many_scopes = -15,    // begin: 256 scopes are open, or a mebibyte of them
+  ring_full = -1,               // the worker is behind; wait a moment or raise Config::ring_bytes
+  closed = -2,                  // the tracker was closed
+  not_open = -3,                // it was never opened, or was moved away
+  consent_denied = -4,          // consent is denied: nothing is kept
+  forked_child = -5,            // a child made by fork() while a tracker was open; exec first, or fork before
+  sentence_too_large = -6,      // over 32 KiB once encoded
+  bad_member_name = -7,         // not [a-z][a-z0-9_]{0,63}
+  reserved_member = -8,         // a member only the library may write
+  repeated_member = -9,         // the same member or part twice in one sentence
+  missing_action = -10,         // a sentence needs action(type)
+  bad_time = -11,               // before year 1 or after year 9999, or a negative duration
+  already_tracked = -12,        // the builder was moved from, or its sentence was tracked already
+  not_a_sentence = -13,         // track_json: not the six parts as JSON
+  too_many_members = -14,       // identify: more than fits beside a sentence
+  too_many_timed_events = -15,  // start: 256 timed events are open, or a mebibyte of them
 
   bad_config = -20,    // a setting outside its range; the message names it
   bad_key = -21,       // a signing key that is not base64, or has no id
@@ -64,8 +64,8 @@ const char* code_name(Code code) noexcept;
 // A code and what it was about. Cheap to return: no memory is taken unless there is a detail to tell.
 //
 // [[nodiscard]] are the answers without which the call makes no sense (Tracker::open, what only asks) or going on would
-// be a mistake (consent, erase, erase_quarantined, keys), and a sentence that is built and not tracked. All others may
-// be dropped: fire-and-forget code calls track() as a statement, and Stats counts what was refused.
+// be a mistake (set_consent, erase, erase_quarantined, set_signing_keys), and a sentence that is built and not tracked.
+// All others may be dropped: fire-and-forget code calls track() as a statement, and Stats counts what was refused.
 class Status {
  public:
   Status() noexcept = default;

@@ -65,7 +65,7 @@ class Tracker {
   Status unset(Part part, std::string_view name) noexcept;
   // The variant of an experiment that the user is in: `user.experiment_<name>`, until unset() or reset().
   // Threads: any. Blocks: never.
-  Status experiment(std::string_view name, std::string_view variant) noexcept;
+  Status set_experiment(std::string_view name, std::string_view variant) noexcept;
 
   // Begins a sentence; see Event.
   // Threads: any. Blocks: never.
@@ -81,25 +81,25 @@ class Tracker {
   // Threads: any. Blocks: as Event::track().
   Status track_json(std::string_view json) noexcept;
 
-  // To everything, whatever its purpose. Below 0 pending and denied hold in this process all the same; what a denial
-  // has to erase is then tried again. kept_in_memory: the directory cannot be used, and it holds for this process
-  // alone. Threads: any. Blocks: for a disk write; denied as erase().
-  [[nodiscard]] Status consent(Consent consent) noexcept;
+  // The overall consent, to every purpose. On an error pending and denied are in force in this process all the same,
+  // and what a denial has to erase is retried. kept_in_memory: the directory cannot be used, so the consent is in force
+  // in this process alone. Threads: any. Blocks: for a disk write; denied as erase().
+  [[nodiscard]] Status set_consent(Consent consent) noexcept;
   [[nodiscard]] Consent consent() const noexcept;
-  // To one purpose. Of this and the consent to everything the stricter counts. Analytics begins granted, the others
-  // denied. Sentences of different purposes never share a batch; what waits for a purpose that is denied is removed,
-  // overwritten in the lane's files (but for pieces of pages that SQLite moved: only erase() unlinks the files), and
-  // counted as erased, while the rest stays. In a lane that another process holds that happens when it next looks, and
-  // before it sends anything more. Below 0 as above.
+  // The consent to one purpose. The stricter of this and the overall consent applies. Analytics begins granted, the
+  // others denied. Sentences of different purposes never share a batch. A denial removes what waits for its purpose,
+  // overwrites it in the lane's files (but for pieces of pages that SQLite moved: only erase() unlinks the files), and
+  // counts it as erased; the rest stays. A lane that another process holds is cleaned by that process when it next
+  // looks, and before it sends anything more. On an error as above.
   // Threads: any. Blocks: for a few disk writes; denied also for a worker's step, which may cancel a running request,
   // up to a minute.
-  [[nodiscard]] Status consent(Purpose purpose, Consent consent) noexcept;
+  [[nodiscard]] Status set_consent(Purpose purpose, Consent consent) noexcept;
   [[nodiscard]] Consent consent(Purpose purpose) const noexcept;
 
-  // The system's advertising id, at most 2 KiB; empty: none. It stands as `device.ad_id` in sentences of the purpose
-  // advertising and nowhere else, so that a denial of that purpose takes every copy that waits. It lasts as long as
-  // this tracker. Threads: any. Blocks: never.
-  Status ad_id(std::string_view id) noexcept;
+  // The system's advertising id, at most 2 KiB; empty: none. It is written as `device.ad_id` into sentences of the
+  // purpose advertising and into no others, so that a denial of that purpose removes every copy that waits. It lasts as
+  // long as this tracker. Threads: any. Blocks: never.
+  Status set_advertising_id(std::string_view id) noexcept;
 
   // Removes every sentence of the queue directory, and begins anew with a new install id and run. A lane that another
   // process holds is emptied by that process, before it moves or sends anything more. The files are unlinked, not
@@ -113,30 +113,33 @@ class Tracker {
   // Sends what this tracker's lane has now, and what earlier processes left in other lanes of the directory: ok when
   // none of it waits any more, be it delivered or in quarantine, but for what waits for the consent to its purpose,
   // and, in other lanes, to anything. A lane that another tracker holds is that tracker's business. still_waiting at
-  // the deadline, with the last trouble as detail, or at once without an endpoint. It may end a back-off early, at most
-  // once in 10 s. Without a flush other lanes are looked for when this one has nothing to send, and about once a minute
-  // while there is something to do. Threads: any. Blocks: up to deadline.
+  // the deadline, with the last delivery error as detail, or at once without an endpoint. It may end a back-off early,
+  // at most once in 10 s. Without a flush other lanes are looked for when this one has nothing to send, and about once
+  // a minute while there is something to do. Threads: any. Blocks: up to deadline.
   Status flush(std::chrono::milliseconds deadline) noexcept;
 
-  // The app leaves the screen: scopes stand still, Config::in_background holds, and what can be sent in `budget` is
-  // sent, as by flush(), whose answer this is. With Config::suspend_in_background a running request is then given up,
-  // the files are closed, and the run ends; any other call but stats(), notices(), work() and the hints takes them
-  // again. Threads: any. Blocks: up to budget, plus disk writes.
-  Status background(std::chrono::milliseconds budget) noexcept;
-  // It is back: scopes go on, and after Config::session_background_timeout another session begins.
+  // Call it when the app leaves the screen. The time of timed events stops, Config::uploads_in_background applies, and
+  // what can be sent within `budget` is sent as by flush(), whose answer this is. With Config::suspend_in_background it
+  // then gives up a running request, closes the files and ends the run. Any call opens them again, except stats(),
+  // take_log_lines(), work(), set_network() and set_low_battery().
+  // Threads: any. Blocks: up to budget, plus disk writes.
+  Status enter_background(std::chrono::milliseconds budget) noexcept;
+  // Call it when the app is back on the screen. Timed events go on, and a new session begins when the app was away for
+  // longer than Config::session_background_timeout.
   // Threads: any. Blocks: for a worker's step.
-  Status foreground() noexcept;
-  // Offline: nothing is begun, and nothing counts as an outage. From offline to anything else ends a back-off early, at
-  // most once in 10 s. Threads: any. Blocks: for a worker's step.
-  Status network(Network now) noexcept;
-  Status low_battery(bool low) noexcept;
+  Status enter_foreground() noexcept;
+  // Tells the worker what the app knows; without it the worker assumes a network and a full battery. While offline no
+  // request is started, and nothing counts as an outage. A change from offline to anything else ends a back-off early,
+  // at most once in 10 s. Threads: any. Blocks: for a worker's step.
+  Status set_network(Network now) noexcept;
+  Status set_low_battery(bool low) noexcept;
 
   // Threads: any. Blocks: never for longer than a few memory reads.
   [[nodiscard]] Stats stats() const noexcept;
 
-  // The lines of the log since the last call, at most Config::notices_max, oldest first.
+  // Takes the lines of the log since the last call, oldest first: the latest Config::log_lines_max of them.
   // Threads: any. Blocks: never.
-  [[nodiscard]] std::vector<Notice> notices() noexcept;
+  [[nodiscard]] std::vector<LogLine> take_log_lines() noexcept;
 
   // What the endpoint refused for good, of this tracker's lane: at most `most` sentences with a number above `after`,
   // in the order of their numbers. They stay until they are sent again, erased, too old or in the way of others.
@@ -149,13 +152,13 @@ class Tracker {
   // Threads: any. Blocks: for a few disk writes.
   [[nodiscard]] Status erase_quarantined(std::uint64_t number = 0) noexcept;
 
-  // Signs with these keys from now on, in place of the config's: after a login, or when yours were rotated. bad_key or
-  // bad_config: the ones before stay. It may end a back-off early, at most once in 10 s.
+  // Signs with these keys from now on, in place of Config::signing_keys: after a login, or when keys were rotated. On
+  // bad_key and bad_config the keys before stay. It may end a back-off early, at most once in 10 s.
   // Threads: any. Blocks: for a worker's step, that is for a few disk writes.
-  [[nodiscard]] Status keys(const std::vector<SigningKey>& keys) noexcept;
+  [[nodiscard]] Status set_signing_keys(const std::vector<SigningKey>& keys) noexcept;
 
   // For hosts without a thread to spare (Config::use_thread false): does what is due, waits at most `budget` for the
-  // network, and returns how long until there is more to do (negative: nothing until the next sentence or scope).
+  // network, and returns how long until there is more to do (negative: nothing until the next sentence or timed event).
   // Threads: any, one at a time. Blocks: up to budget, plus disk writes.
   std::chrono::milliseconds work(std::chrono::milliseconds budget) noexcept;
 

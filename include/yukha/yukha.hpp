@@ -7,9 +7,9 @@
 #include <yukha/event.hpp>
 #include <yukha/http_transport.hpp>
 #include <yukha/polled_transport.hpp>
-#include <yukha/scope.hpp>
 #include <yukha/stats.hpp>
 #include <yukha/status.hpp>
+#include <yukha/timed_event.hpp>
 #include <yukha/tracker.hpp>
 #include <yukha/version.hpp>
 

@@ -23,7 +23,7 @@ struct yukha_tracker {
   std::shared_ptr<yukha::PolledTransport> transport;  // of own_transport
   std::mutex mutex;
   std::string last_error;
-  std::list<yukha::Notice> notices;  // taken from the tracker, not yet by the host
+  std::list<yukha::LogLine> log_lines;  // taken from the tracker, not yet by the host
 
   yukha_result note(const Status& status) noexcept {
     if (status.code() != Code::ok) {
@@ -44,7 +44,7 @@ struct yukha_request {
   std::vector<std::string> headers;
 };
 
-struct yukha_sentence {
+struct yukha_event {
   yukha_tracker* owner;
   std::optional<yukha::Event> event;
 
@@ -59,9 +59,9 @@ struct yukha_sentence {
   }
 };
 
-struct yukha_scope {
+struct yukha_timed_event {
   yukha_tracker* owner;
-  std::optional<yukha::Scope> scope;
+  std::optional<yukha::TimedEvent> timed;
 };
 
 namespace {
@@ -94,7 +94,7 @@ Status convert(const yukha_member* members, size_t count, std::vector<Member>& l
 }
 
 // False when the text is missing or one of the members is a mistake, which the sentence then has.
-bool accepts(yukha_sentence* sentence, const char* given, const char* what, const yukha_member* members, size_t count,
+bool accepts(yukha_event* sentence, const char* given, const char* what, const yukha_member* members, size_t count,
              std::vector<Member>& list) {
   Status status = not_null(given, what);
   if (status) status = convert(members, count, list);
@@ -104,7 +104,7 @@ bool accepts(yukha_sentence* sentence, const char* given, const char* what, cons
 
 // Runs `call` with the sentence and its members, unless the text it needs is missing or one of them is a mistake.
 template <typename Call>
-yukha_result with_members(yukha_sentence* sentence, const char* given, const char* what, const yukha_member* members,
+yukha_result with_members(yukha_event* sentence, const char* given, const char* what, const yukha_member* members,
                           size_t count, const Call& call) noexcept {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
@@ -112,7 +112,7 @@ yukha_result with_members(yukha_sentence* sentence, const char* given, const cha
     if (accepts(sentence, given, what, members, count, list)) {
       call(sentence->parts(), Members(list.data(), list.size()));
     }
-    return sentence->owner->note(sentence->parts().problem());
+    return sentence->owner->note(sentence->parts().status());
   } catch (...) {
     return sentence->owner->note(Code::out_of_memory);
   }
@@ -130,9 +130,9 @@ size_t copy_text(std::string_view from, char* buffer, size_t size) noexcept {
   return from.size();
 }
 
-Status convert(const yukha_key* keys, size_t count, std::vector<yukha::SigningKey>& list) {
+Status convert(const yukha_signing_key* keys, size_t count, std::vector<yukha::SigningKey>& list) {
   if (count > 0 && keys == nullptr) return {Code::bad_argument, "keys"};
-  if (count > 8) return {Code::bad_config, "keys must be 8 at most"};
+  if (count > 8) return {Code::bad_config, "signing_keys must be 8 at most"};
   for (size_t i = 0; i < count; ++i) {
     if (keys[i].id == nullptr) return {Code::bad_argument, "a key without id"};
     list.push_back({std::string(keys[i].id), std::string(text(keys[i].secret_base64))});
@@ -169,8 +169,8 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   config.lane = text(given.lane);
   config.endpoint = text(given.endpoint);
   if (given.key_id != nullptr || given.key_secret_base64 != nullptr)
-    config.keys.push_back({std::string(text(given.key_id)), std::string(text(given.key_secret_base64))});
-  if (Status status = convert(given.keys, given.key_count, config.keys); !status) return status;
+    config.signing_keys.push_back({std::string(text(given.key_id)), std::string(text(given.key_secret_base64))});
+  if (Status status = convert(given.signing_keys, given.signing_key_count, config.signing_keys); !status) return status;
   config.app_version = text(given.app_version);
   config.os = text(given.os);
   config.model = text(given.model);
@@ -198,17 +198,17 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   if (given.total_timeout_ms != 0) config.total_timeout = milliseconds(given.total_timeout_ms);
   config.session_timeout = milliseconds(given.session_timeout_ms);
   config.session_background_timeout = milliseconds(given.session_background_timeout_ms);
-  config.tell_identify = given.tell_identify != 0;
-  config.tell_lifecycle = given.tell_lifecycle != 0;
+  config.track_identify = given.track_identify != 0;
+  config.track_lifecycle = given.track_lifecycle != 0;
   config.debug = given.debug != 0;
-  config.notices_max = given.notices_max;
+  config.log_lines_max = given.log_lines_max;
   config.deny_members = separated(given.deny_members);
   config.hash_members = separated(given.hash_members);
   config.allow_members = separated(given.allow_members);
   config.hash_key_base64 = text(given.hash_key_base64);
-  config.on_metered = static_cast<yukha::Uploads>(given.on_metered);
-  config.on_low_battery = static_cast<yukha::Uploads>(given.on_low_battery);
-  config.in_background = static_cast<yukha::Uploads>(given.in_background);
+  config.uploads_on_metered = static_cast<yukha::Uploads>(given.uploads_on_metered);
+  config.uploads_on_low_battery = static_cast<yukha::Uploads>(given.uploads_on_low_battery);
+  config.uploads_in_background = static_cast<yukha::Uploads>(given.uploads_in_background);
   config.suspend_in_background = given.suspend_in_background != 0;
   config.initial_consent = static_cast<yukha::Consent>(given.initial_consent);
   if (given.sample_rate != 0) config.sample_rate = given.sample_rate;
@@ -251,7 +251,7 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
     std::memset(&given, 0, sizeof given);
     std::memcpy(&given, from, from->bytes < sizeof given ? from->bytes : sizeof given);
     yukha::Config config;
-    const Wiped wiped{config.keys};
+    const Wiped wiped{config.signing_keys};
     if (Status status = convert(given, config); !status) {
       answer(handle->note(status));
       return handle.release();
@@ -301,41 +301,41 @@ yukha_result yukha_unset(yukha_tracker* tracker, int32_t part, const char* name)
   });
 }
 
-yukha_result yukha_experiment(yukha_tracker* tracker, const char* name, const char* variant, size_t variant_size) {
+yukha_result yukha_set_experiment(yukha_tracker* tracker, const char* name, const char* variant, size_t variant_size) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
     if (name == nullptr || variant == nullptr) return Status(Code::bad_argument, "experiment");
-    return inner.experiment(name, text(variant, variant_size));
+    return inner.set_experiment(name, text(variant, variant_size));
   });
 }
 
-yukha_sentence* yukha_sentence_new(yukha_tracker* tracker) {
+yukha_event* yukha_event_new(yukha_tracker* tracker) {
   if (tracker == nullptr) return nullptr;
-  return new (std::nothrow) yukha_sentence{tracker, std::nullopt};
+  return new (std::nothrow) yukha_event{tracker, std::nullopt};
 }
 
-void yukha_sentence_free(yukha_sentence* sentence) {
+void yukha_event_free(yukha_event* sentence) {
   delete sentence;
 }
 
-yukha_result yukha_location(yukha_sentence* sentence, const char* screen, size_t screen_size,
-                            const yukha_member* parameters, size_t count) {
+yukha_result yukha_event_location(yukha_event* sentence, const char* screen, size_t screen_size,
+                                  const yukha_member* parameters, size_t count) {
   return with_members(sentence, screen, "location", parameters, count,
                       [&](yukha::Event& event, Members list) { event.location(text(screen, screen_size), list); });
 }
 
-yukha_result yukha_content(yukha_sentence* sentence, const char* id, size_t id_size, const yukha_member* members,
-                           size_t count) {
+yukha_result yukha_event_content(yukha_event* sentence, const char* id, size_t id_size, const yukha_member* members,
+                                 size_t count) {
   return with_members(sentence, id, "content.id", members, count,
                       [&](yukha::Event& event, Members list) { event.content(text(id, id_size), list); });
 }
 
-yukha_result yukha_referral(yukha_sentence* sentence, const char* origin, size_t origin_size) {
+yukha_result yukha_event_referral(yukha_event* sentence, const char* origin, size_t origin_size) {
   return with_members(sentence, origin, "referral", nullptr, 0,
                       [&](yukha::Event& event, Members) { event.referral(text(origin, origin_size)); });
 }
 
-yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, size_t action_type_size,
-                          int64_t duration_ms, const yukha_member* members, size_t count) {
+yukha_result yukha_event_action(yukha_event* sentence, const char* action_type, size_t action_type_size,
+                                int64_t duration_ms, const yukha_member* members, size_t count) {
   return with_members(sentence, action_type, "action.type", members, count, [&](yukha::Event& event, Members list) {
     const std::string_view what = text(action_type, action_type_size);
     if (duration_ms == -1) {
@@ -346,28 +346,28 @@ yukha_result yukha_action(yukha_sentence* sentence, const char* action_type, siz
   });
 }
 
-yukha_result yukha_user(yukha_sentence* sentence, const yukha_member* members, size_t count) {
+yukha_result yukha_event_user(yukha_event* sentence, const yukha_member* members, size_t count) {
   return with_members(sentence, "", "", members, count, [](yukha::Event& event, Members list) { event.user(list); });
 }
 
-yukha_result yukha_device(yukha_sentence* sentence, const yukha_member* members, size_t count) {
+yukha_result yukha_event_device(yukha_event* sentence, const yukha_member* members, size_t count) {
   return with_members(sentence, "", "", members, count, [](yukha::Event& event, Members list) { event.device(list); });
 }
 
-yukha_result yukha_at(yukha_sentence* sentence, int64_t unix_ms) {
+yukha_result yukha_event_at(yukha_event* sentence, int64_t unix_ms) {
   return with_members(sentence, "", "", nullptr, 0, [&](yukha::Event& event, Members) { event.at_unix_ms(unix_ms); });
 }
 
-yukha_result yukha_critical(yukha_sentence* sentence) {
+yukha_result yukha_event_critical(yukha_event* sentence) {
   return with_members(sentence, "", "", nullptr, 0, [](yukha::Event& event, Members) { event.critical(); });
 }
 
-yukha_result yukha_purpose(yukha_sentence* sentence, int32_t purpose) {
+yukha_result yukha_event_purpose(yukha_event* sentence, int32_t purpose) {
   return with_members(sentence, "", "", nullptr, 0,
                       [&](yukha::Event& event, Members) { event.purpose(static_cast<yukha::Purpose>(purpose)); });
 }
 
-yukha_result yukha_track(yukha_sentence* sentence) {
+yukha_result yukha_event_track(yukha_event* sentence) {
   if (sentence == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
     const Status status = sentence->parts().track();
@@ -378,51 +378,52 @@ yukha_result yukha_track(yukha_sentence* sentence) {
   }
 }
 
-yukha_scope* yukha_scope_new(yukha_sentence* sentence, double part, int64_t least_ms) {
+yukha_timed_event* yukha_timed_event_start(yukha_event* sentence, double min_visible_fraction,
+                                           int64_t min_duration_ms) {
   if (sentence == nullptr) return nullptr;
   try {
-    auto handle = std::make_unique<yukha_scope>(yukha_scope{sentence->owner, std::nullopt});
-    handle->scope.emplace(sentence->parts().begin({part, std::chrono::milliseconds(least_ms)}));
+    auto handle = std::make_unique<yukha_timed_event>(yukha_timed_event{sentence->owner, std::nullopt});
+    handle->timed.emplace(sentence->parts().start({min_visible_fraction, std::chrono::milliseconds(min_duration_ms)}));
     sentence->event.reset();
-    sentence->owner->note(handle->scope->problem());
+    sentence->owner->note(handle->timed->status());
     // What cannot begin counts as a sentence that was refused.
-    return handle->scope->problem() ? handle.release() : nullptr;
+    return handle->timed->status() ? handle.release() : nullptr;
   } catch (...) {
     sentence->owner->note(Code::out_of_memory);
     return nullptr;
   }
 }
 
-void yukha_scope_pause(yukha_scope* scope) {
-  if (scope != nullptr) scope->scope->pause();
+void yukha_timed_event_pause(yukha_timed_event* timed) {
+  if (timed != nullptr) timed->timed->pause();
 }
 
-void yukha_scope_resume(yukha_scope* scope) {
-  if (scope != nullptr) scope->scope->resume();
+void yukha_timed_event_resume(yukha_timed_event* timed) {
+  if (timed != nullptr) timed->timed->resume();
 }
 
-void yukha_scope_visible(yukha_scope* scope, double part) {
-  if (scope != nullptr) scope->scope->visible(part);
+void yukha_timed_event_set_visible_fraction(yukha_timed_event* timed, double fraction) {
+  if (timed != nullptr) timed->timed->set_visible_fraction(fraction);
 }
 
-int64_t yukha_scope_ms(yukha_scope* scope) {
-  return scope == nullptr ? 0 : scope->scope->duration().count();
+int64_t yukha_timed_event_duration_ms(yukha_timed_event* timed) {
+  return timed == nullptr ? 0 : timed->timed->duration().count();
 }
 
-yukha_result yukha_scope_end(yukha_scope* scope, const yukha_member* members, size_t count) {
-  if (scope == nullptr) return YUKHA_BAD_ARGUMENT;
+yukha_result yukha_timed_event_end(yukha_timed_event* timed, const yukha_member* members, size_t count) {
+  if (timed == nullptr) return YUKHA_BAD_ARGUMENT;
   try {
     std::vector<Member> list;
     const Status given = convert(members, count, list);
-    return scope->owner->note(given ? scope->scope->end({list.data(), list.size()}) : given);
+    return timed->owner->note(given ? timed->timed->end({list.data(), list.size()}) : given);
   } catch (...) {
-    return scope->owner->note(Code::out_of_memory);
+    return timed->owner->note(Code::out_of_memory);
   }
 }
 
-void yukha_scope_free(yukha_scope* scope) {
-  if (scope != nullptr) scope->scope->cancel();
-  delete scope;
+void yukha_timed_event_free(yukha_timed_event* timed) {
+  if (timed != nullptr) timed->timed->cancel();
+  delete timed;
 }
 
 yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t size) {
@@ -433,27 +434,27 @@ yukha_result yukha_track_json(yukha_tracker* tracker, const char* json, size_t s
 
 yukha_result yukha_set_consent(yukha_tracker* tracker, int32_t consent) {
   return with_tracker(tracker,
-                      [&](yukha::Tracker& inner) { return inner.consent(static_cast<yukha::Consent>(consent)); });
+                      [&](yukha::Tracker& inner) { return inner.set_consent(static_cast<yukha::Consent>(consent)); });
 }
 
-int32_t yukha_consent(yukha_tracker* tracker) {
+int32_t yukha_get_consent(yukha_tracker* tracker) {
   return tracker == nullptr ? YUKHA_PENDING : static_cast<int32_t>(tracker->tracker.consent());
 }
 
 yukha_result yukha_set_purpose_consent(yukha_tracker* tracker, int32_t purpose, int32_t consent) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
-    return inner.consent(static_cast<yukha::Purpose>(purpose), static_cast<yukha::Consent>(consent));
+    return inner.set_consent(static_cast<yukha::Purpose>(purpose), static_cast<yukha::Consent>(consent));
   });
 }
 
-int32_t yukha_purpose_consent(yukha_tracker* tracker, int32_t purpose) {
+int32_t yukha_get_purpose_consent(yukha_tracker* tracker, int32_t purpose) {
   if (tracker == nullptr) return YUKHA_PENDING;
   return static_cast<int32_t>(tracker->tracker.consent(static_cast<yukha::Purpose>(purpose)));
 }
 
-yukha_result yukha_set_ad_id(yukha_tracker* tracker, const char* id, size_t size) {
+yukha_result yukha_set_advertising_id(yukha_tracker* tracker, const char* id, size_t size) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
-    return id == nullptr ? Status(Code::bad_argument, "ad_id") : inner.ad_id(text(id, size));
+    return id == nullptr ? Status(Code::bad_argument, "ad_id") : inner.set_advertising_id(text(id, size));
   });
 }
 
@@ -466,22 +467,22 @@ yukha_result yukha_flush(yukha_tracker* tracker, int64_t deadline_ms) {
                       [&](yukha::Tracker& inner) { return inner.flush(std::chrono::milliseconds(deadline_ms)); });
 }
 
-yukha_result yukha_background(yukha_tracker* tracker, int64_t budget_ms) {
+yukha_result yukha_enter_background(yukha_tracker* tracker, int64_t budget_ms) {
+  return with_tracker(
+      tracker, [&](yukha::Tracker& inner) { return inner.enter_background(std::chrono::milliseconds(budget_ms)); });
+}
+
+yukha_result yukha_enter_foreground(yukha_tracker* tracker) {
+  return with_tracker(tracker, [](yukha::Tracker& inner) { return inner.enter_foreground(); });
+}
+
+yukha_result yukha_set_network(yukha_tracker* tracker, int32_t network) {
   return with_tracker(tracker,
-                      [&](yukha::Tracker& inner) { return inner.background(std::chrono::milliseconds(budget_ms)); });
+                      [&](yukha::Tracker& inner) { return inner.set_network(static_cast<yukha::Network>(network)); });
 }
 
-yukha_result yukha_foreground(yukha_tracker* tracker) {
-  return with_tracker(tracker, [](yukha::Tracker& inner) { return inner.foreground(); });
-}
-
-yukha_result yukha_network(yukha_tracker* tracker, int32_t network) {
-  return with_tracker(tracker,
-                      [&](yukha::Tracker& inner) { return inner.network(static_cast<yukha::Network>(network)); });
-}
-
-yukha_result yukha_low_battery(yukha_tracker* tracker, int32_t low) {
-  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.low_battery(low != 0); });
+yukha_result yukha_set_low_battery(yukha_tracker* tracker, int32_t low) {
+  return with_tracker(tracker, [&](yukha::Tracker& inner) { return inner.set_low_battery(low != 0); });
 }
 
 yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_t bytes) {
@@ -513,18 +514,18 @@ yukha_result yukha_get_stats(yukha_tracker* tracker, yukha_stats* stats, uint32_
   return YUKHA_OK;
 }
 
-size_t yukha_notice(yukha_tracker* tracker, int32_t* level, char* buffer, size_t size) {
-  yukha::Notice next;
+size_t yukha_take_log_line(yukha_tracker* tracker, int32_t* level, char* buffer, size_t size) {
+  yukha::LogLine next;
   try {
     if (tracker != nullptr) {
       const std::lock_guard<std::mutex> lock(tracker->mutex);
-      if (tracker->notices.empty()) {
-        for (yukha::Notice& one : tracker->tracker.notices()) tracker->notices.push_back(std::move(one));
+      if (tracker->log_lines.empty()) {
+        for (yukha::LogLine& one : tracker->tracker.take_log_lines()) tracker->log_lines.push_back(std::move(one));
       }
-      if (!tracker->notices.empty()) {
-        next = tracker->notices.front();
+      if (!tracker->log_lines.empty()) {
+        next = tracker->log_lines.front();
         // Whoever only asks how long it is comes back for it.
-        if (buffer != nullptr && size > 0) tracker->notices.pop_front();
+        if (buffer != nullptr && size > 0) tracker->log_lines.pop_front();
       }
     }
   } catch (...) {
@@ -534,17 +535,17 @@ size_t yukha_notice(yukha_tracker* tracker, int32_t* level, char* buffer, size_t
   return copy_text(next.text, buffer, size);
 }
 
-size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size) {
+size_t yukha_last_delivery_error(yukha_tracker* tracker, char* buffer, size_t size) {
   if (tracker == nullptr) return copy_text({}, buffer, size);
-  return copy_text(tracker->tracker.stats().last_trouble, buffer, size);
+  return copy_text(tracker->tracker.stats().last_delivery_error, buffer, size);
 }
 
-yukha_result yukha_set_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count) {
+yukha_result yukha_set_signing_keys(yukha_tracker* tracker, const yukha_signing_key* keys, size_t count) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
     std::vector<yukha::SigningKey> list;
     const Wiped wiped{list};
     Status status = convert(keys, count, list);
-    return status ? inner.keys(list) : status;
+    return status ? inner.set_signing_keys(list) : status;
   });
 }
 

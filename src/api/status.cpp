@@ -40,7 +40,7 @@ constexpr Words table[] = {
     {Code::already_tracked, "already_tracked", "this sentence was tracked already; begin another with event()"},
     {Code::not_a_sentence, "not_a_sentence", "this is no JSON object of the six parts", true},
     {Code::too_many_members, "too_many_members", "members beside a sentence may have 4 KiB together"},
-    {Code::too_many_scopes, "too_many_scopes", "256 scopes may be open, a mebibyte together; end some"},
+    {Code::too_many_timed_events, "too_many_timed_events", "256 timed events may be open, 1 MiB together; end some"},
     {Code::bad_config, "bad_config", "the configuration cannot be used", true},
     {Code::bad_key, "bad_key", "a signing key cannot be used", true},
     {Code::bad_endpoint, "bad_endpoint", "the endpoint must be a URL like https://events.example.com/v1/events", true},

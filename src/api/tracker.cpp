@@ -85,7 +85,7 @@ Status Tracker::unset(Part part, std::string_view name) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.unset(part, name); });
 }
 
-Status Tracker::experiment(std::string_view name, std::string_view variant) noexcept {
+Status Tracker::set_experiment(std::string_view name, std::string_view variant) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) {
     const std::string member = "experiment_" + std::string(name);
     return core.set(Part::user, {{member, variant}});
@@ -104,15 +104,15 @@ Status Tracker::track_json(std::string_view json) noexcept {
   });
 }
 
-Status Tracker::consent(Consent consent) noexcept {
+Status Tracker::set_consent(Consent consent) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.set_consent(consent); });
 }
 
-Status Tracker::consent(Purpose purpose, Consent consent) noexcept {
+Status Tracker::set_consent(Purpose purpose, Consent consent) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.set_consent(consent, &purpose); });
 }
 
-Status Tracker::ad_id(std::string_view id) noexcept {
+Status Tracker::set_advertising_id(std::string_view id) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.set_ad_id(id); });
 }
 
@@ -132,19 +132,19 @@ Status Tracker::flush(std::chrono::milliseconds deadline) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.flush(deadline); });
 }
 
-Status Tracker::background(std::chrono::milliseconds budget) noexcept {
+Status Tracker::enter_background(std::chrono::milliseconds budget) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.background(budget); });
 }
 
-Status Tracker::foreground() noexcept {
+Status Tracker::enter_foreground() noexcept {
   return guarded(core_.get(), [](detail::Core& core) { return core.foreground(); });
 }
 
-Status Tracker::network(Network now) noexcept {
+Status Tracker::set_network(Network now) noexcept {
   return guarded(core_.get(), [now](detail::Core& core) { return core.set_network(now); });
 }
 
-Status Tracker::low_battery(bool low) noexcept {
+Status Tracker::set_low_battery(bool low) noexcept {
   return guarded(core_.get(), [low](detail::Core& core) { return core.set_low_battery(low); });
 }
 
@@ -157,8 +157,8 @@ Stats Tracker::stats() const noexcept {
   return stats;
 }
 
-std::vector<Notice> Tracker::notices() noexcept {
-  std::vector<Notice> all;
+std::vector<LogLine> Tracker::take_log_lines() noexcept {
+  std::vector<LogLine> all;
   static_cast<void>(guarded(core_.get(), [&](detail::Core& core) {
     all = core.notices();
     return Status();
@@ -183,7 +183,7 @@ Status Tracker::erase_quarantined(std::uint64_t number) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.erase_quarantined(number); });
 }
 
-Status Tracker::keys(const std::vector<SigningKey>& keys) noexcept {
+Status Tracker::set_signing_keys(const std::vector<SigningKey>& keys) noexcept {
   return guarded(core_.get(), [&](detail::Core& core) { return core.set_keys(keys); });
 }
 

@@ -72,12 +72,13 @@ Status check_amounts(const Config& config) {
     return out_of_range("queue_bytes_max", "8 MiB to 64 GiB");
   }
   if (!(config.sample_rate > 0 && config.sample_rate <= 1)) return out_of_range("sample_rate", "above 0 and at most 1");
-  for (const Uploads uploads : {config.on_metered, config.on_low_battery, config.in_background}) {
+  for (const Uploads uploads :
+       {config.uploads_on_metered, config.uploads_on_low_battery, config.uploads_in_background}) {
     if (!between(uploads, Uploads::all, Uploads::none)) return out_of_range("uploads", "all, critical or none");
   }
   if (!between(config.initial_consent, Consent::granted, Consent::denied))
     return out_of_range("initial_consent", "granted, pending or denied");
-  if (config.notices_max > 10'000) return out_of_range("notices_max", "0 to 10,000");
+  if (config.log_lines_max > 10'000) return out_of_range("log_lines_max", "0 to 10,000");
   if (config.queue_bytes_max < 2 * config.ring_bytes + (4 << 20)) {
     return out_of_range("queue_bytes_max", "at least twice ring_bytes and 4 MiB");
   }
@@ -116,7 +117,7 @@ Status check_network(const Config& config) {
 
 void fill_settings(const Config& config, pipeline::WorkerSettings& settings) {
   settings.sign = config.sign;
-  settings.provide_keys = config.provide_keys;
+  settings.provide_signing_keys = config.provide_signing_keys;
   settings.connect_timeout = config.connect_timeout;
   settings.stall_timeout = config.stall_timeout;
   settings.total_timeout = config.total_timeout;
@@ -143,7 +144,8 @@ void fill_settings(const Config& config, pipeline::WorkerSettings& settings) {
 Status check_config(const Config& config, pipeline::WorkerSettings& settings) {
   if (Status status = check_names_and_times(config); !status) return status;
   if (Status status = check_amounts(config); !status) return status;
-  if (Status status = send::decode_keys(config.keys, config.sign != nullptr, settings.keys); !status) return status;
+  if (Status status = send::decode_keys(config.signing_keys, config.sign != nullptr, settings.keys); !status)
+    return status;
   if (Status status = check_network(config); !status) return status;
   settings.sends = !config.endpoint.empty();
   if (settings.sends) {

@@ -60,7 +60,7 @@ Status Core::identify(std::string_view user_id, Members members) {
     if (next.user_id.empty() && !user_id.empty()) before = next.install_id;
     return next.identify(user_id, members);
   });
-  if (!status || before.empty() || !options_.tell_identify) return status;
+  if (!status || before.empty() || !options_.track_identify) return status;
   static_cast<void>(own_event().user({{"anonymous_id", before}}).action("yukha_identify").track());
   return status;
 }
@@ -182,7 +182,7 @@ Status Core::flush(std::chrono::milliseconds deadline) {
   const Mailbox::Request request(driver_.mailbox(), Mailbox::Errand::flush);
   const auto done = [&request](const Mailbox::Told& told) { return request.is_done(told); };
   const bool flushed = driver_.drive(until, done) == Mailbox::Outcome::done;
-  return flushed ? Status() : Status(Code::still_waiting, stats().last_trouble);
+  return flushed ? Status() : Status(Code::still_waiting, stats().last_delivery_error);
 }
 
 void Core::apply_hints() {
@@ -227,8 +227,8 @@ Stats Core::stats() {
   stats.failures = static_cast<std::uint64_t>(progress.failures);
   stats.next_attempt_ms = std::max<std::int64_t>(progress.not_before_ms - now, 0);
   stats.policy_ms = std::max<std::int64_t>(progress.policy_until_ms - now, 0);
-  stats.last_trouble = progress.trouble;
-  system::make_readable(stats.last_trouble);
+  stats.last_delivery_error = progress.trouble;
+  system::make_readable(stats.last_delivery_error);
   const hold::Ring& ring = lane_->ring();
   stats.accepted = ring.accepted();
   const std::uint64_t settled = stats.delivered + stats.quarantined + stats.evicted + stats.erased + stats.lost;
@@ -255,7 +255,7 @@ Status Core::with_worker(system::FunctionRef<Status(pipeline::Worker&)> call) {
   return status;
 }
 
-std::vector<Notice> Core::notices() {
+std::vector<LogLine> Core::notices() {
   if (fork_guard_.in_child()) return {};
   return log_.take_lines();
 }

@@ -71,7 +71,7 @@ class Core final : private Driven {
   Status unset(Part part, std::string_view name);
   // `chance`: the random part of the sentence's id, when it is known beforehand.
   Status track(const Event& event, Status&& problem, const std::uint64_t* chance = nullptr);
-  std::uint64_t begin_scope(Event& event, const Shown& shown, Status& problem);
+  std::uint64_t begin_scope(Event& event, const Viewability& viewability, Status& problem);
   enum class ScopeEnd { by_the_app, cut_off };
   Status end_scope(std::uint64_t number, Members more, ScopeEnd end = ScopeEnd::by_the_app);
   void cancel_scope(std::uint64_t number);
@@ -89,7 +89,7 @@ class Core final : private Driven {
   Status set_network(Network network);
   Status set_low_battery(bool low);
   Stats stats();
-  std::vector<Notice> notices();
+  std::vector<LogLine> notices();
   std::vector<Quarantined> quarantined(std::uint64_t after, std::size_t most);
   Status resend_quarantined(std::uint64_t number);
   Status erase_quarantined(std::uint64_t number);
@@ -105,16 +105,16 @@ class Core final : private Driven {
           ring_full_wait_ms(config.ring_full_wait.count()),
           initial_consent(config.initial_consent),
           debug(config.debug),
-          tell_identify(config.tell_identify),
-          tell_lifecycle(config.tell_lifecycle),
+          track_identify(config.track_identify),
+          track_lifecycle(config.track_lifecycle),
           suspend_in_background(config.suspend_in_background),
           lane_is_named(!config.lane.empty()) {}
     std::string app_id;
     std::int64_t ring_full_wait_ms;
     Consent initial_consent;
     bool debug;
-    bool tell_identify;
-    bool tell_lifecycle;
+    bool track_identify;
+    bool track_lifecycle;
     bool suspend_in_background;
     bool lane_is_named;
   };

@@ -25,13 +25,13 @@ Core* Core::open(const Config& config, const Seams& seams) {
   auto core = std::unique_ptr<Core>(new Core(config, seams));
   core->open_lane(config);
   if (!core->lane_) core->leave_open();
-  if (core->lane_ && core->options_.tell_lifecycle) core->tell_of_opening(config.app_version);
+  if (core->lane_ && core->options_.track_lifecycle) core->tell_of_opening(config.app_version);
   return core.release();
 }
 
 Core::Core(const Config& config, const Seams& seams)
     : options_(config),
-      log_(config.log, config.notices_max),
+      log_(config.log, config.log_lines_max),
       clock_(*seams.clock),
       entropy_(*seams.dice),
       files_(*seams.files),

@@ -104,7 +104,7 @@ Status Core::add_cut_off(const std::vector<hold::KeptScope>& kept, std::list<std
     Event event(this);
     event.ruled_ = true;
     // What lies on a disk is checked like any other sentence.
-    if (!fill_from_json(scope.sentence, event) || !event.problem() || !event.has_action_) continue;
+    if (!fill_from_json(scope.sentence, event) || !event.status() || !event.has_action_) continue;
     event.purpose_ = scope.purpose;
     compose::Sentence sentence = sentence_of(event);
     sentence.own_time = false;  // the library said when

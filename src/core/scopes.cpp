@@ -11,14 +11,15 @@
 
 namespace yukha::detail {
 
-std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& problem) {
+std::uint64_t Core::begin_scope(Event& event, const Viewability& viewability, Status& problem) {
   if (problem && !event.has_action_) problem = Code::missing_action;
-  if (problem && event.has_time_) problem = Status(Code::bad_time, "a scope's time is its end");
+  if (problem && event.has_time_) problem = Status(Code::bad_time, "the time of a timed event is its end");
   if (problem && compose::has_entry(event.store_, event.size_, Part::action, "duration_ms")) {
     problem = compose::about_member(Code::reserved_member, Part::action, "duration_ms");
   }
-  if (problem && (!(shown.part >= 0 && shown.part <= 1) || shown.least.count() < 0)) {
-    problem = Status(Code::bad_argument, "shown");
+  if (problem && (!(viewability.min_visible_fraction >= 0 && viewability.min_visible_fraction <= 1) ||
+                  viewability.min_duration.count() < 0)) {
+    problem = Status(Code::bad_argument, "viewability");
   }
   if (!problem) return 0;
   OpenScope scope;
@@ -26,8 +27,9 @@ std::uint64_t Core::begin_scope(Event& event, const Shown& shown, Status& proble
   std::copy(std::begin(event.names_), std::end(event.names_), scope.names);
   scope.critical = event.critical_;
   scope.purpose = event.purpose_;
-  scope.shown = shown;
-  scope.shown.least = std::min<std::chrono::milliseconds>(shown.least, std::chrono::hours(24 * 365));
+  scope.viewability = viewability;
+  scope.viewability.min_duration =
+      std::min<std::chrono::milliseconds>(viewability.min_duration, std::chrono::hours(24 * 365));
   while (true) {
     if (problem = check_open(); !problem) return 0;
     std::uint64_t number = 0;
@@ -58,7 +60,7 @@ Status Core::end_scope(std::uint64_t number, Members more, ScopeEnd end) {
     if (ended && *ended != Code::ok) return *ended;
     if (ended) break;
   }
-  if (scope.counted_ms < scope.shown.least.count()) {
+  if (scope.counted_ms < scope.viewability.min_duration.count()) {
     wake_for_scopes();
     return Code::too_short;
   }

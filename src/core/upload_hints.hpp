@@ -12,7 +12,9 @@ namespace yukha::detail {
 class UploadHints {
  public:
   explicit UploadHints(const Config& config) noexcept
-      : on_metered_(config.on_metered), on_low_battery_(config.on_low_battery), in_background_(config.in_background) {}
+      : uploads_on_metered_(config.uploads_on_metered),
+        uploads_on_low_battery_(config.uploads_on_low_battery),
+        uploads_in_background_(config.uploads_in_background) {}
 
   // As the app said last.
   Network network = Network::unknown;
@@ -24,17 +26,17 @@ class UploadHints {
   // What goes out by itself: of all that holds, the strictest counts, which has the largest number.
   Uploads usually() const noexcept {
     const Uploads offline = is_offline() ? Uploads::none : Uploads::all;
-    const Uploads metered = is_metered() ? on_metered_ : Uploads::all;
-    return std::max(
-        {offline, metered, low_battery ? on_low_battery_ : Uploads::all, background ? in_background_ : Uploads::all});
+    const Uploads metered = is_metered() ? uploads_on_metered_ : Uploads::all;
+    return std::max({offline, metered, low_battery ? uploads_on_low_battery_ : Uploads::all,
+                     background ? uploads_in_background_ : Uploads::all});
   }
   // A flush is asked for by somebody who knows; only without a network it is in vain.
   Uploads in_flush() const noexcept { return is_offline() ? Uploads::none : Uploads::all; }
 
  private:
-  const Uploads on_metered_;
-  const Uploads on_low_battery_;
-  const Uploads in_background_;
+  const Uploads uploads_on_metered_;
+  const Uploads uploads_on_low_battery_;
+  const Uploads uploads_in_background_;
 };
 
 }  // namespace yukha::detail

@@ -182,7 +182,7 @@ std::optional<Code> Intake::begin_scope(OpenScope& scope, std::uint64_t& number)
   if (is_suspended()) return std::nullopt;
   dice_.next_id(scope.chance);
   number = scopes_.begin(std::move(scope), clock_.monotonic_ms());
-  return number == 0 ? Code::too_many_scopes : Code::ok;
+  return number == 0 ? Code::too_many_timed_events : Code::ok;
 }
 
 std::optional<Code> Intake::end_scope(std::uint64_t number, OpenScope& scope) {

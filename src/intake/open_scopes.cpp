@@ -43,7 +43,7 @@ void Scopes::change(std::int64_t now_ms) noexcept {
 
 std::uint64_t Scopes::begin(OpenScope&& scope, std::int64_t now_ms) {
   if (open_.size() >= scopes_max || bytes_ + scope.parts.size() > scopes_bytes_max) return 0;
-  scope.in_view = !(scope.shown.part > 0);
+  scope.in_view = !(scope.viewability.min_visible_fraction > 0);
   count(scope, now_ms);
   const std::size_t bytes = scope.parts.size();
   open_.emplace(begun_ + 1, std::move(scope));
@@ -73,7 +73,7 @@ void Scopes::pause(std::uint64_t number, bool paused, std::int64_t now_ms) noexc
 void Scopes::show(std::uint64_t number, double part, std::int64_t now_ms) noexcept {
   const auto found = open_.find(number);
   if (found == open_.end()) return;
-  found->second.in_view = part >= found->second.shown.part;  // which nothing is that is no number
+  found->second.in_view = part >= found->second.viewability.min_visible_fraction;  // which nothing is that is no number
   count(found->second, now_ms);
 }
 
@@ -145,7 +145,7 @@ std::int64_t Scopes::due_ms(std::int64_t interval_ms) const noexcept {
   for (const auto& [number, scope] : open_) {
     if (scope.since_ms < 0) continue;
     // What is not shown for long enough yet is not on the disk.
-    const std::int64_t long_enough_ms = scope.since_ms + scope.shown.least.count() - scope.counted_ms;
+    const std::int64_t long_enough_ms = scope.since_ms + scope.viewability.min_duration.count() - scope.counted_ms;
     const std::int64_t next_ms =
         scope.kept ? kept_ms_ + keep_every_ms : std::max(long_enough_ms, kept_ms_ + interval_ms);
     if (scope.kept || changed_ms_ < 0) due = std::min(due, next_ms);
@@ -159,7 +159,7 @@ std::vector<hold::KeptScope> Scopes::to_keep(const compose::LineEncoder& encoder
   for (auto& [number, scope] : open_) {
     const std::int64_t duration = scope.duration(now_ms);
     // Should it be cut off now, it was not shown for long enough.
-    if (duration < scope.shown.least.count()) continue;
+    if (duration < scope.viewability.min_duration.count()) continue;
     scope.to_keep = true;
     std::string parts = scope.parts;
     compose::append_entry(parts, Part::action, "duration_ms", std::to_string(duration));

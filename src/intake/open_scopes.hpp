@@ -21,7 +21,7 @@ struct OpenScope {
   bool critical = false;
   Purpose purpose = Purpose::analytics;
   std::uint64_t chance[2] = {};  // the random part of its sentence's id, by which its end is known again after a kill
-  Shown shown;
+  Viewability viewability;
   bool kept = false;     // the disk has it, in whatever state
   bool to_keep = false;  // it was to be written, and nobody said that it was
   bool paused = false;

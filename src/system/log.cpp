@@ -22,10 +22,10 @@ void Log::write(LogLevel level, const std::string& text) noexcept {
   }
 }
 
-std::vector<Notice> Log::take_lines() {
-  std::vector<Notice> all;
+std::vector<LogLine> Log::take_lines() {
+  std::vector<LogLine> all;
   Lock lock(mutex_);
-  for (Notice& line : lines_) all.push_back(std::move(line));
+  for (LogLine& line : lines_) all.push_back(std::move(line));
   lines_.clear();
   return all;
 }

@@ -22,13 +22,13 @@ class Log {
 
   void write(LogLevel level, const std::string& text) noexcept;
   // The kept lines, oldest first; they are kept no longer.
-  std::vector<Notice> take_lines();
+  std::vector<LogLine> take_lines();
 
  private:
   const LogFunction function_;
   const std::size_t lines_max_;
   Mutex mutex_;
-  std::list<Notice> lines_ YUKHA_GUARDED_BY(mutex_);
+  std::list<LogLine> lines_ YUKHA_GUARDED_BY(mutex_);
 };
 
 }  // namespace yukha::system

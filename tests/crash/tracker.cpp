@@ -187,7 +187,7 @@ class Process {
       told += "," + named(tracker_.identify("child"));
       told += "," + named(tracker_.flush(milliseconds(100)));
       told += "," + named(tracker_.erase());
-      told += "," + named(tracker_.consent(yukha::Consent::denied));
+      told += "," + named(tracker_.set_consent(yukha::Consent::denied));
       told += "," + named(tracker_.close());
       told += "," + std::to_string(tracker_.stats().accepted);
       if (write(ends[1], told.data(), told.size()) < 0) _exit(4);

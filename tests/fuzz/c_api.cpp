@@ -51,7 +51,7 @@ class Texts {
 
 struct Hands {
   yukha_tracker* tracker = nullptr;
-  yukha_sentence* sentence = nullptr;
+  yukha_event* sentence = nullptr;
   yukha_request* request = nullptr;  // may outlive its tracker
   std::uint64_t kept = 0;            // of the tracker that is open now
   std::uint64_t refused = 0;
@@ -112,7 +112,7 @@ void open(Hands& hands, Texts& texts, fuzz::Input& input, const std::string& pla
     if (input.below(8) == 0) config.device = texts.members(config.device_count);
     if (input.below(16) == 0) config.batch_lines_max = static_cast<std::uint32_t>(input.any_number());
     if (input.below(16) == 0) config.total_timeout_ms = static_cast<std::uint32_t>(input.any_number());
-    if (input.below(16) == 0) config.key_count = input.below(3);  // without keys
+    if (input.below(16) == 0) config.signing_key_count = input.below(3);  // without keys
   }
   yukha_result result = 12345;
   hands.tracker = yukha_open(input.below(16) == 0 ? nullptr : &config, &result);
@@ -162,24 +162,24 @@ void answer(yukha_request* request, Texts& texts, fuzz::Input& input) {
 
 void call(Hands& hands, Texts& texts, fuzz::Input& input) {
   yukha_tracker* const tracker = input.below(24) == 0 ? nullptr : hands.tracker;
-  yukha_sentence* const sentence = input.below(24) == 0 ? nullptr : hands.sentence;
+  yukha_event* const sentence = input.below(24) == 0 ? nullptr : hands.sentence;
   std::size_t size = 0;
   std::size_t members = 0;
   char buffer[64];
   switch (input.below(31)) {
     case 28:
-      checked(yukha_purpose(sentence, static_cast<std::int32_t>(input.below(4)) - (input.below(8) == 0 ? 2 : 0)));
+      checked(yukha_event_purpose(sentence, static_cast<std::int32_t>(input.below(4)) - (input.below(8) == 0 ? 2 : 0)));
       break;
     case 29: {
       const auto purpose = static_cast<std::int32_t>(input.below(4));
       checked(yukha_set_purpose_consent(tracker, purpose, static_cast<std::int32_t>(input.below(4))));
-      const std::int32_t consent = yukha_purpose_consent(tracker, purpose);
+      const std::int32_t consent = yukha_get_purpose_consent(tracker, purpose);
       promise(consent >= YUKHA_GRANTED && consent <= YUKHA_DENIED, "consent is one of three");
       break;
     }
     case 30: {
       const char* const id = texts.text(size);
-      checked(yukha_set_ad_id(tracker, id, size));
+      checked(yukha_set_advertising_id(tracker, id, size));
       break;
     }
     case 0: {
@@ -190,48 +190,49 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
     }
     case 1:
     case 2:
-      if (hands.sentence == nullptr) hands.sentence = yukha_sentence_new(tracker);
+      if (hands.sentence == nullptr) hands.sentence = yukha_event_new(tracker);
       break;
     case 3:
-      yukha_sentence_free(hands.sentence);
+      yukha_event_free(hands.sentence);
       hands.sentence = nullptr;
       break;
     case 4: {
       const char* const screen = texts.text(size);
       const yukha_member* const list = texts.members(members);
-      checked(yukha_location(sentence, screen, size, list, members));
+      checked(yukha_event_location(sentence, screen, size, list, members));
       break;
     }
     case 5: {
       const char* const id = texts.text(size);
       const yukha_member* const list = texts.members(members);
-      checked(yukha_content(sentence, id, size, list, members));
+      checked(yukha_event_content(sentence, id, size, list, members));
       break;
     }
     case 6: {
       const char* const from = texts.text(size);
-      checked(yukha_referral(sentence, from, size));
+      checked(yukha_event_referral(sentence, from, size));
       break;
     }
     case 7:
     case 8: {
       const char* const type = texts.text(size);
       const yukha_member* const list = texts.members(members);
-      checked(yukha_action(sentence, type, size, input.any_number(), list, members));
+      checked(yukha_event_action(sentence, type, size, input.any_number(), list, members));
       break;
     }
     case 9: {
       const yukha_member* const list = texts.members(members);
-      checked(input.below(2) == 0 ? yukha_user(sentence, list, members) : yukha_device(sentence, list, members));
+      checked(input.below(2) == 0 ? yukha_event_user(sentence, list, members)
+                                  : yukha_event_device(sentence, list, members));
       break;
     }
     case 10:
-      checked(input.below(2) == 0 ? yukha_at(sentence, input.any_number()) : yukha_critical(sentence));
+      checked(input.below(2) == 0 ? yukha_event_at(sentence, input.any_number()) : yukha_event_critical(sentence));
       break;
     case 11:
     case 12:
-      if (sentence != nullptr) count(hands, yukha_track(sentence));
-      checked(yukha_track(nullptr));
+      if (sentence != nullptr) count(hands, yukha_event_track(sentence));
+      checked(yukha_event_track(nullptr));
       break;
     case 13: {
       const char* const json = texts.text(size);
@@ -244,7 +245,7 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
       break;
     case 16: {
       checked(yukha_set_consent(tracker, static_cast<std::int32_t>(input.below(4)) - (input.below(8) == 0 ? 2 : 0)));
-      const std::int32_t consent = yukha_consent(tracker);
+      const std::int32_t consent = yukha_get_consent(tracker);
       promise(consent >= YUKHA_GRANTED && consent <= YUKHA_DENIED, "consent is one of three");
       break;
     }
@@ -263,7 +264,7 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
     case 20: {
       const std::size_t room = input.below(sizeof buffer);
       std::memset(buffer, 'x', sizeof buffer);
-      static_cast<void>(input.below(2) == 0 ? yukha_last_trouble(tracker, buffer, room)
+      static_cast<void>(input.below(2) == 0 ? yukha_last_delivery_error(tracker, buffer, room)
                                             : yukha_last_error(tracker, buffer, room));
       promise(buffer[room] == 'x', "no more is written than there is room for");
       promise(room == 0 || std::memchr(buffer, '\0', room) != nullptr, "a text ends");
@@ -271,8 +272,9 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
       break;
     }
     case 21: {
-      const yukha_key keys[] = {{texts.text(), texts.text()}, {"k2", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
-      checked(yukha_set_keys(tracker, input.below(8) == 0 ? nullptr : keys + input.below(2), input.below(2)));
+      const yukha_signing_key keys[] = {{texts.text(), texts.text()},
+                                        {"k2", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+      checked(yukha_set_signing_keys(tracker, input.below(8) == 0 ? nullptr : keys + input.below(2), input.below(2)));
       break;
     }
     case 22: {
@@ -316,7 +318,7 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
 
 // In the order that the contract asks for.
 void give_back(Hands& hands) {
-  yukha_sentence_free(hands.sentence);
+  yukha_event_free(hands.sentence);
   hands.sentence = nullptr;
   yukha_free(hands.tracker);
   hands.tracker = nullptr;
@@ -342,7 +344,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     yukha_request_free(hands.request);
   }
   yukha_request_free(nullptr);
-  yukha_sentence_free(nullptr);
+  yukha_event_free(nullptr);
   yukha_free(nullptr);
   return 0;
 }

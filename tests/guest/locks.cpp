@@ -27,11 +27,11 @@ yukha::Config config_of(const std::string& directory, const char* endpoint = nul
   config.app_id = "guest";
   config.queue_dir = directory;
   config.sync_interval = 100ms;
-  config.notices_max = 100;
+  config.log_lines_max = 100;
   config.upload_interval = 200ms;
   if (endpoint != nullptr) {
     config.endpoint = std::string(endpoint) + "/v1/events";
-    config.keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+    config.signing_keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   }
   return config;
 }
@@ -210,7 +210,7 @@ int loses_its_directory(const std::string& directory, const std::string& how) {
     // The first of them make the worker look.
     for (; noticed == 0 && waited < 120'000; waited += 10) {
       std::this_thread::sleep_for(10ms);
-      noticed += tracker.notices().size();
+      noticed += tracker.take_log_lines().size();
     }
   }
   tell("tracked", counts);
@@ -229,7 +229,7 @@ int opens(const std::string& directory) {
   std::printf("message %s\n", status.message().c_str());
   tell("kept", track(tracker, "x", 10));
   std::printf("waiting %d\n", static_cast<int>(tracker.stats().waiting));
-  for (const yukha::Notice& notice : tracker.notices()) std::printf("notice %s\n", notice.text.c_str());
+  for (const yukha::LogLine& notice : tracker.take_log_lines()) std::printf("notice %s\n", notice.text.c_str());
   static_cast<void>(tracker.close(2s));
   return 0;
 }

@@ -132,7 +132,7 @@ int disposition(const std::string& folder, int times, const char* endpoint) {
   for (int i = 0; i < times; ++i) {
     yukha::Config config = config_in(folder);
     config.endpoint = endpoint;
-    config.keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+    config.signing_keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
     yukha::Tracker tracker = yukha::Tracker::open(config);
     static_cast<void>(tracker.event().action("READ").track());
     if (i % 2 == 0) static_cast<void>(tracker.flush(2s));  // the others never send
@@ -168,8 +168,8 @@ int limit(const std::string& folder, rlim_t bytes, bool one_waits, bool use_thre
       static_cast<void>(tracker.event().content("c", {{"v", text}}).action("READ").track());
       if (i % 500 == 0) tracker.work(1ms);
     }
-    static_cast<void>(tracker.consent(yukha::Purpose::advertising, yukha::Consent::granted));
-    static_cast<void>(tracker.background(10ms));
+    static_cast<void>(tracker.set_consent(yukha::Purpose::advertising, yukha::Consent::granted));
+    static_cast<void>(tracker.enter_background(10ms));
     static_cast<void>(tracker.event().action("READ").track());
     static_cast<void>(tracker.erase());
     static_cast<void>(tracker.close());

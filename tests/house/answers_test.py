@@ -12,15 +12,16 @@ import tempfile
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 
 MAY_DROP = ["t.event().action(\"A\").track();", "t.track_json(\"{}\");", "t.identify(\"u\");", "t.reset();",
-            "t.set(Part::user, {});", "t.unset(Part::user, \"a\");", "t.experiment(\"a\", \"b\");", "t.ad_id(\"\");",
-            "t.flush(std::chrono::seconds(1));", "t.background(std::chrono::seconds(1));", "t.foreground();",
-            "t.network(Network::offline);", "t.low_battery(true);", "t.work(std::chrono::seconds(1));", "t.close();",
+            "t.set(Part::user, {});", "t.unset(Part::user, \"a\");", "t.set_experiment(\"a\", \"b\");",
+            "t.set_advertising_id(\"\");", "t.flush(std::chrono::seconds(1));",
+            "t.enter_background(std::chrono::seconds(1));", "t.enter_foreground();", "t.set_network(Network::offline);",
+            "t.set_low_battery(true);", "t.work(std::chrono::seconds(1));", "t.close();",
             "t.resend_quarantined();", "Event e = t.event(); e.action(\"A\").critical(); e.track();",
-            "Scope s = t.event().action(\"A\").begin(); s.end();"]
+            "TimedEvent s = t.event().action(\"A\").start(); s.end();"]
 MAY_NOT = ["Tracker::open({});", "t.status();", "t.event();", "t.event().action(\"A\");", "t.event().location(\"F\");",
-           "t.event().action(\"A\").begin();", "t.consent(Consent::denied);", "t.consent();",
-           "t.consent(Purpose::advertising, Consent::denied);", "t.erase();", "t.erase_quarantined();", "t.keys({});",
-           "t.stats();", "t.notices();", "t.quarantined();"]
+           "t.event().action(\"A\").start();", "t.set_consent(Consent::denied);", "t.consent();",
+           "t.set_consent(Purpose::advertising, Consent::denied);", "t.erase();", "t.erase_quarantined();",
+           "t.set_signing_keys({});", "t.stats();", "t.take_log_lines();", "t.quarantined();"]
 
 
 def complaints(compiler, source, include, *arguments):

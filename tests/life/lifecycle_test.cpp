@@ -70,9 +70,9 @@ TEST_CASE("the network's return ends a back-off early, at most once in ten secon
 TEST_CASE("on a metered network, a low battery or in the background what is allowed goes, and a flush all the same") {
   for (const int which : {0, 1, 2}) {
     Life life;
-    Uploads& policy = which == 0   ? life.config.on_metered
-                      : which == 1 ? life.config.on_low_battery
-                                   : life.config.in_background;
+    Uploads& policy = which == 0   ? life.config.uploads_on_metered
+                      : which == 1 ? life.config.uploads_on_low_battery
+                                   : life.config.uploads_in_background;
     policy = Uploads::critical;
     detail::Core& core = life.open();
     const auto holds = [&](bool on) {
@@ -101,7 +101,7 @@ TEST_CASE("hints and policies outside of their ranges are refused") {
   CHECK(core.set_network(static_cast<Network>(7)) == Code::bad_argument);
   CHECK(core.set_network(static_cast<Network>(-1)) == Code::bad_argument);
   life.core.reset();
-  life.config.on_metered = static_cast<Uploads>(3);
+  life.config.uploads_on_metered = static_cast<Uploads>(3);
   CHECK(Tracker::open(life.config).status() == Code::bad_config);
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("background time does not count for scopes, and ends a session when it
   life.config.session_timeout = 30min;
   life.config.session_background_timeout = 5min;
   detail::Core& core = life.open();
-  Scope scope = core.event().action("READ").begin();
+  TimedEvent scope = core.event().action("READ").start();
   life.clock.monotonic += 10'000;
   CHECK(core.background(1s) == Code::ok);
   life.clock.monotonic += 60'000;
@@ -171,7 +171,7 @@ TEST_CASE("a lane that another took while it was suspended is left to it") {
   Life life;
   life.config.suspend_in_background = true;
   detail::Core& core = life.open();
-  Scope scope = core.event().action("READ").begin();
+  TimedEvent scope = core.event().action("READ").start();
   life.clock.monotonic += 5'000;
   CHECK(core.background(5s) == Code::ok);
   Tracker neighbour = Tracker::open(life.config);
@@ -190,7 +190,7 @@ TEST_CASE("a named lane that another took is refused with the cause, and closing
   life.config.suspend_in_background = true;
   life.config.lane = "main";
   detail::Core& core = life.open();
-  Scope scope = core.event().action("READ").begin();
+  TimedEvent scope = core.event().action("READ").start();
   life.clock.monotonic += 5'000;
   CHECK(core.background(0ms).good());
   {
@@ -212,7 +212,7 @@ TEST_CASE("an app that is killed in the background is told of with what was coun
     test::killed_after([&] {
       life.endpoint->silent = true;
       detail::Core& core = life.open();
-      auto* const scope = new Scope(core.event().action(type).begin({0, 5s}));
+      auto* const scope = new TimedEvent(core.event().action(type).start({0, 5s}));
       life.clock.monotonic += 1'500;
       core.work(0ms);
       life.clock.monotonic += 7'500;
@@ -233,7 +233,7 @@ TEST_CASE("a scope outlives a suspension, also after an erase") {
   life.config.suspend_in_background = true;
   detail::Core& core = life.open();
   REQUIRE(core.erase());
-  Scope scope = core.event().action("READ").begin();
+  TimedEvent scope = core.event().action("READ").start();
   life.clock.monotonic += 5'000;
   CHECK(core.background(5s) == Code::ok);
   life.clock.monotonic += 60'000;
@@ -248,12 +248,12 @@ TEST_CASE("a scope outlives a suspension, also after an erase") {
 TEST_CASE("what was killed while it was suspended is no crash, and cuts off what was open") {
   Life life;
   life.config.suspend_in_background = true;
-  life.config.tell_lifecycle = true;
+  life.config.track_lifecycle = true;
   test::killed_after([&life] {
     detail::Core& core = life.open();
-    auto* const scope = new Scope(core.event().action("READ").begin());
+    auto* const scope = new TimedEvent(core.event().action("READ").start());
     life.clock.monotonic += 5'000;
-    REQUIRE((scope->problem() && core.background(0ms).good()));
+    REQUIRE((scope->status() && core.background(0ms).good()));
   });
   life.open();
   std::vector<std::string> told;
@@ -302,7 +302,7 @@ TEST_CASE("threads that track while the app goes to the background and back lose
       threads.emplace_back([&] {
         while (!over) {
           if (tracker.event().action("READ").track() == Code::ok) ++count;
-          Scope scope = tracker.event().action("SCOPE").begin();
+          TimedEvent scope = tracker.event().action("SCOPE").start();
           if (scope.end() == Code::ok) ++count;
           if (!tracker.set(Part::user, {{"cohort", "7"}})) break;
           std::this_thread::sleep_for(200us);
@@ -310,11 +310,11 @@ TEST_CASE("threads that track while the app goes to the background and back lose
       });
     }
     for (int i = 0; i < 30; ++i) {
-      static_cast<void>(tracker.background(20ms));
+      static_cast<void>(tracker.enter_background(20ms));
       std::this_thread::sleep_for(5ms);
-      CHECK(tracker.foreground());
-      CHECK(tracker.network(i % 2 == 0 ? Network::metered : Network::unmetered));
-      CHECK(tracker.low_battery(i % 3 == 0));
+      CHECK(tracker.enter_foreground());
+      CHECK(tracker.set_network(i % 2 == 0 ? Network::metered : Network::unmetered));
+      CHECK(tracker.set_low_battery(i % 3 == 0));
     }
     over = true;
     for (std::thread& thread : threads) thread.join();
@@ -335,18 +335,18 @@ TEST_CASE("the C interface has the same hints") {
   test::TempDirectory directory;
   yukha_config config = test::c_config(directory.path());
   config.suspend_in_background = 1;
-  config.on_metered = YUKHA_UPLOADS_CRITICAL;
+  config.uploads_on_metered = YUKHA_UPLOADS_CRITICAL;
   yukha_tracker* tracker = yukha_open(&config, nullptr);
-  CHECK(yukha_network(tracker, YUKHA_NETWORK_METERED) == YUKHA_OK);
-  CHECK(yukha_network(tracker, 9) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_low_battery(tracker, 1) == YUKHA_OK);
-  CHECK(yukha_background(tracker, 0) == YUKHA_OK);
-  CHECK(yukha_foreground(tracker) == YUKHA_OK);
+  CHECK(yukha_set_network(tracker, YUKHA_NETWORK_METERED) == YUKHA_OK);
+  CHECK(yukha_set_network(tracker, 9) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_set_low_battery(tracker, 1) == YUKHA_OK);
+  CHECK(yukha_enter_background(tracker, 0) == YUKHA_OK);
+  CHECK(yukha_enter_foreground(tracker) == YUKHA_OK);
   CHECK(yukha_track_json(tracker, R"({"action":{"type":"READ"}})", 0) == YUKHA_OK);
-  CHECK(yukha_background(nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_foreground(nullptr) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_network(nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_low_battery(nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_enter_background(nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_enter_foreground(nullptr) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_set_network(nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_set_low_battery(nullptr, 0) == YUKHA_BAD_ARGUMENT);
   yukha_free(tracker);
 }
 
@@ -362,9 +362,9 @@ TEST_CASE("consent that is changed a hundred times a second from many threads en
     threads.emplace_back([&tracker, &over, i] {
       constexpr Consent all[] = {Consent::granted, Consent::pending, Consent::denied};
       for (int turn = i; !over; ++turn) {
-        static_cast<void>(tracker.consent(all[turn % 3]));
+        static_cast<void>(tracker.set_consent(all[turn % 3]));
         static_cast<void>(tracker.event().action("READ").track());
-        Scope scope = tracker.event().action("SCOPE").begin();
+        TimedEvent scope = tracker.event().action("SCOPE").start();
         std::this_thread::sleep_for(5ms);
       }
     });
@@ -372,12 +372,12 @@ TEST_CASE("consent that is changed a hundred times a second from many threads en
   std::this_thread::sleep_for(700ms);
   over = true;
   for (std::thread& thread : threads) thread.join();
-  REQUIRE(tracker.consent(Consent::denied) == Code::ok);
+  REQUIRE(tracker.set_consent(Consent::denied) == Code::ok);
   CHECK(tracker.event().action("AFTER").track() == Code::consent_denied);
   const Stats stats = tracker.stats();
   CHECK(stats.waiting == 0);
   CHECK(stats.accepted == stats.delivered + stats.erased);
-  REQUIRE(tracker.consent(Consent::granted) == Code::ok);
+  REQUIRE(tracker.set_consent(Consent::granted) == Code::ok);
   REQUIRE(tracker.event().action("GRANTED").track() == Code::ok);
   CHECK(tracker.flush(10s) == Code::ok);
 }

@@ -23,7 +23,7 @@ struct Asked : Life {
 
   Asked() {
     config.obey_policy = true;
-    config.notices_max = 100;
+    config.log_lines_max = 100;
     endpoint->answer = [this](const FakeEndpoint::Request& request) {
       HttpAnswer answer = test::all_accepted(request.lines.size());
       if (!policy.empty()) answer.body.insert(answer.body.size() - 1, ",\"policy\":" + policy);
@@ -45,7 +45,7 @@ struct Asked : Life {
   }
   std::string notices() {
     std::string all;
-    for (const Notice& notice : core->notices()) all += notice.text + "\n";
+    for (const LogLine& notice : core->notices()) all += notice.text + "\n";
     return all;
   }
 };

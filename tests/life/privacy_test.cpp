@@ -90,8 +90,8 @@ TEST_CASE("a scope that a crash cut off is not hashed twice") {
   test::killed_after([&life] {
     detail::Core& core = life.open();
     REQUIRE(core.identify("u_1", {}));
-    auto* const scope = new Scope(core.event().content("card").action("READ").begin());
-    for (int i = 0; scope->problem() && i < 12; ++i) {
+    auto* const scope = new TimedEvent(core.event().content("card").action("READ").start());
+    for (int i = 0; scope->status() && i < 12; ++i) {
       life.clock.monotonic += 1'000;
       core.work(0ms);
     }

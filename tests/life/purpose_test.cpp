@@ -1,5 +1,5 @@
 // Consent to each purpose, and what stands on it: the advertising id.
-#include <yukha/scope.hpp>
+#include <yukha/timed_event.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -231,7 +231,7 @@ TEST_CASE("a scope that a drain let go before the denial was carried out leaves 
   say(core, advertising, Consent::granted);
   Event event = core.event();
   event.content("scope-marker").action("SEEN").purpose(advertising);
-  Scope scope = event.begin();
+  TimedEvent scope = event.start();
   for (int i = 0; i < 3; ++i) {
     life.clock.monotonic += 2'000;
     core.work(0ms);
@@ -399,8 +399,8 @@ TEST_CASE("a scope keeps its purpose over a crash, and a denial cancels it") {
     seen.action("SEEN").purpose(advertising);
     Event liked = core.event();
     liked.action("LIKED").purpose(personalization);
-    const Scope scope = seen.begin();
-    const Scope other = liked.begin();
+    const TimedEvent scope = seen.start();
+    const TimedEvent other = liked.start();
     life.clock.monotonic += 2'000;
     core.work(0ms);
     _exit(0);
@@ -411,10 +411,10 @@ TEST_CASE("a scope keeps its purpose over a crash, and a denial cancels it") {
 
   Event event = core.event();
   event.action("AGAIN").purpose(advertising);
-  Scope again = event.begin();
+  TimedEvent again = event.start();
   Event read = core.event();
   read.action("READ");
-  Scope stays = read.begin();
+  TimedEvent stays = read.start();
   life.clock.monotonic += 2'000;
   core.work(0ms);
   say(core, advertising, Consent::denied);
@@ -458,21 +458,21 @@ TEST_CASE("a C host and JSON have the same words for purposes") {
   test::TempDirectory directory;
   yukha_config config = test::c_config(directory.path());
   yukha_tracker* tracker = yukha_open(&config, nullptr);
-  CHECK(yukha_purpose_consent(tracker, YUKHA_ADVERTISING) == YUKHA_DENIED);
+  CHECK(yukha_get_purpose_consent(tracker, YUKHA_ADVERTISING) == YUKHA_DENIED);
   CHECK(yukha_set_purpose_consent(tracker, YUKHA_ADVERTISING, YUKHA_PENDING) == YUKHA_OK);
-  CHECK(yukha_purpose_consent(tracker, YUKHA_ADVERTISING) == YUKHA_PENDING);
+  CHECK(yukha_get_purpose_consent(tracker, YUKHA_ADVERTISING) == YUKHA_PENDING);
   CHECK(yukha_set_purpose_consent(tracker, 7, YUKHA_PENDING) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_set_purpose_consent(nullptr, YUKHA_ADVERTISING, YUKHA_PENDING) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_set_ad_id(tracker, "38400000", 0) == YUKHA_OK);
-  CHECK(yukha_set_ad_id(tracker, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
-  yukha_action(sentence, "SEEN", 0, -1, nullptr, 0);
-  CHECK(yukha_purpose(sentence, YUKHA_ADVERTISING) == YUKHA_OK);
-  CHECK(yukha_track(sentence) == YUKHA_OK);
-  yukha_action(sentence, "SEEN", 0, -1, nullptr, 0);
-  CHECK(yukha_purpose(sentence, 9) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_track(sentence) == YUKHA_BAD_ARGUMENT);
-  yukha_sentence_free(sentence);
+  CHECK(yukha_set_advertising_id(tracker, "38400000", 0) == YUKHA_OK);
+  CHECK(yukha_set_advertising_id(tracker, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  yukha_event* sentence = yukha_event_new(tracker);
+  yukha_event_action(sentence, "SEEN", 0, -1, nullptr, 0);
+  CHECK(yukha_event_purpose(sentence, YUKHA_ADVERTISING) == YUKHA_OK);
+  CHECK(yukha_event_track(sentence) == YUKHA_OK);
+  yukha_event_action(sentence, "SEEN", 0, -1, nullptr, 0);
+  CHECK(yukha_event_purpose(sentence, 9) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_track(sentence) == YUKHA_BAD_ARGUMENT);
+  yukha_event_free(sentence);
   const auto tracked = [tracker](const char* text) { return yukha_track_json(tracker, text, 0); };
   CHECK(tracked(R"({"action":{"type":"SEEN"},"purpose":"advertising"})") == YUKHA_OK);
   CHECK(tracked(R"({"action":{"type":"READ"},"purpose":"analytics"})") == YUKHA_OK);

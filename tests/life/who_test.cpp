@@ -69,9 +69,9 @@ TEST_CASE("what cannot be set is refused with its cause and changes nothing") {
 TEST_CASE("an experiment is a member of the user until the user is another") {
   Life life;
   Tracker tracker = Tracker::open(life.config);
-  REQUIRE(tracker.experiment("checkout", "B"));
-  CHECK(tracker.experiment("Check out", "B") == Code::bad_member_name);
-  CHECK(tracker.experiment(std::string(60, 'x'), "B") == Code::bad_member_name);
+  REQUIRE(tracker.set_experiment("checkout", "B"));
+  CHECK(tracker.set_experiment("Check out", "B") == Code::bad_member_name);
+  CHECK(tracker.set_experiment(std::string(60, 'x'), "B") == Code::bad_member_name);
   REQUIRE(tracker.event().action("BUY").track());
   REQUIRE(tracker.reset());
   REQUIRE(tracker.event().action("LEFT").track());
@@ -83,7 +83,7 @@ TEST_CASE("an experiment is a member of the user until the user is another") {
 
 TEST_CASE("who was anonymous and gets a name is told once, as a sentence that knows both") {
   Life life;
-  life.config.tell_identify = true;
+  life.config.track_identify = true;
   detail::Core& core = life.open();
   life.act("BEFORE");
   const std::string anonymous = life.last("BEFORE")["user"]["id"];
@@ -106,19 +106,19 @@ TEST_CASE("the C interface has the same words") {
   config.endpoint = "http://127.0.0.1:9";
   config.own_transport = 1;
   config.session_timeout_ms = 60'000;
-  config.tell_identify = 1;
-  config.tell_lifecycle = 1;
+  config.track_identify = 1;
+  config.track_lifecycle = 1;
   yukha_tracker* tracker = yukha_open(&config, nullptr);
   const yukha_member cohort = {"cohort", "7 and more", 1};
   CHECK(yukha_set(tracker, YUKHA_PART_USER, &cohort, 1) == YUKHA_OK);
-  CHECK(yukha_experiment(tracker, "checkout", "B and more", 1) == YUKHA_OK);
+  CHECK(yukha_set_experiment(tracker, "checkout", "B and more", 1) == YUKHA_OK);
   CHECK(yukha_identify(tracker, "u_1", 0, nullptr, 0) == YUKHA_OK);
   CHECK(yukha_unset(tracker, YUKHA_PART_USER, "cohort") == YUKHA_OK);
   CHECK(yukha_reset(tracker) == YUKHA_OK);
   CHECK(yukha_set(tracker, 2, &cohort, 1) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_set(tracker, YUKHA_PART_USER, nullptr, 1) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_unset(tracker, YUKHA_PART_USER, nullptr) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_experiment(tracker, "checkout", nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_set_experiment(tracker, "checkout", nullptr, 0) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_reset(nullptr) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_flush(tracker, 0) == YUKHA_STILL_WAITING);
   yukha_request* request = yukha_request_take(tracker, 0);
@@ -257,7 +257,7 @@ TEST_CASE("a timeout outside its range is a mistake of the config") {
 
 TEST_CASE("the first opening, an update and a restart after a crash are told once each") {
   Life life;
-  life.config.tell_lifecycle = true;
+  life.config.track_lifecycle = true;
   life.config.app_version = "1.0";
   life.open();
   life.open();

@@ -96,8 +96,8 @@ Config Life::config_for(App& app) {
   config.app_id = "shop";
   config.queue_dir = "/q";
   config.endpoint = "https://events.example.com";
-  config.keys = {{"k1", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
-  if (traits_.rotation) config.keys.push_back({"k2", "YW5vdGhlciBzaXh0ZWVuIGJ5dGVzIG9yIG1vcmU="});
+  config.signing_keys = {{"k1", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  if (traits_.rotation) config.signing_keys.push_back({"k2", "YW5vdGhlciBzaXh0ZWVuIGJ5dGVzIG9yIG1vcmU="});
   config.collect_device_facts = false;
   config.sync_interval = std::chrono::milliseconds(sync_ms);
   config.ring_bytes = 64 << 10;
@@ -433,10 +433,10 @@ void Life::begin_scope(App& app) {
   event.location("FEED", {{"y", "3"}}).content(name, {{"padding", "scope"}}).action("READ", {{"poison", "false"}});
   const bool for_ads = is_for_ads(event);
   app.busy = true;
-  auto scope = std::make_unique<Scope>(event.begin());
+  auto scope = std::make_unique<TimedEvent>(event.start());
   app.busy = false;
-  tell("%zu begin %s: %s", app.run, name.c_str(), scope->problem().message().c_str());
-  if (!app.process->alive() || !scope->problem()) {
+  tell("%zu begin %s: %s", app.run, name.c_str(), scope->status().message().c_str());
+  if (!app.process->alive() || !scope->status()) {
     scope->cancel();
     return;
   }
@@ -1192,7 +1192,7 @@ void Life::drain(bool clone) {
     sum_.evicted += stats.evicted;
     sum_.erased += stats.erased;
     sum_.lost += stats.lost;
-    if (stats.waiting > 0) trouble = stats.last_trouble;
+    if (stats.waiting > 0) trouble = stats.last_delivery_error;
     if (stats.accepted !=
         stats.delivered + stats.quarantined + stats.evicted + stats.erased + stats.lost + stats.waiting)
       violate("the ledger does not balance");

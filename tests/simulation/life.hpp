@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 #include <vector>
-#include <yukha/scope.hpp>
+#include <yukha/timed_event.hpp>
 
 #include "core/core.hpp"
 #include "server.hpp"
@@ -114,8 +114,8 @@ class Life {
     std::int64_t refuses_since_ms = -1;
     bool owes_erase = false;  // the disk refused it, and it is carried out once the disk is well
     bool closed = false;
-    bool busy = false;                                                   // inside of one of its calls
-    std::vector<std::pair<std::string, std::unique_ptr<Scope>>> scopes;  // by the name of their sentence
+    bool busy = false;                                                        // inside of one of its calls
+    std::vector<std::pair<std::string, std::unique_ptr<TimedEvent>>> scopes;  // by the name of their sentence
     // From when to when it stood still: in an operation during which another went on, or waiting for the other's lock.
     std::vector<std::pair<std::int64_t, std::int64_t>> stood_still_ms;
   };

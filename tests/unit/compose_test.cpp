@@ -394,7 +394,7 @@ TEST_CASE("what is no sentence is refused with its cause") {
   CHECK(tracker.event().action("A").user({{"id", ""}}).track() == Code::bad_argument);
   CHECK(tracker.identify(std::string(3000, 'x')) == Code::too_many_members);
   CHECK(tracker.identify("u", {{"a", std::string(5000, 'x')}}) == Code::too_many_members);
-  CHECK(tracker.consent(static_cast<Consent>(7)) == Code::bad_argument);
+  CHECK(tracker.set_consent(static_cast<Consent>(7)) == Code::bad_argument);
 }
 
 TEST_CASE("a sentence is tracked once, and a moved-from builder is empty") {
@@ -421,7 +421,7 @@ TEST_CASE("the first mistake is remembered, and later calls do nothing") {
   Refuser refuser;
   Event event = refuser.tracker.event();
   event.action("A").content("c", {{"Bad", ""}}).referral("r").at_unix_ms(std::numeric_limits<std::int64_t>::max());
-  CHECK(event.problem() == Code::bad_member_name);
+  CHECK(event.status() == Code::bad_member_name);
   CHECK(event.track() == Code::bad_member_name);
 }
 

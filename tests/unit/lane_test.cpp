@@ -191,7 +191,7 @@ TEST_CASE("what cannot be told of an earlier life takes no ordinal from what is 
   device.live([&](detail::Core& core) {
     Event event = core.event();
     event.action("WATCH");
-    Scope scope = event.begin();
+    TimedEvent scope = event.start();
     device.clock.monotonic += 1'000;
     core.work(0ms);
     REQUIRE(track_five(core) == 5);

@@ -180,15 +180,15 @@ TEST_CASE("a setting out of its range is refused by its name, before anything is
       {"batch_bytes_max", Code::bad_config, [](Config& c) { c.batch_bytes_max = 1'000'001; }},
       {"keys", Code::bad_config,
        [](Config& c) {
-         c.keys.resize(9, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
+         c.signing_keys.resize(9, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
        }},
       {"named", Code::bad_key,
        [](Config& c) {
-         c.keys = {{"named", "!not base64!"}};
+         c.signing_keys = {{"named", "!not base64!"}};
        }},
       {"named", Code::bad_key,
        [](Config& c) {
-         c.keys = {{"named", ""}};
+         c.signing_keys = {{"named", ""}};
        }},
       {"ca_file", Code::bad_config, [](Config& c) { c.ca_file = std::string("a\0b", 3); }},
       {"pins", Code::bad_config, [](Config& c) { c.pins = {"sha256//c2hvcnQ="}; }},
@@ -205,11 +205,11 @@ TEST_CASE("a setting out of its range is refused by its name, before anything is
       {"total_timeout", Code::bad_config, [](Config& c) { c.total_timeout = 10min + 1ms; }},
       {"named", Code::bad_key,
        [](Config& c) {
-         c.keys = {{"named", "c2hvcnQ="}};
+         c.signing_keys = {{"named", "c2hvcnQ="}};
        }},
       {"a key's id", Code::bad_key,
        [](Config& c) {
-         c.keys = {{"", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
+         c.signing_keys = {{"", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
        }},
       {"collect.example.com", Code::bad_endpoint, [](Config& c) { c.endpoint = "collect.example.com"; }},
       {"ftp://", Code::bad_endpoint, [](Config& c) { c.endpoint = "ftp://collect.example.com"; }},
@@ -245,7 +245,7 @@ TEST_CASE("a setting out of its range is refused by its name, before anything is
     CHECK(tracker.identify("u") == one.code);
     CHECK(tracker.flush(0ms) == one.code);
     CHECK(tracker.erase() == one.code);
-    CHECK(tracker.consent(Consent::granted) == one.code);
+    CHECK(tracker.set_consent(Consent::granted) == one.code);
     CHECK(tracker.close() == one.code);
     CHECK_FALSE(std::filesystem::exists(above / "queue"));
   }
@@ -263,10 +263,10 @@ TEST_CASE("every limit the header names can be used to its end") {
       [](Config& c) { c.batch_bytes_max = 33 << 10; },
       [](Config& c) { c.batch_bytes_max = 1'000'000, c.batch_lines_max = 500; },
       [](Config& c) {
-        c.keys.resize(8, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
+        c.signing_keys.resize(8, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
       },
       [](Config& c) {
-        c.keys = {{"the app signs", ""}};
+        c.signing_keys = {{"the app signs", ""}};
         c.sign = [](std::string_view, std::string_view, std::string&) { return false; };
       },
       [](Config& c) {
@@ -541,7 +541,7 @@ TEST_CASE("pending consent keeps and sends nothing, granted sends what was kept"
   {
     Tracker tracker = Tracker::open(test::sending_config(directory, endpoint));
     CHECK(tracker.consent() == Consent::granted);
-    REQUIRE(tracker.consent(Consent::pending) == Code::ok);
+    REQUIRE(tracker.set_consent(Consent::pending) == Code::ok);
     track(tracker, 0, 5);
     CHECK(tracker.flush(0ms) == Code::still_waiting);
     CHECK(endpoint->requests.empty());
@@ -552,7 +552,7 @@ TEST_CASE("pending consent keeps and sends nothing, granted sends what was kept"
   CHECK(tracker.flush(0ms) == Code::still_waiting);
   CHECK(endpoint->requests.empty());
   CHECK(tracker.stats().waiting == 5);
-  REQUIRE(tracker.consent(Consent::granted) == Code::ok);
+  REQUIRE(tracker.set_consent(Consent::granted) == Code::ok);
   CHECK(tracker.flush(10s) == Code::ok);
   CHECK(arrived(*endpoint).size() == 5);
 }
@@ -563,7 +563,7 @@ TEST_CASE("denied consent erases what waits, and refuses until it is granted aga
   {
     Tracker tracker = Tracker::open(test::sending_config(directory, endpoint));
     REQUIRE(tracker.event().content("marker-of-denied").action("READ").track());
-    REQUIRE(tracker.consent(Consent::denied) == Code::ok);
+    REQUIRE(tracker.set_consent(Consent::denied) == Code::ok);
     CHECK_FALSE(anywhere(directory, "marker-of-denied"));
     CHECK(tracker.event().action("READ").track() == Code::consent_denied);
     CHECK(tracker.track_json(R"({"action":{"type":"READ"}})") == Code::consent_denied);
@@ -576,7 +576,7 @@ TEST_CASE("denied consent erases what waits, and refuses until it is granted aga
   Tracker tracker = Tracker::open(test::sending_config(directory, endpoint));
   CHECK(tracker.consent() == Consent::denied);
   CHECK(tracker.event().action("READ").track() == Code::consent_denied);
-  REQUIRE(tracker.consent(Consent::granted) == Code::ok);
+  REQUIRE(tracker.set_consent(Consent::granted) == Code::ok);
   CHECK(tracker.event().content("c1").action("READ").track() == Code::ok);
   CHECK(tracker.flush(10s) == Code::ok);
   CHECK(arrived(*endpoint) == std::set<std::string>{"c1"});
@@ -827,7 +827,7 @@ TEST_CASE("after close every call is refused, and close answers as before") {
     CHECK(tracker.identify("u") == Code::closed);
     CHECK(tracker.flush(0ms) == Code::closed);
     CHECK(tracker.erase() == Code::closed);
-    CHECK(tracker.consent(Consent::pending) == Code::closed);
+    CHECK(tracker.set_consent(Consent::pending) == Code::closed);
     CHECK(tracker.work(0ms) == -1ms);
     CHECK(tracker.stats().accepted == 3);
     CHECK(tracker.stats().waiting == 3);
@@ -898,7 +898,7 @@ TEST_CASE("in a forked child every call is refused, and the parent goes on") {
       wrong |= tracker->flush(10s) == Code::forked_child ? 0 : 4;
       wrong |= tracker->erase() == Code::forked_child ? 0 : 8;
       wrong |= tracker->close() == Code::forked_child ? 0 : 16;
-      wrong |= tracker->consent(Consent::denied) == Code::forked_child ? 0 : 32;
+      wrong |= tracker->set_consent(Consent::denied) == Code::forked_child ? 0 : 32;
       wrong |= tracker->work(0ms) == -1ms ? 0 : 64;
       wrong |= Tracker::open(config).status() == Code::forked_child ? 0 : 128;
       tracker.reset();
@@ -1120,9 +1120,9 @@ TEST_CASE("the time that members take grows with their number, and not with its 
     return least_ns([&] {
       Event event = tracker.event();
       event.content("c", {members.data(), members.size()});
-      CHECK(event.problem() == Code::ok);
+      CHECK(event.status() == Code::ok);
       event.content("", {members.data() + members.size() - 1, 1});
-      CHECK(event.problem() == Code::repeated_member);
+      CHECK(event.status() == Code::repeated_member);
     });
   };
   CHECK(build(2400) < 20 * build(300));
@@ -1144,29 +1144,29 @@ TEST_CASE("the C interface keeps a sentence and tells its counters") {
   CHECK(result == YUKHA_OK);
   const yukha_member members[] = {{"plan", "free", 0}, {"city", "Seoul and more", 5}};
   CHECK(yukha_identify(tracker, "u_1842", 0, members, 2) == YUKHA_OK);
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
+  yukha_event* sentence = yukha_event_new(tracker);
   for (int i = 0; i < 3; ++i) {
-    CHECK(yukha_location(sentence, "FEED", 0, members, 2) == YUKHA_OK);
-    CHECK(yukha_content(sentence, "card", 4, members, 2) == YUKHA_OK);
-    CHECK(yukha_referral(sentence, "CLICK", 0) == YUKHA_OK);
-    CHECK(yukha_action(sentence, "READ", 0, i == 0 ? -1 : 10, members, 2) == YUKHA_OK);
-    CHECK(yukha_user(sentence, members, 2) == YUKHA_OK);
-    CHECK(yukha_device(sentence, members, 2) == YUKHA_OK);
-    CHECK(yukha_at(sentence, 0) == YUKHA_OK);
-    CHECK(yukha_critical(sentence) == YUKHA_OK);
-    CHECK(yukha_track(sentence) == YUKHA_OK);
+    CHECK(yukha_event_location(sentence, "FEED", 0, members, 2) == YUKHA_OK);
+    CHECK(yukha_event_content(sentence, "card", 4, members, 2) == YUKHA_OK);
+    CHECK(yukha_event_referral(sentence, "CLICK", 0) == YUKHA_OK);
+    CHECK(yukha_event_action(sentence, "READ", 0, i == 0 ? -1 : 10, members, 2) == YUKHA_OK);
+    CHECK(yukha_event_user(sentence, members, 2) == YUKHA_OK);
+    CHECK(yukha_event_device(sentence, members, 2) == YUKHA_OK);
+    CHECK(yukha_event_at(sentence, 0) == YUKHA_OK);
+    CHECK(yukha_event_critical(sentence) == YUKHA_OK);
+    CHECK(yukha_event_track(sentence) == YUKHA_OK);
   }
-  CHECK(yukha_track(sentence) == YUKHA_MISSING_ACTION);
-  CHECK(yukha_action(sentence, "READ", 0, 0, nullptr, 0) == YUKHA_OK);
+  CHECK(yukha_event_track(sentence) == YUKHA_MISSING_ACTION);
+  CHECK(yukha_event_action(sentence, "READ", 0, 0, nullptr, 0) == YUKHA_OK);
   const yukha_member bad[] = {{"Bad", "x", 0}};
-  CHECK(yukha_content(sentence, "card", 0, bad, 1) == YUKHA_BAD_MEMBER_NAME);
+  CHECK(yukha_event_content(sentence, "card", 0, bad, 1) == YUKHA_BAD_MEMBER_NAME);
   char text[200] = {};
   const std::size_t whole = yukha_last_error(tracker, text, sizeof text);
   CHECK(whole == std::strlen(text));
   CHECK(std::string(text).find("content.Bad") != std::string::npos);
   CHECK(yukha_last_error(tracker, text, 4) == whole);
   CHECK(std::strlen(text) == 3);
-  CHECK(yukha_track(sentence) == YUKHA_BAD_MEMBER_NAME);
+  CHECK(yukha_event_track(sentence) == YUKHA_BAD_MEMBER_NAME);
   const std::string line = R"({"action":{"type":"A"}})";
   CHECK(yukha_track_json(tracker, line.data(), line.size()) == YUKHA_OK);
   yukha_stats stats;
@@ -1174,9 +1174,9 @@ TEST_CASE("the C interface keeps a sentence and tells its counters") {
   CHECK(stats.accepted == 4);
   CHECK(stats.waiting == 4);
   CHECK(stats.refused_invalid == 2);
-  CHECK(yukha_consent(tracker) == YUKHA_GRANTED);
+  CHECK(yukha_get_consent(tracker) == YUKHA_GRANTED);
   CHECK(yukha_set_consent(tracker, YUKHA_PENDING) == YUKHA_OK);
-  CHECK(yukha_consent(tracker) == YUKHA_PENDING);
+  CHECK(yukha_get_consent(tracker) == YUKHA_PENDING);
   CHECK(yukha_set_consent(tracker, 9) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_flush(tracker, 0) == YUKHA_STILL_WAITING);
   // Until the sentences in the ring must be synced.
@@ -1184,9 +1184,9 @@ TEST_CASE("the C interface keeps a sentence and tells its counters") {
   CHECK(yukha_work(tracker, 0) <= 1000);
   CHECK(yukha_erase(tracker) == YUKHA_OK);
   CHECK(yukha_close(tracker, 1000) == YUKHA_OK);
-  CHECK(yukha_action(sentence, "READ", 0, -1, nullptr, 0) == YUKHA_OK);
-  CHECK(yukha_track(sentence) == YUKHA_CLOSED);
-  yukha_sentence_free(sentence);
+  CHECK(yukha_event_action(sentence, "READ", 0, -1, nullptr, 0) == YUKHA_OK);
+  CHECK(yukha_event_track(sentence) == YUKHA_CLOSED);
+  yukha_event_free(sentence);
   yukha_free(tracker);
 }
 
@@ -1201,37 +1201,37 @@ TEST_CASE("the C interface answers nulls and follows none") {
   yukha_config_init(&config, sizeof config);
   yukha_tracker* tracker = yukha_open(&config, &result);
   CHECK(result == YUKHA_BAD_CONFIG);
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
-  CHECK(yukha_location(sentence, nullptr, 3, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_content(sentence, nullptr, 0, nullptr, 1) == YUKHA_BAD_ARGUMENT);
+  yukha_event* sentence = yukha_event_new(tracker);
+  CHECK(yukha_event_location(sentence, nullptr, 3, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_content(sentence, nullptr, 0, nullptr, 1) == YUKHA_BAD_ARGUMENT);
   const yukha_member half[] = {{"name", nullptr, 3}, {nullptr, "value", 0}};
-  CHECK(yukha_user(sentence, half, 1) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_user(sentence, half + 1, 1) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_referral(sentence, nullptr, 7) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_action(sentence, nullptr, 0, 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_track(sentence) == YUKHA_BAD_CONFIG);
+  CHECK(yukha_event_user(sentence, half, 1) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_user(sentence, half + 1, 1) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_referral(sentence, nullptr, 7) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_action(sentence, nullptr, 0, 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_track(sentence) == YUKHA_BAD_CONFIG);
   // The handle is empty again, and the first mistake stays until track().
-  CHECK(yukha_device(sentence, half, SIZE_MAX) == YUKHA_SENTENCE_TOO_LARGE);
-  CHECK(yukha_user(sentence, half, 1) == YUKHA_SENTENCE_TOO_LARGE);
-  yukha_sentence_free(sentence);
-  yukha_sentence_free(nullptr);
+  CHECK(yukha_event_device(sentence, half, SIZE_MAX) == YUKHA_SENTENCE_TOO_LARGE);
+  CHECK(yukha_event_user(sentence, half, 1) == YUKHA_SENTENCE_TOO_LARGE);
+  yukha_event_free(sentence);
+  yukha_event_free(nullptr);
   CHECK(yukha_track_json(tracker, nullptr, 5) == YUKHA_BAD_ARGUMENT);
   yukha_free(tracker);
 
   CHECK(yukha_identify(nullptr, "u", 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_sentence_new(nullptr) == nullptr);
-  CHECK(yukha_location(nullptr, "S", 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_content(nullptr, "c", 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_referral(nullptr, "r", 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_action(nullptr, "A", 0, 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_user(nullptr, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_device(nullptr, nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_at(nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_critical(nullptr) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_track(nullptr) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_new(nullptr) == nullptr);
+  CHECK(yukha_event_location(nullptr, "S", 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_content(nullptr, "c", 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_referral(nullptr, "r", 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_action(nullptr, "A", 0, 0, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_user(nullptr, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_device(nullptr, nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_at(nullptr, 0) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_critical(nullptr) == YUKHA_BAD_ARGUMENT);
+  CHECK(yukha_event_track(nullptr) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_track_json(nullptr, "{}", 2) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_set_consent(nullptr, 0) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_consent(nullptr) == YUKHA_PENDING);
+  CHECK(yukha_get_consent(nullptr) == YUKHA_PENDING);
   CHECK(yukha_erase(nullptr) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_flush(nullptr, 0) == YUKHA_BAD_ARGUMENT);
   yukha_stats stats;

@@ -8,9 +8,9 @@ using detail::UploadHints;
 
 TEST_CASE("of all that holds the strictest counts") {
   Config config;
-  config.on_metered = Uploads::critical;
-  config.on_low_battery = Uploads::all;
-  config.in_background = Uploads::none;
+  config.uploads_on_metered = Uploads::critical;
+  config.uploads_on_low_battery = Uploads::all;
+  config.uploads_in_background = Uploads::none;
   UploadHints hints(config);
   CHECK(hints.usually() == Uploads::all);
   hints.low_battery = true;

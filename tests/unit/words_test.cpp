@@ -64,7 +64,7 @@ TEST_CASE("whatever a path, a server or an app brings, the texts stay fit to rea
   const TempDirectory directory;
   const auto endpoint = std::make_shared<FakeEndpoint>();
   Config config = test::sending_config(directory, endpoint);
-  config.notices_max = 100;
+  config.log_lines_max = 100;
   config.debug = true;
   std::vector<std::string> logged;
   config.log = [&logged](LogLevel, std::string_view text) { logged.emplace_back(text); };
@@ -101,13 +101,13 @@ TEST_CASE("whatever a path, a server or an app brings, the texts stay fit to rea
     const Status late = tracker.flush(50ms);
     CHECK(late == Code::still_waiting);
     check_clean(late.message());
-    CHECK(tracker.stats().last_trouble.find("no route") != std::string::npos);
-    check_clean(tracker.stats().last_trouble);
+    CHECK(tracker.stats().last_delivery_error.find("no route") != std::string::npos);
+    check_clean(tracker.stats().last_delivery_error);
     const Status named = tracker.track_json("{\"" + readable(kept) + "\\u202e\\n\":1}");
     CHECK(named == Code::not_a_sentence);
     check_clean(named.message());
     check_clean(named.detail());
-    for (const Notice& notice : tracker.notices()) check_clean(notice.text);
+    for (const LogLine& notice : tracker.take_log_lines()) check_clean(notice.text);
   }
   test::write_file(directory / "a file", "");
   config.queue_dir = directory / "a file/" + hostile;

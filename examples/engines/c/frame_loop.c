@@ -21,7 +21,7 @@ static void note(yukha_tracker* tracker, const char* what, yukha_result result) 
 }
 
 // [readme
-static void round_is_over(yukha_tracker* tracker, yukha_sentence* sentence, int round, int64_t played_ms, int score) {
+static void round_is_over(yukha_tracker* tracker, yukha_event* sentence, int round, int64_t played_ms, int score) {
   char round_text[16];
   char score_text[16];
   snprintf(round_text, sizeof round_text, "%d", round);
@@ -29,13 +29,13 @@ static void round_is_over(yukha_tracker* tracker, yukha_sentence* sentence, int 
   const yukha_member place[] = {{"round", round_text, 0}};
   const yukha_member result[] = {{"score", score_text, 0}, {"won", score > 100 ? "true" : "false", 0}};
 
-  yukha_location(sentence, "ARENA", 0, place, 1);
-  yukha_content(sentence, "map_ice_lake", 0, NULL, 0);
-  yukha_referral(sentence, round == 1 ? "LOBBY" : "REMATCH", 0);
-  yukha_action(sentence, "PLAY", 0, played_ms, result, 2);
-  if (round == 3) yukha_critical(sentence);
+  yukha_event_location(sentence, "ARENA", 0, place, 1);
+  yukha_event_content(sentence, "map_ice_lake", 0, NULL, 0);
+  yukha_event_referral(sentence, round == 1 ? "LOBBY" : "REMATCH", 0);
+  yukha_event_action(sentence, "PLAY", 0, played_ms, result, 2);
+  if (round == 3) yukha_event_critical(sentence);
   /* The first mistake of the sentence is answered here, so one look is enough. */
-  note(tracker, "PLAY", yukha_track(sentence));
+  note(tracker, "PLAY", yukha_event_track(sentence));
 }
 // readme]
 
@@ -60,7 +60,7 @@ int main(int count, char** arguments) {
   note(tracker, "identify", yukha_identify(tracker, "player_7", 0, NULL, 0));
 
   /* Made once: a sentence in the making can be used for one sentence after another. */
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
+  yukha_event* sentence = yukha_event_new(tracker);
   int64_t due_ms = 0;
   for (int frame = 1; frame <= frames; ++frame) {
     if (frame % frames_of_a_round == 0) {
@@ -72,7 +72,7 @@ int main(int count, char** arguments) {
     due_ms = yukha_work(tracker, 0);
     wait_for_the_next_frame();
   }
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
 
   /* A loading screen is a good moment for the network. */
   const yukha_result flushed = yukha_flush(tracker, 5000);

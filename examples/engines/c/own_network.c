@@ -131,16 +131,16 @@ int main(int count, char** arguments) {
   struct network network = {tracker, (uint16_t)strtoul(port, NULL, 10), 0};
   pthread_t thread;
   if (pthread_create(&thread, NULL, carry_requests, &network) != 0) return EXIT_FAILURE;
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
+  yukha_event* sentence = yukha_event_new(tracker);
   for (int round = 1; round <= 2; ++round) {
     char id[16];
     snprintf(id, sizeof id, "round_%d", round);
-    yukha_content(sentence, id, 0, NULL, 0);
-    yukha_action(sentence, "PLAY", 0, -1, NULL, 0);
-    printf("track: %s\n", yukha_result_name(yukha_track(sentence)));
+    yukha_event_content(sentence, id, 0, NULL, 0);
+    yukha_event_action(sentence, "PLAY", 0, -1, NULL, 0);
+    printf("track: %s\n", yukha_result_name(yukha_event_track(sentence)));
     printf("flush: %s\n", yukha_result_name(yukha_flush(tracker, 10000)));
   }
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   atomic_store(&network.ends, 1);
   pthread_join(thread, NULL);
   yukha_free(tracker);

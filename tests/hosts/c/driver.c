@@ -19,7 +19,7 @@ static text texts[words_max];
 static yukha_member members[words_max / 2];
 
 static yukha_tracker* tracker;
-static yukha_sentence* sentence;
+static yukha_event* sentence;
 static int cannot_say; /* this sentence, or the call */
 
 static int digit(char c) {
@@ -151,40 +151,40 @@ static void obey(const char* command) {
     const size_t count = members_from(2);
     answer(yukha_identify(tracker, text_at(1).bytes, text_at(1).size, members, count));
   } else if (IS("begin")) {
-    yukha_sentence_free(sentence);
-    sentence = yukha_sentence_new(tracker);
+    yukha_event_free(sentence);
+    sentence = yukha_event_new(tracker);
     answer(YUKHA_OK);
   } else if (IS("location")) {
     const size_t count = members_from(2);
-    answer(yukha_location(sentence, text_at(1).bytes, text_at(1).size, members, count));
+    answer(yukha_event_location(sentence, text_at(1).bytes, text_at(1).size, members, count));
   } else if (IS("content")) {
     const size_t count = members_from(2);
-    answer(yukha_content(sentence, text_at(1).bytes, text_at(1).size, members, count));
+    answer(yukha_event_content(sentence, text_at(1).bytes, text_at(1).size, members, count));
   } else if (IS("referral")) {
-    answer(yukha_referral(sentence, text_at(1).bytes, text_at(1).size));
+    answer(yukha_event_referral(sentence, text_at(1).bytes, text_at(1).size));
   } else if (IS("action")) {
     const size_t count = members_from(3);
-    answer(yukha_action(sentence, text_at(1).bytes, text_at(1).size, number_at(2), members, count));
+    answer(yukha_event_action(sentence, text_at(1).bytes, text_at(1).size, number_at(2), members, count));
   } else if (IS("user")) {
     const size_t count = members_from(1);
-    answer(yukha_user(sentence, members, count));
+    answer(yukha_event_user(sentence, members, count));
   } else if (IS("device")) {
     const size_t count = members_from(1);
-    answer(yukha_device(sentence, members, count));
+    answer(yukha_event_device(sentence, members, count));
   } else if (IS("at")) {
-    answer(yukha_at(sentence, number_at(1)));
+    answer(yukha_event_at(sentence, number_at(1)));
   } else if (IS("critical")) {
-    answer(yukha_critical(sentence));
+    answer(yukha_event_critical(sentence));
   } else if (IS("track")) {
-    answer(cannot_say ? YUKHA_OK : yukha_track(sentence));
-    yukha_sentence_free(sentence);
+    answer(cannot_say ? YUKHA_OK : yukha_event_track(sentence));
+    yukha_event_free(sentence);
     sentence = NULL;
   } else if (IS("track_json")) {
     answer(yukha_track_json(tracker, text_at(1).bytes, text_at(1).size));
   } else if (IS("consent")) {
     answer(yukha_set_consent(tracker, (int32_t)number_at(1)));
   } else if (IS("get_consent")) {
-    printf("%d\n", (int)yukha_consent(tracker));
+    printf("%d\n", (int)yukha_get_consent(tracker));
   } else if (IS("erase")) {
     answer(yukha_erase(tracker));
   } else if (IS("flush")) {
@@ -194,7 +194,7 @@ static void obey(const char* command) {
   } else if (IS("close")) {
     answer(yukha_close(tracker, number_at(1)));
   } else if (IS("free")) {
-    yukha_sentence_free(sentence);
+    yukha_event_free(sentence);
     sentence = NULL;
     yukha_free(tracker);
     tracker = NULL;
@@ -225,7 +225,7 @@ int main(void) {
     obey(words[0]);
     fflush(stdout);
   }
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   yukha_free(tracker);
   free(line);
   return 0;

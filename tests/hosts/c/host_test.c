@@ -73,9 +73,9 @@ static yukha_tracker* opened(const char* name) {
   return tracker;
 }
 
-static yukha_result track(yukha_sentence* sentence, const char* what) {
-  yukha_action(sentence, what, 0, -1, NULL, 0);
-  return yukha_track(sentence);
+static yukha_result track(yukha_event* sentence, const char* what) {
+  yukha_event_action(sentence, what, 0, -1, NULL, 0);
+  return yukha_event_track(sentence);
 }
 
 static void nulls_are_answered(void) {
@@ -88,20 +88,20 @@ static void nulls_are_answered(void) {
 
   yukha_config_init(NULL, sizeof(yukha_config));
   EXPECT(yukha_identify(NULL, "u", 0, NULL, 0) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_sentence_new(NULL) == NULL);
-  yukha_sentence_free(NULL);
-  EXPECT(yukha_location(NULL, "FEED", 0, NULL, 0) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_content(NULL, "c", 0, NULL, 0) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_referral(NULL, "r", 0) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_action(NULL, "a", 0, -1, NULL, 0) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_user(NULL, &good, 1) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_device(NULL, &good, 1) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_at(NULL, 0) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_critical(NULL) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_track(NULL) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_new(NULL) == NULL);
+  yukha_event_free(NULL);
+  EXPECT(yukha_event_location(NULL, "FEED", 0, NULL, 0) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_content(NULL, "c", 0, NULL, 0) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_referral(NULL, "r", 0) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_action(NULL, "a", 0, -1, NULL, 0) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_user(NULL, &good, 1) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_device(NULL, &good, 1) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_at(NULL, 0) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_critical(NULL) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_track(NULL) == YUKHA_BAD_ARGUMENT);
   EXPECT(yukha_track_json(NULL, "{}", 2) == YUKHA_BAD_ARGUMENT);
   EXPECT(yukha_set_consent(NULL, YUKHA_GRANTED) == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_consent(NULL) == YUKHA_PENDING);
+  EXPECT(yukha_get_consent(NULL) == YUKHA_PENDING);
   EXPECT(yukha_erase(NULL) == YUKHA_BAD_ARGUMENT);
   EXPECT(yukha_flush(NULL, 0) == YUKHA_BAD_ARGUMENT);
   EXPECT(yukha_get_stats(NULL, &stats, sizeof stats) == YUKHA_BAD_ARGUMENT);
@@ -117,9 +117,9 @@ static void nulls_are_answered(void) {
   EXPECT(yukha_flush(none, 0) == YUKHA_NOT_OPEN);
   EXPECT(yukha_close(none, 0) == YUKHA_NOT_OPEN);
   EXPECT(yukha_last_error(none, NULL, 0) > 0);
-  yukha_sentence* nowhere = yukha_sentence_new(none);
+  yukha_event* nowhere = yukha_event_new(none);
   EXPECT(track(nowhere, "A") == YUKHA_NOT_OPEN);
-  yukha_sentence_free(nowhere);
+  yukha_event_free(nowhere);
   yukha_free(none);
   yukha_free(yukha_open(NULL, NULL));
 
@@ -130,19 +130,19 @@ static void nulls_are_answered(void) {
   EXPECT(yukha_identify(tracker, "u", 0, NULL, 1) == YUKHA_BAD_ARGUMENT);
   EXPECT(yukha_identify(tracker, "u", 0, &no_name, 1) == YUKHA_BAD_ARGUMENT);
   EXPECT(yukha_identify(tracker, "u", 0, &no_value, 1) == YUKHA_BAD_ARGUMENT);
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
-  EXPECT(yukha_content(sentence, "c", 0, &no_value, 1) == YUKHA_BAD_ARGUMENT);
+  yukha_event* sentence = yukha_event_new(tracker);
+  EXPECT(yukha_event_content(sentence, "c", 0, &no_value, 1) == YUKHA_BAD_ARGUMENT);
   EXPECT(track(sentence, "A") == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_user(sentence, NULL, 1) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_user(sentence, NULL, 1) == YUKHA_BAD_ARGUMENT);
   EXPECT(track(sentence, "A") == YUKHA_BAD_ARGUMENT);
-  EXPECT(yukha_location(sentence, NULL, 0, NULL, 0) == YUKHA_BAD_ARGUMENT);
+  EXPECT(yukha_event_location(sentence, NULL, 0, NULL, 0) == YUKHA_BAD_ARGUMENT);
   EXPECT(track(sentence, "A") == YUKHA_BAD_ARGUMENT);
   /* The handle is empty again after each of them. */
   EXPECT(track(sentence, "A") == YUKHA_OK);
   EXPECT(yukha_get_stats(tracker, &stats, sizeof stats) == YUKHA_OK);
   EXPECT(stats.accepted == 1);
   EXPECT(stats.refused_invalid == 3);
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   yukha_free(tracker);
 }
 
@@ -165,9 +165,9 @@ static void configs_of_other_sizes_work(void) {
     yukha_result result = YUKHA_NOT_OPEN;
     yukha_tracker* tracker = yukha_open(&other.config, &result);
     EXPECT(result == YUKHA_OK);
-    yukha_sentence* sentence = yukha_sentence_new(tracker);
+    yukha_event* sentence = yukha_event_new(tracker);
     EXPECT(track(sentence, "A") == YUKHA_OK);
-    yukha_sentence_free(sentence);
+    yukha_event_free(sentence);
     yukha_free(tracker);
   }
   const uint32_t too_small[] = {0, 4, (uint32_t)offsetof(yukha_config, queue_dir)};
@@ -183,7 +183,7 @@ static void configs_of_other_sizes_work(void) {
 
 static void stats_of_other_sizes_work(void) {
   yukha_tracker* tracker = opened("stats");
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
+  yukha_event* sentence = yukha_event_new(tracker);
   EXPECT(track(sentence, "A") == YUKHA_OK);
   union {
     yukha_stats stats;
@@ -199,7 +199,7 @@ static void stats_of_other_sizes_work(void) {
     if (sizes[i] == sizeof other) EXPECT(other.bytes[sizeof(yukha_stats)] == 0);
   }
   EXPECT(yukha_get_stats(tracker, &other.stats, 3) == YUKHA_BAD_ARGUMENT);
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   yukha_free(tracker);
 }
 
@@ -240,7 +240,7 @@ static void a_full_ring_is_refused_and_counted(void) {
   yukha_result result = YUKHA_NOT_OPEN;
   yukha_tracker* tracker = yukha_open(&config, &result);
   EXPECT(result == YUKHA_OK);
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
+  yukha_event* sentence = yukha_event_new(tracker);
   char* large = malloc(20001);
   EXPECT(large != NULL);
   memset(large, 'x', 20000);
@@ -248,7 +248,7 @@ static void a_full_ring_is_refused_and_counted(void) {
   unsigned kept = 0;
   unsigned refused = 0;
   for (int i = 0; i < 200 && refused == 0; ++i) {
-    yukha_content(sentence, large, 20000, NULL, 0);
+    yukha_event_content(sentence, large, 20000, NULL, 0);
     const yukha_result answer = track(sentence, "A");
     EXPECT(answer == YUKHA_OK || answer == YUKHA_RING_FULL);
     if (answer == YUKHA_OK) ++kept;
@@ -262,7 +262,7 @@ static void a_full_ring_is_refused_and_counted(void) {
   EXPECT(track(sentence, "A") == YUKHA_OK);
   printf("  %u kept, then %u refused; room again after work\n", kept, refused);
   free(large);
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   yukha_free(tracker);
 }
 
@@ -273,11 +273,11 @@ static yukha_result thread_answers[threads];
 static void* many_calls(void* given) {
   const size_t number = (size_t)given;
   const yukha_member member = {"number", "of a thread", 0};
-  yukha_sentence* sentence = yukha_sentence_new(shared_tracker);
+  yukha_event* sentence = yukha_event_new(shared_tracker);
   char user[32];
   snprintf(user, sizeof user, "u_%zu", number);
   for (int i = 0; i < rounds; ++i) {
-    yukha_content(sentence, "c", 0, &member, 1);
+    yukha_event_content(sentence, "c", 0, &member, 1);
     yukha_result answer = track(sentence, "A");
     if (i % 100 == 0 && answer == YUKHA_OK) answer = yukha_identify(shared_tracker, user, 0, &member, 1);
     if (i % 100 == 50) {
@@ -289,7 +289,7 @@ static void* many_calls(void* given) {
     }
     if (answer != YUKHA_OK) thread_answers[number] = answer;
   }
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   return NULL;
 }
 
@@ -318,7 +318,7 @@ static void* closes(void* given) {
 static void close_may_come_while_others_track(void) {
   shared_tracker = opened("closing");
   pthread_t closing[2];
-  yukha_sentence* sentence = yukha_sentence_new(shared_tracker);
+  yukha_event* sentence = yukha_event_new(shared_tracker);
   EXPECT(track(sentence, "A") == YUKHA_OK);
   for (int i = 0; i < 2; ++i) pthread_create(&closing[i], NULL, closes, NULL);
   yukha_result answer = YUKHA_OK;
@@ -326,27 +326,27 @@ static void close_may_come_while_others_track(void) {
   EXPECT(answer == YUKHA_CLOSED);
   for (int i = 0; i < 2; ++i) pthread_join(closing[i], NULL);
   EXPECT(yukha_close(shared_tracker, 0) == YUKHA_OK);
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   yukha_free(shared_tracker);
 }
 
 static void a_forked_child_is_refused(void) {
   yukha_tracker* tracker = opened("fork");
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
+  yukha_event* sentence = yukha_event_new(tracker);
   fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
     int wrong = track(sentence, "A") != YUKHA_FORKED_CHILD;
     wrong += yukha_identify(tracker, "u", 0, NULL, 0) != YUKHA_FORKED_CHILD;
     wrong += yukha_flush(tracker, 100) != YUKHA_FORKED_CHILD;
-    yukha_sentence_free(sentence);
+    yukha_event_free(sentence);
     yukha_free(tracker);
     _exit(wrong);
   }
   int status = -1;
   EXPECT(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
   EXPECT(track(sentence, "A") == YUKHA_OK);
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   yukha_free(tracker);
 }
 
@@ -384,12 +384,12 @@ static void open_and_drop(int number) {
   yukha_result result = YUKHA_NOT_OPEN;
   yukha_tracker* tracker = yukha_open(&config, &result);
   EXPECT(result == YUKHA_OK);
-  yukha_sentence* sentence = yukha_sentence_new(tracker);
+  yukha_event* sentence = yukha_event_new(tracker);
   if (number % 3 == 0) EXPECT(track(sentence, "A") == YUKHA_OK);
   /* A sentence may be dropped half made, a tracker without a close, and one that could not open as well. */
-  yukha_content(sentence, "half", 0, NULL, 0);
+  yukha_event_content(sentence, "half", 0, NULL, 0);
   if (number % 2 == 0) yukha_close(tracker, 0);
-  yukha_sentence_free(sentence);
+  yukha_event_free(sentence);
   config.app_id = "Not An Id";
   yukha_free(yukha_open(&config, NULL));
   yukha_free(tracker);

@@ -53,7 +53,7 @@ class Driver {
       return "0 ok";
     }
     if (command == "track_json") return said(tracker_.track_json(given.text(1)));
-    if (command == "consent") return said(tracker_.consent(static_cast<yukha::Consent>(given.number(1))));
+    if (command == "consent") return said(tracker_.set_consent(static_cast<yukha::Consent>(given.number(1))));
     if (command == "get_consent") return std::to_string(static_cast<std::int32_t>(tracker_.consent()));
     if (command == "erase") return said(tracker_.erase());
     if (command == "flush") return said(tracker_.flush(milliseconds(given.number(1))));

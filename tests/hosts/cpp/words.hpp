@@ -93,7 +93,7 @@ inline Config config_of(const Settings& settings) {
   };
   const auto key = [&settings, &config](const char* id, const char* secret) {
     if (settings.count(id) != 0) {
-      config.keys.push_back({settings.at(id), settings.count(secret) != 0 ? settings.at(secret) : ""});
+      config.signing_keys.push_back({settings.at(id), settings.count(secret) != 0 ? settings.at(secret) : ""});
     }
   };
   text("app_id", config.app_id);
@@ -152,7 +152,7 @@ inline Status put_part(const std::string& command, Words& given, Event& event) {
   if (command == "action" && given.number(2) != -1) {
     event.action(given.text(1), std::chrono::milliseconds(given.number(2)), given.members(3));
   }
-  return event.problem();
+  return event.status();
 }
 
 }  // namespace yukha::test

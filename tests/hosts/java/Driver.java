@@ -1,7 +1,7 @@
 import dev.yukha.Config;
 import dev.yukha.Consent;
 import dev.yukha.Result;
-import dev.yukha.Sentence;
+import dev.yukha.Event;
 import dev.yukha.Stats;
 import dev.yukha.Tracker;
 import dev.yukha.Yukha;
@@ -18,7 +18,7 @@ public final class Driver {
     private static final String NO_TRACKER = "-24 bad_argument";
 
     private Tracker tracker;
-    private Sentence sentence;
+    private Event sentence;
 
     private Driver() {}
 

@@ -19,7 +19,7 @@
 NS_ASSUME_NONNULL_BEGIN
 
 @class YKTrackerHandle;
-struct yukha_sentence;
+struct yukha_event;
 
 // The numbers of yukha.h. 0 is good. Above 0 the call did its work and there is something worth knowing. Below 0
 // it did not do its work. status.hpp says what each means and what to do about it.
@@ -45,7 +45,7 @@ typedef NS_ENUM(NSInteger, YKCode) {
   YKCodeAlreadyTracked = -12,
   YKCodeNotASentence = -13,
   YKCodeTooManyMembers = -14,
-  YKCodeTooManyScopes = -15,
+  YKCodeTooManyTimedEvents = -15,
   YKCodeBadConfig = -20,
   YKCodeBadKey = -21,
   YKCodeBadEndpoint = -22,
@@ -163,7 +163,7 @@ YK_SWIFT_NAME(Event)
 @interface YKEvent : NSObject {
  @private
   YKTrackerHandle* _handle;
-  struct yukha_sentence* _sentence;
+  struct yukha_event* _event;
   YKStatus* _mistake;
 }
 // Where: a screen with parameters, or a URL.

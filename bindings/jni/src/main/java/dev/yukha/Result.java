@@ -10,7 +10,7 @@ public final class Result {
     public static final int STILL_WAITING = 2;
     /** close: a running request was cancelled at the deadline; its batch is sent again. */
     public static final int CUT_SHORT = 3;
-    /** A scope that was shown for less than it should; nothing was tracked. */
+    /** A timed event that was seen for less than its minimum; nothing was tracked. */
     public static final int TOO_SHORT = 4;
     /** The user is outside of the sample; nothing was kept. */
     public static final int SAMPLED_OUT = 5;
@@ -30,7 +30,7 @@ public final class Result {
     public static final int ALREADY_TRACKED = -12;
     public static final int NOT_A_SENTENCE = -13;
     public static final int TOO_MANY_MEMBERS = -14;
-    public static final int TOO_MANY_SCOPES = -15;
+    public static final int TOO_MANY_TIMED_EVENTS = -15;
     public static final int BAD_CONFIG = -20;
     public static final int BAD_KEY = -21;
     public static final int BAD_ENDPOINT = -22;

@@ -67,14 +67,14 @@ public final class Tracker implements Closeable {
     }
 
     /** Begins a sentence. Blocks: never. */
-    public Sentence event() {
-        return new Sentence(this);
+    public Event event() {
+        return new Event(this);
     }
 
     /**
      * The six parts as one JSON object, for an app that has them so already:
      * {"user":{…},"location":"FEED"|{"screen":"FEED","y":"3"},"content":{"id":…},"referral":"…",
-     * "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true}. Blocks: as Sentence.track().
+     * "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true}. Blocks: as Event.track().
      */
     public Result trackJson(String json) {
         if (!enter()) return Result.AFTER_CLOSE;

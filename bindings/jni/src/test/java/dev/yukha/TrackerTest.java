@@ -273,7 +273,7 @@ class TrackerTest {
         Map<String, String> nullName = Collections.singletonMap(null, "x");
         Map<String, String> nullValue = Collections.singletonMap("x", null);
         try (Tracker tracker = Tracker.open(config())) {
-            List<Sentence> sentences = new ArrayList<>(Arrays.asList(
+            List<Event> sentences = new ArrayList<>(Arrays.asList(
                     tracker.event().location(none), tracker.event().location("F", noMembers),
                     tracker.event().location("F", noMap), tracker.event().location("F", nullName),
                     tracker.event().location("F", nullValue), tracker.event().content(none),
@@ -282,13 +282,13 @@ class TrackerTest {
                     tracker.event().content("c", "odd"), tracker.event().referral(none),
                     tracker.event().user(noMap), tracker.event().user(noMembers), tracker.event().user(nullValue),
                     tracker.event().device(noMap), tracker.event().device(noMembers), tracker.event().device(null, "x")));
-            for (Sentence sentence : sentences) sentence.action("READ");
+            for (Event sentence : sentences) sentence.action("READ");
             sentences.add(tracker.event().action(none));
             sentences.add(tracker.event().action("READ", noMembers));
             sentences.add(tracker.event().action("READ", noMap));
             sentences.add(tracker.event().action("READ", 1, null));
             sentences.add(tracker.event().action("READ", 1, null, noMap));
-            for (Sentence sentence : sentences) assertCode(Result.BAD_ARGUMENT, sentence.track());
+            for (Event sentence : sentences) assertCode(Result.BAD_ARGUMENT, sentence.track());
             assertEquals("content: the id is null", tracker.event().content(none).action("READ").track().message());
 
             assertCode(Result.BAD_ARGUMENT, tracker.identify(none));
@@ -438,7 +438,7 @@ class TrackerTest {
     @DisplayName("a sentence is tracked once")
     void trackedOnce() {
         try (Tracker tracker = Tracker.open(config())) {
-            Sentence sentence = tracker.event().action("READ");
+            Event sentence = tracker.event().action("READ");
             assertCode(Result.OK, sentence.track());
             assertCode(Result.ALREADY_TRACKED, sentence.action("READ").track());
             assertEquals(1, tracker.stats().accepted);
@@ -447,7 +447,7 @@ class TrackerTest {
 
     // --- the end ---
 
-    private static void assertAllClosed(Tracker tracker, Sentence begunBefore) {
+    private static void assertAllClosed(Tracker tracker, Event begunBefore) {
         assertCode(Result.CLOSED, begunBefore.action("READ").track());
         assertCode(Result.CLOSED, tracker.event().action("READ").track());
         assertCode(Result.CLOSED, tracker.identify("u"));
@@ -467,7 +467,7 @@ class TrackerTest {
     @DisplayName("after close every call answers closed, and closing again is fine")
     void afterClose() {
         Tracker tracker = Tracker.open(config());
-        Sentence begun = tracker.event();
+        Event begun = tracker.event();
         assertCode(Result.OK, tracker.event().action("READ").track());
         assertCode(Result.OK, tracker.close(1, TimeUnit.SECONDS));
         assertCode(Result.CLOSED, tracker.event().action("READ").track());

@@ -1,5 +1,5 @@
 // How long it took: scopes that end, pause, are cut off, or are never shown.
-#include <yukha/scope.hpp>
+#include <yukha/timed_event.hpp>
 
 #include <limits>
 #include <thread>
@@ -14,10 +14,10 @@ using test::Life;
 
 namespace {
 
-Scope begin(detail::Core& core, const char* type, const Shown& shown = {}) {
+TimedEvent start(detail::Core& core, const char* type, const Viewability& viewability = {}) {
   Event event = core.event();
   event.location("FEED", {{"y", "3"}}).content("card", {{"type", "card"}}).action(type);
-  return event.begin(shown);
+  return event.start(viewability);
 }
 
 }  // namespace
@@ -25,8 +25,8 @@ Scope begin(detail::Core& core, const char* type, const Shown& shown = {}) {
 TEST_CASE("a scope's end is its sentence's time, and its duration is the monotonic clock's") {
   Life life;
   detail::Core& core = life.open();
-  Scope scope = begin(core, "READ");
-  REQUIRE(scope.problem());
+  TimedEvent scope = start(core, "READ");
+  REQUIRE(scope.status());
   life.clock.monotonic += 4'000;
   CHECK(scope.duration() == 4s);
   life.clock.unix_at_zero -= 5 * 365 * 86'400'000LL;  // years back, while it runs
@@ -45,10 +45,10 @@ TEST_CASE("a scope ends with its object, and does not when it was cancelled or m
   Life life;
   detail::Core& core = life.open();
   {
-    Scope left = begin(core, "LEFT");
-    Scope cancelled = begin(core, "CANCELLED");
+    TimedEvent left = start(core, "LEFT");
+    TimedEvent cancelled = start(core, "CANCELLED");
     cancelled.cancel();
-    Scope moved = std::move(left);
+    TimedEvent moved = std::move(left);
     life.clock.monotonic += 1'000;
   }
   CHECK(life.arrived().size() == 1);
@@ -59,7 +59,7 @@ TEST_CASE("a scope ends with its object, and does not when it was cancelled or m
 TEST_CASE("what is paused does not count") {
   Life life;
   detail::Core& core = life.open();
-  Scope scope = begin(core, "PLAY");
+  TimedEvent scope = start(core, "PLAY");
   life.clock.monotonic += 1'000;
   scope.pause();
   scope.pause();
@@ -74,23 +74,23 @@ TEST_CASE("what is paused does not count") {
 TEST_CASE("an impression counts while enough of it is visible, and is told when that was for long enough") {
   Life life;
   detail::Core& core = life.open();
-  Scope seen = begin(core, "SEEN", {0.5, 1s});
-  Scope glanced = begin(core, "GLANCED", {0.5, 1s});
+  TimedEvent seen = start(core, "SEEN", {0.5, 1s});
+  TimedEvent glanced = start(core, "GLANCED", {0.5, 1s});
   life.clock.monotonic += 5'000;
-  seen.visible(0.5);
-  glanced.visible(0.49);
+  seen.set_visible_fraction(0.5);
+  glanced.set_visible_fraction(0.49);
   life.clock.monotonic += 600;
-  seen.visible(0.2);
-  glanced.visible(1);
+  seen.set_visible_fraction(0.2);
+  glanced.set_visible_fraction(1);
   life.clock.monotonic += 5'000;
-  glanced.visible(std::numeric_limits<double>::quiet_NaN());
-  seen.visible(0.9);
+  glanced.set_visible_fraction(std::numeric_limits<double>::quiet_NaN());
+  seen.set_visible_fraction(0.9);
   life.clock.monotonic += 500;
-  glanced.visible(-1);
+  glanced.set_visible_fraction(-1);
   CHECK(glanced.duration() == 5s);
   REQUIRE(seen.end());
   CHECK(life.last("SEEN")["action"]["duration_ms"] == "1100");
-  Scope never = begin(core, "NEVER", {0.5, 1s});
+  TimedEvent never = start(core, "NEVER", {0.5, 1s});
   life.clock.monotonic += 60'000;
   CHECK(never.end() == Code::too_short);
   glanced.cancel();
@@ -100,19 +100,19 @@ TEST_CASE("an impression counts while enough of it is visible, and is told when 
 TEST_CASE("what cannot begin says why, and counts as a refused sentence") {
   Life life;
   detail::Core& core = life.open();
-  Scope without = core.event().location("FEED").begin();
-  CHECK(without.problem() == Code::missing_action);
+  TimedEvent without = core.event().location("FEED").start();
+  CHECK(without.status() == Code::missing_action);
   CHECK(without.end() == Code::missing_action);
   CHECK(without.end() == Code::already_tracked);
-  CHECK(core.event().action("A", 5s).begin().problem() == Code::reserved_member);
-  CHECK(core.event().action("A").at_unix_ms(0).begin().problem() == Code::bad_time);
-  CHECK(core.event().action("A", {{"Bad", "1"}}).begin().problem() == Code::bad_member_name);
-  CHECK(core.event().action("A").begin({1.5, 0s}).problem() == Code::bad_argument);
-  CHECK(core.event().action("A").begin({std::numeric_limits<double>::quiet_NaN(), 0s}).problem() == Code::bad_argument);
-  CHECK(core.event().action("A").begin({0, -1s}).problem() == Code::bad_argument);
+  CHECK(core.event().action("A", 5s).start().status() == Code::reserved_member);
+  CHECK(core.event().action("A").at_unix_ms(0).start().status() == Code::bad_time);
+  CHECK(core.event().action("A", {{"Bad", "1"}}).start().status() == Code::bad_member_name);
+  CHECK(core.event().action("A").start({1.5, 0s}).status() == Code::bad_argument);
+  CHECK(core.event().action("A").start({std::numeric_limits<double>::quiet_NaN(), 0s}).status() == Code::bad_argument);
+  CHECK(core.event().action("A").start({0, -1s}).status() == Code::bad_argument);
   CHECK(core.stats().refused_invalid == 7);
-  CHECK(Tracker().event().action("A").begin().problem() == Code::not_open);
-  Scope scope = begin(core, "A");
+  CHECK(Tracker().event().action("A").start().status() == Code::not_open);
+  TimedEvent scope = start(core, "A");
   CHECK(scope.end({{"duration_ms", "5"}}) == Code::reserved_member);
   CHECK(core.stats().accepted == 0);
 }
@@ -120,37 +120,37 @@ TEST_CASE("what cannot begin says why, and counts as a refused sentence") {
 TEST_CASE("there is a limit to what may be open at a time") {
   Life life;
   detail::Core& core = life.open();
-  std::vector<Scope> open;
+  std::vector<TimedEvent> open;
   for (int i = 0; i < 256; ++i) {
-    open.push_back(begin(core, "A"));
-    REQUIRE(open.back().problem());
+    open.push_back(start(core, "A"));
+    REQUIRE(open.back().status());
   }
-  CHECK(begin(core, "B").problem() == Code::too_many_scopes);
+  CHECK(start(core, "B").status() == Code::too_many_timed_events);
   open.clear();
   CHECK(core.stats().accepted == 256);
   const std::string large(30'000, 'x');
   Status last;
   for (int i = 0; i < 60; ++i) {
-    open.push_back(core.event().content(large).action("C").begin());
-    last = open.back().problem();
+    open.push_back(core.event().content(large).action("C").start());
+    last = open.back().status();
   }
-  CHECK(last == Code::too_many_scopes);
-  for (Scope& scope : open) scope.cancel();
+  CHECK(last == Code::too_many_timed_events);
+  for (TimedEvent& scope : open) scope.cancel();
 }
 
 TEST_CASE("close() cuts off what is open, and denied consent or an erase cancels it") {
   Life life;
   detail::Core& core = life.open();
   {
-    Scope erased = begin(core, "ERASED");
+    TimedEvent erased = start(core, "ERASED");
     REQUIRE(core.erase());
     CHECK(erased.end() == Code::already_tracked);
-    Scope denied = begin(core, "DENIED");
+    TimedEvent denied = start(core, "DENIED");
     REQUIRE(core.set_consent(Consent::denied));
     CHECK(denied.end() == Code::already_tracked);
-    CHECK(begin(core, "REFUSED").problem() == Code::consent_denied);
+    CHECK(start(core, "REFUSED").status() == Code::consent_denied);
     REQUIRE(core.set_consent(Consent::granted));
-    Scope open = begin(core, "OPEN");
+    TimedEvent open = start(core, "OPEN");
     life.clock.monotonic += 7'000;
     REQUIRE(core.close(1s));
     CHECK(open.end() == Code::closed);
@@ -172,9 +172,9 @@ TEST_CASE("a crash cuts off what is open, once, with the duration known by then 
     life.act("BEFORE");
     Event event = core.event();
     event.location("FEED", {{"y", "3"}}).content("card \"9\"").referral("CLICK").action("READ").critical();
-    auto* const scope = new Scope(event.begin());
-    auto* const unseen = new Scope(begin(core, "UNSEEN", {0.5, 1s}));
-    REQUIRE((scope->problem() && unseen->problem()));
+    auto* const scope = new TimedEvent(event.start());
+    auto* const unseen = new TimedEvent(start(core, "UNSEEN", {0.5, 1s}));
+    REQUIRE((scope->status() && unseen->status()));
     for (int i = 0; i < 24; ++i) {
       life.clock.monotonic += 1'000;
       core.work(0ms);
@@ -214,7 +214,7 @@ TEST_CASE("what ended before a crash is not cut off as well, wherever the kill f
     Life life;
     test::killed_after([&] {
       detail::Core& core = life.open();
-      auto* const scope = new Scope(begin(core, "READ"));
+      auto* const scope = new TimedEvent(start(core, "READ"));
       for (int i = 0; i < 12; ++i) {
         life.clock.monotonic += 1'000;
         core.work(0ms);
@@ -240,8 +240,8 @@ TEST_CASE("a worker's thread keeps what is open, and sleeps when nothing is") {
   config.sync_interval = 50ms;
   test::killed_after([&] {
     auto* const tracker = new Tracker(Tracker::open(config));
-    auto* const scope = new Scope(tracker->event().action("READ").begin());
-    REQUIRE(scope->problem());
+    auto* const scope = new TimedEvent(tracker->event().action("READ").start());
+    REQUIRE(scope->status());
     std::this_thread::sleep_for(1s);
   });
   Tracker tracker = Tracker::open(config);
@@ -253,13 +253,13 @@ TEST_CASE("what comes into view after the worker slept is kept from then on") {
   test::killed_after([&life] {
     life.endpoint->silent = true;
     detail::Core& core = life.open();
-    auto* const scope = new Scope(begin(core, "SEEN", {0.5, 5s}));
+    auto* const scope = new TimedEvent(start(core, "SEEN", {0.5, 5s}));
     for (int i = 0; i < 30; ++i) {
       life.clock.monotonic += 1'000;
       core.work(0ms);
     }
     CHECK(core.work(0ms) < 0ms);
-    scope->visible(1);
+    scope->set_visible_fraction(1);
     std::int64_t left = 8'000;
     while (left > 0) {
       // As a host without a thread does it: nothing before it is due.
@@ -280,8 +280,8 @@ TEST_CASE("what was counted up to a pause is on the disk soon after it") {
   test::killed_after([&life] {
     life.endpoint->silent = true;
     detail::Core& core = life.open();
-    auto* const paused = new Scope(begin(core, "PAUSED"));
-    auto* const cancelled = new Scope(begin(core, "CANCELLED"));
+    auto* const paused = new TimedEvent(start(core, "PAUSED"));
+    auto* const cancelled = new TimedEvent(start(core, "CANCELLED"));
     life.clock.monotonic += 1'500;
     core.work(0ms);
     life.clock.monotonic += 7'500;
@@ -333,8 +333,8 @@ TEST_CASE("a crash tells nothing of users outside of the sample") {
   life.config.sample_rate = 0.000001;
   test::killed_after([&life] {
     detail::Core& core = life.open();
-    auto* const scope = new Scope(begin(core, "READ"));
-    for (int i = 0; scope->problem() && i < 12; ++i) {
+    auto* const scope = new TimedEvent(start(core, "READ"));
+    for (int i = 0; scope->status() && i < 12; ++i) {
       life.clock.monotonic += 1'000;
       core.work(0ms);
     }

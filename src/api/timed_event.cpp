@@ -1,4 +1,4 @@
-#include <yukha/scope.hpp>
+#include <yukha/timed_event.hpp>
 
 #include <utility>
 
@@ -19,53 +19,54 @@ void guarded(const Call& call) noexcept {
 
 }  // namespace
 
-Scope Event::begin(const Shown& shown) & noexcept {
+TimedEvent Event::start(const Viewability& viewability) & noexcept {
   Status problem = std::move(problem_);
   problem_ = Code::already_tracked;
   std::uint64_t number = 0;
   try {
-    if (core_ != nullptr) number = core_->begin_scope(*this, shown, problem);
+    if (core_ != nullptr) number = core_->begin_scope(*this, viewability, problem);
   } catch (...) {
     problem = Code::out_of_memory;
   }
   return {core_, number, std::move(problem)};
 }
 
-Scope Event::begin(const Shown& shown) && noexcept {
-  return begin(shown);
+TimedEvent Event::start(const Viewability& viewability) && noexcept {
+  return start(viewability);
 }
 
-Scope::Scope(detail::Core* core, std::uint64_t number, Status&& problem) noexcept
+TimedEvent::TimedEvent(detail::Core* core, std::uint64_t number, Status&& problem) noexcept
     : core_(core), number_(number), problem_(std::move(problem)) {}
 
-Scope::Scope(Scope&& other) noexcept : core_(other.core_), number_(other.number_), problem_(std::move(other.problem_)) {
+TimedEvent::TimedEvent(TimedEvent&& other) noexcept
+    : core_(other.core_), number_(other.number_), problem_(std::move(other.problem_)) {
   other.number_ = 0;
   other.problem_ = Code::already_tracked;
 }
 
-Scope::~Scope() {
+TimedEvent::~TimedEvent() {
   if (problem_ != Code::already_tracked) static_cast<void>(end());
 }
 
-void Scope::pause() noexcept {
+void TimedEvent::pause() noexcept {
   guarded([this] {
     if (number_ != 0) core_->pause_scope(number_, true);
   });
 }
 
-void Scope::resume() noexcept {
+void TimedEvent::resume() noexcept {
   guarded([this] {
     if (number_ != 0) core_->pause_scope(number_, false);
   });
 }
 
-void Scope::visible(double part) noexcept {
-  guarded([this, part] {
-    if (number_ != 0) core_->show_scope(number_, part);
+void TimedEvent::set_visible_fraction(double fraction) noexcept {
+  guarded([this, fraction] {
+    if (number_ != 0) core_->show_scope(number_, fraction);
   });
 }
 
-std::chrono::milliseconds Scope::duration() const noexcept {
+std::chrono::milliseconds TimedEvent::duration() const noexcept {
   std::int64_t ms = 0;
   guarded([this, &ms] {
     if (number_ != 0) ms = core_->scope_ms(number_);
@@ -73,7 +74,7 @@ std::chrono::milliseconds Scope::duration() const noexcept {
   return std::chrono::milliseconds(ms);
 }
 
-Status Scope::end(Members more) noexcept {
+Status TimedEvent::end(Members more) noexcept {
   Status problem = std::move(problem_);
   problem_ = Code::already_tracked;
   const std::uint64_t number = std::exchange(number_, 0);
@@ -88,7 +89,7 @@ Status Scope::end(Members more) noexcept {
   }
 }
 
-void Scope::cancel() noexcept {
+void TimedEvent::cancel() noexcept {
   const std::uint64_t number = std::exchange(number_, 0);
   problem_ = Code::already_tracked;
   guarded([this, number] {
