@@ -53,139 +53,194 @@ using KeyFunction = std::function<std::vector<SigningKey>()>;
 // Belongs to the queue directory and outlives the process.
 enum class Consent : std::int32_t { granted = 0, pending = 1, denied = 2 };
 
-// What may be sent of itself; flush() sends whatever there is, unless the network is offline.
+// What is sent without a flush(): all, only what is critical, or nothing.
 enum class Uploads : std::int32_t { all = 0, critical = 1, none = 2 };
 
+// The settings, in the order in which a newcomer needs them: the first group is required, the second sends, and all
+// others may stay as they are. SETTINGS.md has them as one table, with their names in C. tests/hosts/settings_test.py
+// makes that table of this struct: the first sentence of a comment says what the setting is, "Range:" or "Form:" what
+// open() accepts, "Empty:" or "0:" what these mean, and the initializer is the default. Anything else is answered
+// bad_config, or with the code that is named.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): there are few of them, and people read them in this order
 struct Config {
-  // Names the app in locations (app://<app_id>/FEED): [a-z0-9][a-z0-9.-]{0,127}. Required.
-  std::string app_id;
+  // ## What is required
 
+  // Names the app in locations (app://<app_id>/FEED). Form: [a-z0-9][a-z0-9.-]{0,127}. Required.
+  std::string app_id;
   // Where sentences wait: a directory of the app's own, made when missing. It must not be synchronised or backed up
-  // between devices. Required.
+  // between devices. Several processes may share it.
+  // Form: a path without NUL, of 460 bytes at most once it is absolute. Required.
   std::string queue_dir;
 
-  // One process writes one lane; a free one of the directory is taken when this is empty.
-  // [a-z0-9][a-z0-9_-]{0,31} names one, and open() answers lane_held when another tracker has it.
-  std::string lane;
+  // ## Where events go, and the keys
 
-  // Where batches go: https://host[:port][/path]; an empty path means /v1/events. Empty: sentences are kept, not sent.
+  // Where batches are sent; an empty path means /v1/events. Empty: sentences are kept, not sent.
+  // Form: https://host[:port][/path]; otherwise bad_endpoint.
   std::string endpoint;
-  // Plain http is for loopback; anywhere else it must be asked for here, and is logged at every open().
+  // Allows plain http to a host that is not loopback; it is logged at every open(). Without it: plain_http.
   bool allow_plain_http = false;
-  // The keys a request may be signed with, the preferred one first; the next is tried when the endpoint does not know
-  // it. Two are what a rotation needs. At most 8; none: requests are not signed, unless `provide_signing_keys` has
-  // some.
+  // The keys that may sign a request, the preferred one first; the next is tried when the endpoint does not know it. A
+  // rotation needs two. Empty: requests are not signed, unless provide_signing_keys gives keys.
+  // Range: 8 keys at most; a key that cannot be used is bad_key.
   std::vector<SigningKey> signing_keys;
-  SignFunction sign;                 // for keys without a secret
-  KeyFunction provide_signing_keys;  // empty: `keys` is all there is
+  // Signs for keys whose secret is not in SigningKey. Empty: each key needs its secret.
+  SignFunction sign;
+  // Is asked for keys when there are none, or the endpoint knows none of them. Empty: signing_keys are all there are.
+  KeyFunction provide_signing_keys;
 
-  // The network. A transport of the app's own sees the three deadlines in each request; the rest is libcurl's.
-  // Verification of certificates cannot be switched off, and TLS is 1.2 at least.
-  std::string ca_file;  // PEM certificates to trust instead of the system's
-  std::vector<std::string>
-      pins;              // sha256//<base64 of the SHA-256 of a public key>: the endpoint must have one of
-                         // these, besides a valid certificate. The next key's pin belongs here in time; 8 at most
-  std::string proxy;     // [http|https|socks5h]://[name:password@]host:port; empty: as the environment says
-  std::string no_proxy;  // hosts reached without it, separated by commas, * for all; loopback always is
-  // Look-up, connection and TLS together (libcurl gives the look-up no deadline of its own). 1 s to 1 min.
-  std::chrono::milliseconds connect_timeout{10'000};
-  // How long next to nothing may come or go. It must be longer than the endpoint takes to answer. 1 s to 5 min.
-  std::chrono::milliseconds stall_timeout{30'000};
-  // The whole request. What is slower is given up and sent again. 1 s to 10 min.
-  std::chrono::milliseconds total_timeout{60'000};
+  // ## Consent, privacy, and facts about the device
 
-  // Facts about the device that go with every sentence (device.<name>). `os`, `model` and `locale` are found out when
-  // left empty and `collect_device_facts` is on; `app_version` only the app can know. Nothing else is collected.
+  // The consent of a new install, until Tracker::set_consent() is called. It is used once, for a queue_dir without any
+  // of the library's files. Where there are files and the consent in them cannot be read any more, the consent is
+  // pending instead until set_consent() is called, a log line says so, and the purposes must be set again, too.
+  // Range: granted, pending or denied.
+  Consent initial_consent = Consent::granted;
+  // Members that are never kept, wherever they come from. A member is named with its part, like user.plan or location.y
+  // (a parameter). A location that the app gives as a whole URL is not looked into.
+  // Form: a part, a dot and a name; 256 in the three lists, and none that a sentence needs.
+  std::vector<std::string> deny_members;
+  // Members that are kept only as the 64 hexadecimal digits of HMAC-SHA256 with hash_key_base64, so that equal values
+  // stay equal; user.id (not the anonymous one) and content.id may be among them.
+  // Form: as deny_members.
+  std::vector<std::string> hash_members;
+  // Members that may be kept. If set, a member that no list names is dropped, except those that a sentence needs and
+  // the library's own. Empty: all that are not denied.
+  // Form: as deny_members.
+  std::vector<std::string> allow_members;
+  // The key for hash_members. Form: base64 of 16 to 256 bytes; required with hash_members.
+  std::string hash_key_base64;
+  // The share of users whose sentences are kept. It goes by a hash of the user's id, so it is always the same users.
+  // Kept sentences have `user.sample_rate`, so that counts can be scaled; those of others are answered sampled_out.
+  // Range: above 0 to 1.
+  double sample_rate = 1;
+  // Finds out os, model and locale where they are empty. Nothing else is collected.
   bool collect_device_facts = true;
+  // The operating system, sent as `device.os`. Empty: found out, see collect_device_facts.
   std::string os;
+  // The device's model, sent as `device.model`. Empty: found out, see collect_device_facts.
   std::string model;
+  // The device's language and country, sent as `device.locale`. Empty: found out, see collect_device_facts.
   std::string locale;
+  // The app's version, sent as `device.app_version`. Empty: none is sent.
   std::string app_version;
-  std::vector<std::pair<std::string, std::string>> device;  // more members of `device`, same rules as in a sentence
+  // More members of `device` for every sentence: names and values. Form: as members of a sentence, 4 KiB in all.
+  std::vector<std::pair<std::string, std::string>> device;
 
-  // A session ends after so long without a sentence, or so long in the background (Tracker::enter_background; 0: as the
-  // first). Its sentences have `user.session` and `user.session_ordinal`, which counts from 1 for each install and
-  // lane; it goes on in the next process when that comes in time. A session also ends when a known user is another or
-  // nobody. 0: no sessions. Otherwise 1 s to 24 h; 30 minutes are usual.
+  // ## Sessions, and sentences of the library's own
+
+  // Ends a session after so long without a sentence. Sentences of a session have `user.session` and
+  // `user.session_ordinal`, which counts from 1 for each install and lane. A session goes on in the next process if
+  // that comes in time, and ends when the known user changes or logs out. 0: no sessions; 30 minutes are usual.
+  // Range: 0, or 1 s to 24 h.
   std::chrono::milliseconds session_timeout{0};
+  // Ends a session after so long in the background, see Tracker::enter_background(). 0: as session_timeout.
+  // Range: 0, or 1 s to 24 h.
   std::chrono::milliseconds session_background_timeout{0};
-
-  // Sentences of the library's own, each tracked like the app's. identify() of somebody who was anonymous until then:
-  // action `yukha_identify`, with the id before as `user.anonymous_id`.
+  // Tracks `yukha_identify` when identify() names a user who was anonymous until then. The sentence has the id before
+  // as `user.anonymous_id`.
   bool track_identify = false;
-  // At open(): `yukha_first_open`; `yukha_update` when app_version is not the one of last time, with `content.version`
-  // and `content.previous_version`; `yukha_restart` when the lane's last run ended without close(), with
-  // `content.previous_run`.
+  // Tracks what happened to the app, at open(): `yukha_first_open`; `yukha_update` when app_version is not the one of
+  // last time, with `content.version` and `content.previous_version`; `yukha_restart` when the lane's last run ended
+  // without close(), with `content.previous_run`.
   bool track_lifecycle = false;
 
-  // What goes out while the app says so; the strictest of those that hold counts.
-  Uploads uploads_on_metered = Uploads::all;      // Tracker::set_network
-  Uploads uploads_on_low_battery = Uploads::all;  // Tracker::set_low_battery
-  Uploads uploads_in_background = Uploads::all;   // Tracker::enter_background
-  // Tracker::enter_background() then also closes the files and gives up their lock, as a system wants that suspends
-  // apps; the next call takes them again.
-  bool suspend_in_background = false;
+  // ## When to upload
 
-  // Do what the endpoint asks of its clients in an answer: to send nothing for up to a day, to leave up to a day
-  // between two requests, to keep no events of some actions, or of some users by the rule of `sample_rate`. It holds
-  // for a week at most, across restarts, touches neither consent nor what is kept already, shows in the log and in
-  // Stats, and what it has refused is counted apart. The distance between two requests is that of one process; a new
-  // one counts it from the policy's arrival. src/send/CONTRACT.md has its form.
+  // How long a batch that is not full may wait for more sentences before it is sent. Range: 100 ms to 1 h.
+  std::chrono::milliseconds upload_interval{10'000};
+  // How many sentences a batch has at most. Range: 1 to 500.
+  std::size_t batch_lines_max = 500;
+  // How many bytes a batch has at most, before compression. A body that gets no answer while smaller ones pass is
+  // halved. Once 4 MiB of bodies were sent in vain since a delivery (1 MiB on a metered network), the smallest batch
+  // goes first, halved until its body has at most 16 KiB (4 KiB), about every 48 minutes: 30 days of that are below 20
+  // MiB (5 MiB).
+  // Range: 33 KiB to 1,000,000 bytes.
+  std::size_t batch_bytes_max = 1'000'000;
+  // What is sent while the network is metered, see Tracker::set_network(). The strictest of the three that apply
+  // counts; flush() sends everything all the same, unless the network is offline.
+  // Range: all, critical or none.
+  Uploads uploads_on_metered = Uploads::all;
+  // What is sent while the battery is low, see Tracker::set_low_battery(). Range: all, critical or none.
+  Uploads uploads_on_low_battery = Uploads::all;
+  // What is sent while the app is in the background, see Tracker::enter_background(). Range: all, critical or none.
+  Uploads uploads_in_background = Uploads::all;
+  // Lets Tracker::enter_background() close the files and give up their lock, as a system wants that suspends apps. The
+  // next call opens them again.
+  bool suspend_in_background = false;
+  // Does what the endpoint asks of its clients in an answer: to send nothing for up to a day, to leave up to a day
+  // between two requests, to keep no events of some actions, or of some users by the rule of sample_rate. Such a policy
+  // is in force for a week at most, across restarts. It changes neither the consent nor what is kept already, it shows
+  // in the log and in Stats, and what it refuses is counted apart. Each process counts the distance between two
+  // requests for itself, a new one from the policy's arrival. src/send/CONTRACT.md has its form.
   bool obey_policy = false;
 
-  // What a new install may do until Tracker::set_consent() is called. It counts once, for a queue_dir in which nothing
-  // of the library's lies yet. Where something does and what was consented to cannot be read any more, the consent is
-  // pending until it is called, whatever stands here, and a log line says so; what was said for a purpose is said again
-  // then as well.
-  Consent initial_consent = Consent::granted;
+  // ## Limits on disk
 
-  // Members that may be kept, named like user.plan or location.y (a parameter), from wherever they come. deny: never.
-  // hash: only as the 64 hexadecimal digits of HMAC-SHA256 with this key, so that the same values stay the same; also
-  // user.id (not the anonymous one) and content.id. allow, unless it is empty: of those that are not named anywhere
-  // here, none but what a sentence needs and the library writes. A URL that an app gives whole is not looked into.
-  std::vector<std::string> deny_members;
-  std::vector<std::string> hash_members;
-  std::vector<std::string> allow_members;
-  std::string hash_key_base64;  // 16 to 256 bytes
-
-  // The share of users whose sentences are kept, above 0 and at most 1: by a hash of the user's id, so always the same
-  // ones. Their sentences have `user.sample_rate`, so that counts can be scaled; those of others are `sampled_out`.
-  double sample_rate = 1;
-
-  // How long a full batch may be waited for before what there is goes out. 100 ms to 1 h.
-  std::chrono::milliseconds upload_interval{10'000};
-  // The power-loss window: how long a kept sentence may stay unsynced. 10 ms to 1 min.
+  // Names the lane that this tracker writes; each open tracker has one. Empty: a free lane of the directory is taken. A
+  // lane that another tracker has is answered lane_held.
+  // Form: [a-z0-9][a-z0-9_-]{0,31}, and not "directory" or "memory".
+  std::string lane;
+  // How much of the disk all lanes of the directory may use. When it is full, sentences in quarantine are given up
+  // first, then the oldest ordinary ones, then critical ones; they count as evicted.
+  // Range: 8 MiB to 64 GiB, and at least twice ring_bytes and 4 MiB more.
+  std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;
+  // How old a sentence may become before it is given up, and counted as evicted. The age is counted by a time that
+  // three answers of the endpoint agreed on, ten minutes apart. Until they agreed for a thirtieth of this (an hour at
+  // least), at most a batch an hour is given up.
+  // Range: 1 h to 30 days.
+  std::chrono::hours age_max{30 * 24};
+  // The size of the ring that takes sentences before the worker writes them to the database; it is rounded up to whole
+  // pages. An empty lane takes its ring and three steps of disk: one of free pages in the database and two of log, so
+  // that a full disk does not keep what waits from leaving. A step is the largest of batch_bytes_max + 47 KiB, 2
+  // ring_bytes and queue_bytes_max / 64, and at most 1 MiB. That is 3.6 MiB by default and 0.5 MiB with the least of
+  // the three. The free pages are as many as when the lane was made.
+  // Range: 64 KiB to 64 MiB.
+  std::size_t ring_bytes = 512 * 1024;
+  // The power-loss window: how long a kept sentence may stay unsynced. Range: 10 ms to 1 min.
   std::chrono::milliseconds sync_interval{1'000};
-  // What track() may wait for when the ring is full, before it answers ring_full. 0 (games) to 1 min.
+  // How long track() may wait when the ring is full, before it answers ring_full; games want 0. Range: 0 to 1 min.
   std::chrono::milliseconds ring_full_wait{0};
 
-  // A lane that is empty takes its ring and three steps: one of free pages in the database and two of log, so that a
-  // full disk does not keep what waits from leaving. A step is the largest of batch_bytes_max + 47 KiB, 2 ring_bytes
-  // and queue_bytes_max / 64, but never more than 1 MiB. All in all that is 3.6 MiB by default and 0.5 MiB with the
-  // least of the three. The free pages are as many as when the lane was made.
-  std::size_t ring_bytes = 512 * 1024;                  // 64 KiB to 64 MiB, rounded up to whole pages
-  std::uint64_t queue_bytes_max = 64ULL * 1024 * 1024;  // 8 MiB to 64 GiB, all lanes; at least 2 rings and 4 MiB
-  // 1 h to 30 days since the sentence was held, by a time that three answers of the endpoint agreed on, ten minutes
-  // apart. Until they agreed for a thirtieth of this (an hour at least), at most a batch an hour goes.
-  std::chrono::hours age_max{30 * 24};
-  // Bodies that leave without an answer, while smaller ones pass, are halved. Once 4 MiB of bodies were sent in vain
-  // since an acceptance (1 MiB while Tracker::set_network says metered), the smallest batch goes first, halved until
-  // its body has at most 16 KiB (4 KiB), about every 48 minutes: 30 days of that are below 20 MiB (5 MiB).
-  std::size_t batch_lines_max = 500;        // 1 to 500
-  std::size_t batch_bytes_max = 1'000'000;  // 33 KiB to 1,000,000, before compression; see ring_bytes
+  // ## The network
 
-  // false: no thread is started, and the host calls Tracker::work() where it suits.
+  // The time for look-up, connection and TLS together (libcurl gives the look-up no deadline of its own). A transport
+  // of the app's own finds the three deadlines in each request; the rest of this group is libcurl's.
+  // Range: 1 s to 1 min.
+  std::chrono::milliseconds connect_timeout{10'000};
+  // Gives a request up after so long with next to nothing sent or received. It must be longer than the endpoint takes
+  // to answer.
+  // Range: 1 s to 5 min.
+  std::chrono::milliseconds stall_timeout{30'000};
+  // The time for a whole request. What is slower is given up and sent again. Range: 1 s to 10 min.
+  std::chrono::milliseconds total_timeout{60'000};
+  // A file with PEM certificates to trust instead of the system's. Certificates are always verified, and TLS is 1.2 at
+  // least.
+  // Form: a path of 2 KiB at most.
+  std::string ca_file;
+  // Public keys of which the endpoint must have one, besides a valid certificate. Add the next key's pin in time.
+  // Form: sha256// and the base64 of the SHA-256 of a public key; 8 at most.
+  std::vector<std::string> pins;
+  // The proxy. Empty: as the environment says. Form: [http|https|socks5h]://[name:password@]host:port, 2 KiB at most.
+  std::string proxy;
+  // Hosts that are reached without the proxy; loopback always is.
+  // Form: hosts separated by commas, * for all; 2 KiB at most.
+  std::string no_proxy;
+  // Brings requests to the endpoint. Empty: libcurl does.
+  std::shared_ptr<HttpTransport> transport;
+
+  // ## Threads and logging
+
+  // Starts the worker's thread. Without it the host calls Tracker::work() where it suits.
   bool use_thread = true;
-
-  // Each sentence as a readable line, and each refusal with its cause, at LogLevel::debug. For a developer's eyes: it
-  // says who did what, with the action's members.
-  bool debug = false;
+  // Gets each line of the log. Empty: nothing is logged and nothing is spent on it, unless log_lines_max keeps lines.
+  LogFunction log;
   // How many of the latest lines of the log are kept for Tracker::take_log_lines(), for a host that is not to be
-  // called: the oldest go first. 0 to 10,000.
+  // called. The oldest are dropped first.
+  // Range: 0 to 10,000.
   std::size_t log_lines_max = 0;
-
-  LogFunction log;                           // empty: nothing is logged and nothing is spent on it
-  std::shared_ptr<HttpTransport> transport;  // empty: libcurl
+  // Logs each sentence as a readable line, and each refusal with its cause, at LogLevel::debug. It is for a developer's
+  // eyes: it says who did what, with the action's members.
+  bool debug = false;
 };
 
 }  // namespace yukha

@@ -54,7 +54,7 @@ def main():
     changes = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## \[{re.escape(version)}\]", changes, re.MULTILINE):
         faults.append(f"CHANGELOG.md has no entry for {version}")
-    for page in ("include/EMBEDDING.md", "SECURITY.md", "src/send/CONTRACT.md", "examples/endpoint/README.md",
+    for page in ("include/EMBEDDING.md", "include/yukha/SETTINGS.md", "SECURITY.md", "src/send/CONTRACT.md", "examples/endpoint/README.md",
                  "tests/vectors/README.md", "tests/contract/README.md"):
         for link in LINK.findall((CHECKOUT / page).read_text(encoding="utf-8")):
             if "://" not in link and not (CHECKOUT / page).parent.joinpath(link).exists():

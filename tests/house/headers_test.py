@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
-HEADERS = sorted(path.name for path in (CHECKOUT / "include/yukha").iterdir())
+HEADERS = sorted(path.name for path in (CHECKOUT / "include/yukha").glob("*.h*"))
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", f"-I{CHECKOUT / 'include'}"]
 
 # What windows.h, X.h, Objective-C, Unreal and Boost leave behind as macros.
