@@ -72,17 +72,17 @@ class [[nodiscard]] Event {
   Event& operator=(const Event&) = delete;
   ~Event();
 
-  // Where: a screen and what more is to say about the place. Becomes app://<app_id>/<screen>?<name>=<value>…,
-  // percent-encoded. A screen that is a URL itself (scheme://…) is kept, repaired where java.net.URI could not read it,
-  // and the parameters join its query.
+  // Where it happened: a screen, and parameters that say more about the place. It becomes
+  // app://<app_id>/<screen>?<name>=<value>…, percent-encoded. A screen that is a URL itself (scheme://…) is kept; what
+  // java.net.URI could not read in it is percent-encoded, and the parameters are added to its query.
   Event& location(std::string_view screen, Members parameters = {}) & noexcept;
   // What it was about; an empty id is left out. Members: any but `id`.
   Event& content(std::string_view id, Members members = {}) & noexcept;
-  // What led here: CLICK, PUSH, a URL.
+  // What led the user here: CLICK, PUSH, a URL.
   Event& referral(std::string_view from) & noexcept;
   // What the user did. Required. Members: any but `type` and `duration_ms`.
   Event& action(std::string_view type, Members members = {}) & noexcept;
-  // The same with how long it took: 0 or more.
+  // The same, with how long it took: 0 or more.
   Event& action(std::string_view type, std::chrono::milliseconds duration, Members members = {}) & noexcept;
   // More members of `user` for this sentence alone; one that identify() gave is replaced, the id too. Any but
   // `purpose`.
@@ -93,17 +93,18 @@ class [[nodiscard]] Event {
   // When it happened, if not now: year 1 to 9999, kept to the millisecond.
   Event& at(std::chrono::system_clock::time_point time) & noexcept;
   Event& at_unix_ms(std::int64_t unix_ms) & noexcept;
-  // Sent before and evicted after the ordinary ones.
+  // Marks the sentence as critical: it is sent before all others, and evicted after them.
   Event& critical() & noexcept;
-  // Kept and sent only as the consent to this purpose allows, instead of that to analytics; told as `user.purpose`.
+  // Sets what the sentence is for. It is then kept and sent as the consent to this purpose allows, in place of the
+  // consent to analytics. The purpose is written as `user.purpose`.
   Event& purpose(Purpose purpose) & noexcept;
 
   // The first mistake so far, or ok.
   const Status& status() const noexcept { return problem_; }
 
-  // Ends the sentence and keeps it: ok, kept_in_memory, or the refusal. No sync; one write to the page cache where the
-  // ring cannot be mapped. It waits only when the ring is full and Config::ring_full_wait allows it; without a worker's
-  // thread it then does the worker's work. A sentence is tracked once; a second call is already_tracked.
+  // Keeps the sentence on the device: ok, kept_in_memory, or why it was refused. It never syncs. It makes one write
+  // into the page cache where the ring cannot be mapped. It waits only when the ring is full and Config::ring_full_wait
+  // allows it; without a worker's thread it then does the worker's work. A second call answers already_tracked.
   // Threads: one for this object, any for its tracker. Blocks: never, or up to Config::ring_full_wait.
   Status track() noexcept;
 

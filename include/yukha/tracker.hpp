@@ -32,8 +32,8 @@ enum class Network : std::int32_t { unknown = 0, unmetered = 1, metered = 2, off
 // open its own.
 class Tracker {
  public:
-  // Always gives a tracker that can be called. When it could not open, status() and every call say why; when the
-  // directory could not be written, it works in memory and status() is kept_in_memory.
+  // Always returns a tracker that can be called. When it could not open, status() and every call answer why. When the
+  // directory cannot be written, the tracker works in memory, and status() is kept_in_memory.
   // Blocks: for a few disk writes.
   [[nodiscard]] static Tracker open(const Config& config) noexcept;
 
@@ -49,21 +49,21 @@ class Tracker {
   // Threads: any. Blocks: never.
   [[nodiscard]] Status status() const noexcept;
 
-  // Who: from now on, until changed. An empty id goes back to the anonymous one (the install id). Members: any but
-  // `id`. Threads: any. Blocks: never.
+  // Sets the user of every sentence from now on. An empty id means the anonymous user again, who has the install id.
+  // Members: any but `id`. Threads: any. Blocks: never.
   Status identify(std::string_view user_id, Members members = {}) noexcept;
 
-  // Back to anonymous, as after a logout; what set() gave the user goes, too.
+  // Makes the user anonymous again, as after a logout. Members that set() gave to the user are removed, too.
   // Threads: any. Blocks: never.
   Status reset() noexcept;
 
-  // Members for every sentence from now on, until unset(); those of the same name are replaced. A sentence's own member
-  // goes before one that was set, and that before what identify() or Config gave. Parts: user, device, content, action,
-  // each 4 KiB; names as in a sentence, but for `user.id`. It lasts as long as this tracker.
+  // Adds members to every sentence from now on, until unset(). A member of the same name is replaced. A sentence's own
+  // member wins over one that was set, and that one wins over what identify() or Config gave. Parts: user, device,
+  // content and action, 4 KiB each. Names are those of a sentence, except `user.id`. They last as long as this tracker.
   // Threads: any. Blocks: never.
   Status set(Part part, Members members) noexcept;
   Status unset(Part part, std::string_view name) noexcept;
-  // The variant of an experiment that the user is in: `user.experiment_<name>`, until unset() or reset().
+  // Records the variant of an experiment that the user is in, as `user.experiment_<name>`, until unset() or reset().
   // Threads: any. Blocks: never.
   Status set_experiment(std::string_view name, std::string_view variant) noexcept;
 
@@ -71,7 +71,7 @@ class Tracker {
   // Threads: any. Blocks: never.
   Event event() noexcept;
 
-  // The six parts as one JSON object, for hosts where each call is dear:
+  // Tracks a sentence whose six parts are one JSON object, for hosts in which each call is expensive:
   // {"user":{…},"device":{…},"location":"FEED"|{"screen":"FEED","y":"3"},"content":{"id":…},"referral":"…",
   //  "action":{"type":…,"duration_ms":…},"at_unix_ms":…,"critical":true,"purpose":"advertising"}
   // UTF-8 as in RFC 8259. Numbers keep the text they came with (-0, 1E400, forty digits), booleans become theirs;
@@ -101,21 +101,21 @@ class Tracker {
   // long as this tracker. Threads: any. Blocks: never.
   Status set_advertising_id(std::string_view id) noexcept;
 
-  // Removes every sentence of the queue directory, and begins anew with a new install id and run. A lane that another
-  // process holds is emptied by that process, before it moves or sends anything more. The files are unlinked, not
-  // emptied. The ledger goes on and counts what was removed. Where the directory was replaced, what others keep in the
-  // one that lies there now goes, too. Below 0 with a disk's fault it may have begun: what is tracked then lives in
-  // memory, and the next open() finishes it. kept_in_memory: this tracker lives in memory, and reached nothing of its
-  // own that lies on the disk.
+  // Removes every sentence of the queue directory and starts again with a new install id and a new run. The files are
+  // unlinked, not emptied. A lane that another process holds is emptied by that process, before it moves or sends
+  // anything more. The ledger goes on and counts what was removed. When the directory was replaced, what other
+  // processes keep in the directory that lies there now is removed as well. On an error of the disk the erase may be
+  // half done: new sentences are then kept in memory, and the next open() finishes the erase. kept_in_memory: this
+  // tracker works in memory, and removed nothing of its own from the disk.
   // Threads: any. Blocks: for a few disk writes; a running request is cancelled.
   [[nodiscard]] Status erase() noexcept;
 
-  // Sends what this tracker's lane has now, and what earlier processes left in other lanes of the directory: ok when
-  // none of it waits any more, be it delivered or in quarantine, but for what waits for the consent to its purpose,
-  // and, in other lanes, to anything. A lane that another tracker holds is that tracker's business. still_waiting at
-  // the deadline, with the last delivery error as detail, or at once without an endpoint. It may end a back-off early,
-  // at most once in 10 s. Without a flush other lanes are looked for when this one has nothing to send, and about once
-  // a minute while there is something to do. Threads: any. Blocks: up to deadline.
+  // Sends what this tracker's lane has now, and what earlier processes left in lanes that nobody holds. ok: none of it
+  // waits any more, because it was delivered or is in quarantine; sentences that wait for a consent are not counted.
+  // still_waiting: the deadline came first, with the last delivery error as detail, or there is no endpoint (answered
+  // at once). A flush may end a back-off early, at most once in 10 s. Without a flush the worker looks for lanes of
+  // earlier processes when its own has nothing to send, and about once a minute while there is something to do.
+  // Threads: any. Blocks: up to deadline.
   Status flush(std::chrono::milliseconds deadline) noexcept;
 
   // Call it when the app leaves the screen. The time of timed events stops, Config::uploads_in_background applies, and
@@ -141,11 +141,12 @@ class Tracker {
   // Threads: any. Blocks: never.
   [[nodiscard]] std::vector<LogLine> take_log_lines() noexcept;
 
-  // What the endpoint refused for good, of this tracker's lane: at most `most` sentences with a number above `after`,
-  // in the order of their numbers. They stay until they are sent again, erased, too old or in the way of others.
+  // Reads the quarantine of this tracker's lane: sentences that the endpoint refused for good. Returns at most `most`
+  // of them with a number above `after`, in the order of their numbers. They stay until they are sent again or erased,
+  // reach Config::age_max, or make room when the queue is full.
   // Threads: any. Blocks: for a few disk reads.
   [[nodiscard]] std::vector<Quarantined> quarantined(std::uint64_t after = 0, std::size_t most = 100) const noexcept;
-  // One of them, or all for number 0, waits to be sent again, under a new key. bad_argument: there is no such number.
+  // Sends one of them again under a new key, or all for number 0. bad_argument: there is no such number.
   // Threads: any. Blocks: for a disk write.
   Status resend_quarantined(std::uint64_t number = 0) noexcept;
   // Removes one of them, or all for number 0; they count as erased.
@@ -157,14 +158,15 @@ class Tracker {
   // Threads: any. Blocks: for a worker's step, that is for a few disk writes.
   [[nodiscard]] Status set_signing_keys(const std::vector<SigningKey>& keys) noexcept;
 
-  // For hosts without a thread to spare (Config::use_thread false): does what is due, waits at most `budget` for the
-  // network, and returns how long until there is more to do (negative: nothing until the next sentence or timed event).
+  // Does the worker's work in a host without a thread to spare (Config::use_thread false): does what is due, waits at
+  // most `budget` for the network, and returns how long until there is more to do. Negative: nothing, until the next
+  // sentence or timed event.
   // Threads: any, one at a time. Blocks: up to budget, plus disk writes.
   std::chrono::milliseconds work(std::chrono::milliseconds budget) noexcept;
 
-  // Brings everything to disk and ends. Nothing new is sent; a running request may finish until the deadline. What
-  // the disk does not take stays in the ring; what was kept in memory is gone.
-  // A second call answers as the first did. Calls after it are refused with `closed`.
+  // Writes everything to disk and ends the tracker. No request is started; a running one may finish until the deadline.
+  // What the disk does not take stays in the ring. What was kept in memory is gone. A second call answers as the first
+  // did; all other calls after it answer `closed`.
   // Threads: any, also while others track, and in exit(). Blocks: up to deadline, plus disk writes.
   Status close(std::chrono::milliseconds deadline = std::chrono::seconds(2)) noexcept;
 
