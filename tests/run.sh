@@ -210,6 +210,7 @@ ci() {
     sanitize_addresses -LE "$(one_of long ci readers)"
   leg "thread sanitizer" "\`threads\`; \`guest\` but \`guest_fork\`" sanitize_threads
   leg "clang-format" "every C and C++ file" check_format
+  leg "reference" "Doxygen over the public headers, without a warning" .ci/reference.sh
   leg "clang-tidy" "\`src\` and \`examples\`, by \`.clang-tidy\`" check_lint
 }
 

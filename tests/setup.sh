@@ -18,7 +18,7 @@ readers=(jsonschema http-message-signatures duckdb)
 packages_of_hosts=(openjdk-17-jdk-headless maven clang gobjc libgnustep-base-dev make luajit love)
 # For `tests/run.sh all` beyond that.
 packages_of_all=(git clang clang-tidy clang-format libclang-rt-14-dev valgrind strace fiu-utils nghttp2-proxy openssl
-  faketime locales)
+  faketime locales doxygen)
 
 say() { printf '\n==> %s\n' "$*"; }
 fail() {
