@@ -77,10 +77,10 @@ typedef struct yukha_member {
 
 /* A secret that signs requests; config.hpp says what it proves and what not. An empty secret is for own_transport: the
  * host signs. */
-typedef struct yukha_signing_key {
+typedef struct yukha_key {
   const char* id;
   const char* secret_base64;
-} yukha_signing_key;
+} yukha_key;
 
 /* The settings a C host needs; 0 or NULL leaves a default. Fill it with yukha_config_init, which writes `bytes`: so a
  * library of another version knows which of them are there. */
@@ -105,8 +105,8 @@ typedef struct yukha_config {
   uint32_t age_max_hours;
   uint64_t ring_bytes;
   uint64_t queue_bytes_max;
-  const yukha_signing_key* signing_keys; /* after key_id, in the order in which they are tried */
-  size_t signing_key_count;
+  const yukha_key* keys; /* after key_id, in the order in which they are tried */
+  size_t key_count;
   const yukha_member* device; /* more facts about the device, for every sentence */
   size_t device_count;
   uint32_t batch_lines_max;
@@ -269,10 +269,10 @@ size_t yukha_take_log_line(yukha_tracker* tracker, int32_t* level, char* buffer,
 
 /* Why the latest request did not deliver; empty after one that did. Copies as yukha_last_error.
  * Threads: any. Blocks: never. */
-size_t yukha_last_delivery_error(yukha_tracker* tracker, char* buffer, size_t size);
+size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size);
 
 /* Signs with these keys from now on, in place of those in yukha_config. Threads: any. Blocks: for a few disk writes. */
-yukha_result yukha_set_signing_keys(yukha_tracker* tracker, const yukha_signing_key* keys, size_t count);
+yukha_result yukha_set_signing_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count);
 
 /* The sentence in quarantine with the next number above *number, which becomes its number; the first is above 0. Copies
  * its line of JSON and the reason as yukha_last_error does, and returns the line's whole length; 0 when there are no

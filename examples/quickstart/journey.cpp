@@ -188,7 +188,7 @@ int main(int count, char** arguments) {
   config.app_id = "shop";
   config.queue_dir = options.queue;
   config.endpoint = options.endpoint;
-  config.signing_keys = {{options.key_id, options.key_secret}};
+  config.keys = {{options.key_id, options.key_secret}};
   config.app_version = "1.0";
   config.upload_interval = milliseconds(300);
 
@@ -212,7 +212,6 @@ int main(int count, char** arguments) {
   std::printf("{\"accepted\":%llu,\"delivered\":%llu,\"waiting\":%llu}\n",
               static_cast<unsigned long long>(stats.accepted), static_cast<unsigned long long>(stats.delivered),
               static_cast<unsigned long long>(stats.waiting));
-  if (!delivered && !stats.last_delivery_error.empty())
-    std::fprintf(stderr, "journey: %s\n", stats.last_delivery_error.c_str());
+  if (!delivered && !stats.last_trouble.empty()) std::fprintf(stderr, "journey: %s\n", stats.last_trouble.c_str());
   return delivered ? 0 : 3;
 }

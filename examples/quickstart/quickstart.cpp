@@ -11,7 +11,7 @@ int main() {
   config.app_id = "shop";
   config.queue_dir = "events";
   config.endpoint = "http://127.0.0.1:8080";
-  config.signing_keys = {{"app-2026-11", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  config.keys = {{"app-2026-11", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   yukha::Tracker tracker = yukha::Tracker::open(config);
   std::printf("identify: %s\n", tracker.identify("u_1842").message().c_str());
   const yukha::Status status = tracker.event()

@@ -122,8 +122,8 @@ void Progress::print(Clock::time_point now, const Rows& rows, const yukha::Stats
   const double rate = seconds > 0 ? static_cast<double>(rows.read - last_read_) / seconds : 0;
   std::fprintf(stderr, "progress: read %llu, %.0f rows/s, waiting %llu, delivered %llu%s%s\n",
                static_cast<unsigned long long>(rows.read), rate, static_cast<unsigned long long>(stats.waiting),
-               static_cast<unsigned long long>(stats.delivered), stats.last_delivery_error.empty() ? "" : "; ",
-               stats.last_delivery_error.c_str());
+               static_cast<unsigned long long>(stats.delivered), stats.last_trouble.empty() ? "" : "; ",
+               stats.last_trouble.c_str());
   last_ = now;
   last_read_ = rows.read;
   next_ = now + std::chrono::duration_cast<Clock::duration>(every_);

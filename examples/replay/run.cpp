@@ -236,7 +236,7 @@ class Run {
     } else {
       config.endpoint = options_.endpoint;
       config.allow_plain_http = options_.allow_plain_http;
-      config.signing_keys = options_.keys;
+      config.keys = options_.keys;
     }
     // The rows tell with what device they came about; this machine had no part in it.
     config.collect_device_facts = false;

@@ -44,7 +44,7 @@ struct SigningKey {
 // tracker. Blocks: sending, for as long as it runs.
 using SignFunction = std::function<bool(std::string_view key_id, std::string_view base, std::string& signature)>;
 
-// Gives the keys to sign with from now on: asked before the first request when Config::signing_keys is empty, and when
+// Gives the keys to sign with from now on: asked before the first request when Config::keys is empty, and when
 // the endpoint knows none of those at hand. Empty: none now, and it is asked again after a back-off. Keys that cannot
 // be used count as none and are logged. Threads and Blocks: as SignFunction.
 using KeyFunction = std::function<std::vector<SigningKey>()>;
@@ -80,13 +80,13 @@ struct Config {
   // Allows plain http to a host that is not loopback; it is logged at every open(). Without it: plain_http.
   bool allow_plain_http = false;
   // The keys that may sign a request, the preferred one first; the next is tried when the endpoint does not know it. A
-  // rotation needs two. Empty: requests are not signed, unless provide_signing_keys gives keys.
+  // rotation needs two. Empty: requests are not signed, unless provide_keys gives keys.
   // Range: 8 keys at most; a key that cannot be used is bad_key.
-  std::vector<SigningKey> signing_keys;
+  std::vector<SigningKey> keys;
   // Signs for keys whose secret is not in SigningKey. Empty: each key needs its secret.
   SignFunction sign;
-  // Is asked for keys when there are none, or the endpoint knows none of them. Empty: signing_keys are all there are.
-  KeyFunction provide_signing_keys;
+  // Is asked for keys when there are none, or the endpoint knows none of them. Empty: `keys` has all there are.
+  KeyFunction provide_keys;
 
   // ## Consent, privacy, and facts about the device
 

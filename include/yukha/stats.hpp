@@ -32,7 +32,7 @@ struct Stats {
   std::uint64_t failures = 0;        // back-offs in a row, in any process; 0 after a delivery
   std::int64_t next_attempt_ms = 0;  // how long until the next request may start; 0: now
   std::int64_t policy_ms = 0;  // how long the endpoint's policy still holds (Config::obey_policy); 0: there is none
-  std::string last_delivery_error;  // why the latest request did not deliver, for a person; empty after a delivery
+  std::string last_trouble;    // why the latest request did not deliver, for a person; empty after a delivery
 };
 
 // A sentence that the endpoint refused for good.

@@ -153,7 +153,7 @@ class Tracker {
   // Threads: any. Blocks: for a few disk writes.
   [[nodiscard]] Status erase_quarantined(std::uint64_t number = 0) noexcept;
 
-  // Signs with these keys from now on, in place of Config::signing_keys: after a login, or when keys were rotated. On
+  // Signs with these keys from now on, in place of Config::keys: after a login, or when keys were rotated. On
   // bad_key and bad_config the keys before stay. It may end a back-off early, at most once in 10 s.
   // Threads: any. Blocks: for a worker's step, that is for a few disk writes.
   [[nodiscard]] Status set_signing_keys(const std::vector<SigningKey>& keys) noexcept;

@@ -130,9 +130,9 @@ size_t copy_text(std::string_view from, char* buffer, size_t size) noexcept {
   return from.size();
 }
 
-Status convert(const yukha_signing_key* keys, size_t count, std::vector<yukha::SigningKey>& list) {
+Status convert(const yukha_key* keys, size_t count, std::vector<yukha::SigningKey>& list) {
   if (count > 0 && keys == nullptr) return {Code::bad_argument, "keys"};
-  if (count > 8) return {Code::bad_config, "signing_keys must be 8 at most"};
+  if (count > 8) return {Code::bad_config, "keys must be 8 at most"};
   for (size_t i = 0; i < count; ++i) {
     if (keys[i].id == nullptr) return {Code::bad_argument, "a key without id"};
     list.push_back({std::string(keys[i].id), std::string(text(keys[i].secret_base64))});
@@ -169,8 +169,8 @@ Status convert(const yukha_config& given, yukha::Config& config) {
   config.lane = text(given.lane);
   config.endpoint = text(given.endpoint);
   if (given.key_id != nullptr || given.key_secret_base64 != nullptr)
-    config.signing_keys.push_back({std::string(text(given.key_id)), std::string(text(given.key_secret_base64))});
-  if (Status status = convert(given.signing_keys, given.signing_key_count, config.signing_keys); !status) return status;
+    config.keys.push_back({std::string(text(given.key_id)), std::string(text(given.key_secret_base64))});
+  if (Status status = convert(given.keys, given.key_count, config.keys); !status) return status;
   config.app_version = text(given.app_version);
   config.os = text(given.os);
   config.model = text(given.model);
@@ -251,7 +251,7 @@ yukha_tracker* yukha_open(const yukha_config* from, yukha_result* result) {
     std::memset(&given, 0, sizeof given);
     std::memcpy(&given, from, from->bytes < sizeof given ? from->bytes : sizeof given);
     yukha::Config config;
-    const Wiped wiped{config.signing_keys};
+    const Wiped wiped{config.keys};
     if (Status status = convert(given, config); !status) {
       answer(handle->note(status));
       return handle.release();
@@ -535,12 +535,12 @@ size_t yukha_take_log_line(yukha_tracker* tracker, int32_t* level, char* buffer,
   return copy_text(next.text, buffer, size);
 }
 
-size_t yukha_last_delivery_error(yukha_tracker* tracker, char* buffer, size_t size) {
+size_t yukha_last_trouble(yukha_tracker* tracker, char* buffer, size_t size) {
   if (tracker == nullptr) return copy_text({}, buffer, size);
-  return copy_text(tracker->tracker.stats().last_delivery_error, buffer, size);
+  return copy_text(tracker->tracker.stats().last_trouble, buffer, size);
 }
 
-yukha_result yukha_set_signing_keys(yukha_tracker* tracker, const yukha_signing_key* keys, size_t count) {
+yukha_result yukha_set_signing_keys(yukha_tracker* tracker, const yukha_key* keys, size_t count) {
   return with_tracker(tracker, [&](yukha::Tracker& inner) {
     std::vector<yukha::SigningKey> list;
     const Wiped wiped{list};

@@ -117,7 +117,7 @@ Status check_network(const Config& config) {
 
 void fill_settings(const Config& config, pipeline::WorkerSettings& settings) {
   settings.sign = config.sign;
-  settings.provide_signing_keys = config.provide_signing_keys;
+  settings.provide_keys = config.provide_keys;
   settings.connect_timeout = config.connect_timeout;
   settings.stall_timeout = config.stall_timeout;
   settings.total_timeout = config.total_timeout;
@@ -144,8 +144,7 @@ void fill_settings(const Config& config, pipeline::WorkerSettings& settings) {
 Status check_config(const Config& config, pipeline::WorkerSettings& settings) {
   if (Status status = check_names_and_times(config); !status) return status;
   if (Status status = check_amounts(config); !status) return status;
-  if (Status status = send::decode_keys(config.signing_keys, config.sign != nullptr, settings.keys); !status)
-    return status;
+  if (Status status = send::decode_keys(config.keys, config.sign != nullptr, settings.keys); !status) return status;
   if (Status status = check_network(config); !status) return status;
   settings.sends = !config.endpoint.empty();
   if (settings.sends) {

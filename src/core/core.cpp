@@ -182,7 +182,7 @@ Status Core::flush(std::chrono::milliseconds deadline) {
   const Mailbox::Request request(driver_.mailbox(), Mailbox::Errand::flush);
   const auto done = [&request](const Mailbox::Told& told) { return request.is_done(told); };
   const bool flushed = driver_.drive(until, done) == Mailbox::Outcome::done;
-  return flushed ? Status() : Status(Code::still_waiting, stats().last_delivery_error);
+  return flushed ? Status() : Status(Code::still_waiting, stats().last_trouble);
 }
 
 void Core::apply_hints() {
@@ -227,8 +227,8 @@ Stats Core::stats() {
   stats.failures = static_cast<std::uint64_t>(progress.failures);
   stats.next_attempt_ms = std::max<std::int64_t>(progress.not_before_ms - now, 0);
   stats.policy_ms = std::max<std::int64_t>(progress.policy_until_ms - now, 0);
-  stats.last_delivery_error = progress.trouble;
-  system::make_readable(stats.last_delivery_error);
+  stats.last_trouble = progress.trouble;
+  system::make_readable(stats.last_trouble);
   const hold::Ring& ring = lane_->ring();
   stats.accepted = ring.accepted();
   const std::uint64_t settled = stats.delivered + stats.quarantined + stats.evicted + stats.erased + stats.lost;

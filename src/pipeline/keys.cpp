@@ -14,7 +14,7 @@ bool Keys::sign(const send::Endpoint& endpoint, const send::RequestFacts& facts,
     return false;
   }
   const WorkerSettings& settings = around_.settings;
-  if (settings.keys.empty() && settings.provide_signing_keys && !ask()) {
+  if (settings.keys.empty() && settings.provide_keys && !ask()) {
     faults_.tell("the app gave no key to sign with");
     return false;
   }
@@ -37,7 +37,7 @@ bool Keys::try_another(Flight& flight) {
     in_use_ = (in_use_ + 1) % around_.settings.keys.size();
     return true;
   }
-  if (!around_.settings.provide_signing_keys || flight.asked_for_keys) return false;
+  if (!around_.settings.provide_keys || flight.asked_for_keys) return false;
   flight.asked_for_keys = true;
   if (!ask()) return false;
   flight.keys_tried = 1;
@@ -48,7 +48,7 @@ bool Keys::try_another(Flight& flight) {
 bool Keys::ask() {
   std::vector<send::Key> keys;
   try {
-    std::vector<SigningKey> given = around_.settings.provide_signing_keys();
+    std::vector<SigningKey> given = around_.settings.provide_keys();
     const Status status = send::decode_keys(given, around_.settings.sign != nullptr, keys);
     for (SigningKey& one : given) system::cleanse(one.secret_base64);
     if (!status) {

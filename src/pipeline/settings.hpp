@@ -21,7 +21,7 @@ struct WorkerSettings {
   bool obeys_policy = false;
   std::vector<send::Key> keys;
   SignFunction sign;
-  KeyFunction provide_signing_keys;
+  KeyFunction provide_keys;
   std::chrono::milliseconds connect_timeout{0};
   std::chrono::milliseconds stall_timeout{0};
   std::chrono::milliseconds total_timeout{0};

@@ -32,7 +32,7 @@ Status decode_key(const SigningKey& from, bool app_signs, Key& key) {
 }
 
 Status decode_keys(const std::vector<SigningKey>& from, bool app_signs, std::vector<Key>& keys) {
-  if (from.size() > 8) return {Code::bad_config, "signing_keys must be 8 at most"};
+  if (from.size() > 8) return {Code::bad_config, "keys must be 8 at most"};
   std::vector<Key> all(from.size());
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (Status status = decode_key(from[i], app_signs, all[i]); !status) return status;

@@ -100,7 +100,7 @@ yukha::Config config_for(const std::string& directory, const std::string& endpoi
   config.app_id = "bench";
   config.queue_dir = directory;
   config.endpoint = endpoint;
-  config.signing_keys = {{Sink::key_id, Sink::secret_base64}};
+  config.keys = {{Sink::key_id, Sink::secret_base64}};
   config.queue_bytes_max = 4ULL << 30;
   config.collect_device_facts = false;
   config.os = "Debian 12";

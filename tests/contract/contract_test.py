@@ -593,18 +593,18 @@ class Play:
     def told(self):
         words = self.driver.ask(("told",))[0].split(" ")
         told = dict(zip(words[::2], words[1::2]))
-        trouble = out_of_hex(told.pop("last_delivery_error")).decode()
+        trouble = out_of_hex(told.pop("last_trouble")).decode()
         told = {name: int(value) for name, value in told.items()}
         must(told["accepted"] == sum(told[name] for name in BALANCE), f"the ledger does not balance: {told}")
         must(told["delivered"] <= len(self.endpoint.stored), f"more is told delivered than was stored: {told}")
-        told["last_delivery_error"] = trouble
+        told["last_trouble"] = trouble
         return told
 
     def do_told(self, expected, how):
         told = self.told()
         for name, value in expected.items():
-            if name == "last_delivery_error":
-                must(value in told[name] and (value or not told[name]), f"last_delivery_error is '{told[name]}'")
+            if name == "last_trouble":
+                must(value in told[name] and (value or not told[name]), f"last_trouble is '{told[name]}'")
             elif isinstance(value, list):
                 low, high = (milliseconds(one) if isinstance(one, str) else one for one in value)
                 must(low <= told[name] <= high, f"{name} is {told[name]}")
@@ -697,7 +697,7 @@ WRONG = [
     ([*A_REQUEST, {"answer": 503}, {"request": "b", "within": "5 s", "part": "a.0"}], "its key is"),
     ([*A_REQUEST, {"answer": "accept"}, {"told": {"delivered": 2}}], "delivered is 3"),
     ([*A_REQUEST, {"answer": 503}, {"told": {"failures": [2, 9]}}], "failures is 1"),
-    ([*A_REQUEST, {"answer": 503}, {"told": {"last_delivery_error": ""}}], "last_delivery_error is"),
+    ([*A_REQUEST, {"answer": 503}, {"told": {"last_trouble": ""}}], "last_trouble is"),
     ([*A_REQUEST, {"answer": "accept"}, {"stored": "1-2"}], "stored are 1-3"),
     ([*A_REQUEST, {"answer": "accept"}, {"track": 1, "answers": "1 kept_in_memory"}], "track answers"),
     ([{"track": 3}, {"serve": "5 min", "refuse": "2", "requests_most": 2}], "requests"),

@@ -188,7 +188,7 @@ class Driver {
     number("failures", stats.failures);
     number("next_attempt_ms", static_cast<std::uint64_t>(stats.next_attempt_ms));
     number("policy_ms", static_cast<std::uint64_t>(stats.policy_ms));
-    return out + "last_delivery_error " + in_hex(stats.last_delivery_error);
+    return out + "last_trouble " + in_hex(stats.last_trouble);
   }
 
   // --- answers and time ----------------------------------------------------------------------------------------------

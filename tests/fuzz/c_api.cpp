@@ -112,7 +112,7 @@ void open(Hands& hands, Texts& texts, fuzz::Input& input, const std::string& pla
     if (input.below(8) == 0) config.device = texts.members(config.device_count);
     if (input.below(16) == 0) config.batch_lines_max = static_cast<std::uint32_t>(input.any_number());
     if (input.below(16) == 0) config.total_timeout_ms = static_cast<std::uint32_t>(input.any_number());
-    if (input.below(16) == 0) config.signing_key_count = input.below(3);  // without keys
+    if (input.below(16) == 0) config.key_count = input.below(3);  // without keys
   }
   yukha_result result = 12345;
   hands.tracker = yukha_open(input.below(16) == 0 ? nullptr : &config, &result);
@@ -264,7 +264,7 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
     case 20: {
       const std::size_t room = input.below(sizeof buffer);
       std::memset(buffer, 'x', sizeof buffer);
-      static_cast<void>(input.below(2) == 0 ? yukha_last_delivery_error(tracker, buffer, room)
+      static_cast<void>(input.below(2) == 0 ? yukha_last_trouble(tracker, buffer, room)
                                             : yukha_last_error(tracker, buffer, room));
       promise(buffer[room] == 'x', "no more is written than there is room for");
       promise(room == 0 || std::memchr(buffer, '\0', room) != nullptr, "a text ends");
@@ -272,8 +272,7 @@ void call(Hands& hands, Texts& texts, fuzz::Input& input) {
       break;
     }
     case 21: {
-      const yukha_signing_key keys[] = {{texts.text(), texts.text()},
-                                        {"k2", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+      const yukha_key keys[] = {{texts.text(), texts.text()}, {"k2", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
       checked(yukha_set_signing_keys(tracker, input.below(8) == 0 ? nullptr : keys + input.below(2), input.below(2)));
       break;
     }

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   config.lane = lane;
   for (std::size_t keys = flags >> 2 & 15; keys-- > 0;) {
     const std::string_view id = input.text_until('\n');
-    config.signing_keys.push_back({std::string(id), std::string(input.text_until('\n'))});
+    config.keys.push_back({std::string(id), std::string(input.text_until('\n'))});
   }
   if ((flags & 64) != 0) {
     for (const char* begin = "sha256//"; !input.empty();)
@@ -81,8 +81,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   promise(status.good() || !status.message().empty(), "a refusal says why");
   // What the app wrote elsewhere, too, is no secret, nor is what has blanks as our own words do.
   std::string elsewhere = config.endpoint + "\n" + config.app_id + "\n" + config.lane;
-  for (const SigningKey& key : config.signing_keys) elsewhere += "\n" + key.id + ":";
-  for (const SigningKey& key : config.signing_keys) {
+  for (const SigningKey& key : config.keys) elsewhere += "\n" + key.id + ":";
+  for (const SigningKey& key : config.keys) {
     const std::string& secret = key.secret_base64;
     const bool tells = secret.size() > 20 && secret.find(' ') == std::string::npos &&
                        status.message().find(secret) != std::string::npos;
@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
             "a ring is of "
             "whole pages");
     promise(settings.lanes.ring_bytes <= 64 << 20, "a ring has a limit");
-    promise(settings.keys.size() == config.signing_keys.size() && config.signing_keys.size() <= 8, "every key or none");
+    promise(settings.keys.size() == config.keys.size() && config.keys.size() <= 8, "every key or none");
     for (const send::Key& key : settings.keys) {
       promise(key.secret.size() >= 16 && key.secret.size() <= 256, "a secret has 16 to 256 bytes");
     }

@@ -109,8 +109,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   config.app_id = "shop";
   config.queue_dir = "/q";
   config.endpoint = "https://collect.example.com";
-  config.signing_keys = {{"k1", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="},
-                         {"k2", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  config.keys = {{"k1", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="},
+                 {"k2", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   config.collect_device_facts = false;
   config.ring_bytes = 64 << 10;
   config.batch_lines_max = 1 + input.below(6);

@@ -16,7 +16,7 @@ int main(int, char** arguments) {
   config.app_id = "guest";
   config.queue_dir = arguments[2];
   config.queue_bytes_max = 1ULL << 30;
-  config.signing_keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  config.keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   config.ring_full_wait = 1min;
   if (shape == "fill") config.lane = arguments[3];
   if (shape != "fill") config.endpoint = "http://127.0.0.1:" + std::string(arguments[3]);

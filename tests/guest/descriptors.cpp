@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   config.app_id = "guest";
   config.queue_dir = folder;
   config.endpoint = argv[3];
-  config.signing_keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  config.keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   config.upload_interval = 100ms;
   config.sync_interval = 10ms;
   if (shape == "send") config.ca_file = argv[4];

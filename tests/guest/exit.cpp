@@ -68,9 +68,9 @@ int main(int argc, char** argv) {
   config.queue_dir = folder;
   config.endpoint = argv[3];
   config.ca_file = argv[4];
-  config.signing_keys = {{"key", is("callback_on_worker") || is("callback_without_thread")
-                                     ? ""
-                                     : "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  config.keys = {{"key", is("callback_on_worker") || is("callback_without_thread")
+                             ? ""
+                             : "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   config.upload_interval = 100ms;
   config.sync_interval = 10ms;
   config.hash_members = {"user.id"};

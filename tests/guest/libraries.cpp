@@ -32,7 +32,7 @@ yukha::Config config_in(const std::string& directory) {
   config.app_id = "guest";
   config.queue_dir = directory;
   config.endpoint = endpoint + "/v1/events";
-  config.signing_keys = {{"key", secret}};
+  config.keys = {{"key", secret}};
   config.upload_interval = 100ms;
   config.sync_interval = 10ms;
   return config;

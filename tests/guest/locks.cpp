@@ -31,7 +31,7 @@ yukha::Config config_of(const std::string& directory, const char* endpoint = nul
   config.upload_interval = 200ms;
   if (endpoint != nullptr) {
     config.endpoint = std::string(endpoint) + "/v1/events";
-    config.signing_keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+    config.keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   }
   return config;
 }

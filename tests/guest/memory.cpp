@@ -87,9 +87,9 @@ int main(int argc, char** argv) {
   config.debug = 1;
   config.log_lines_max = 10;
   config.track_lifecycle = 1;
-  const yukha_signing_key key = {"a key with a name that is long", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="};
-  config.signing_keys = &key;
-  config.signing_key_count = 1;
+  const yukha_key key = {"a key with a name that is long", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="};
+  config.keys = &key;
+  config.key_count = 1;
   const std::string long_text(3000, 'x');
   const yukha_member members[] = {{"a_member_of_some_length", long_text.c_str(), 0}, {"b", "2", 0}};
   const std::string json =
@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
     int32_t level = 0;
     yukha_take_log_line(tracker, &level, text, sizeof text);
   });
-  each([&] { yukha_last_delivery_error(tracker, text, sizeof text); });
+  each([&] { yukha_last_trouble(tracker, text, sizeof text); });
   each([&] { yukha_last_error(tracker, text, sizeof text); });
   each([&] {
     uint64_t number = 0;

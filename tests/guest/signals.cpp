@@ -132,7 +132,7 @@ int disposition(const std::string& folder, int times, const char* endpoint) {
   for (int i = 0; i < times; ++i) {
     yukha::Config config = config_in(folder);
     config.endpoint = endpoint;
-    config.signing_keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+    config.keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
     yukha::Tracker tracker = yukha::Tracker::open(config);
     static_cast<void>(tracker.event().action("READ").track());
     if (i % 2 == 0) static_cast<void>(tracker.flush(2s));  // the others never send

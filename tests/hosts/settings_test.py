@@ -22,9 +22,9 @@ OK, BAD_CONFIG = 0, -20
 
 # What a setting is called in C where that is not its name with its unit; in words where C has something else.
 IN_C = {
-    "signing_keys": ["key_id", "key_secret_base64", "signing_keys", "signing_key_count"],
+    "keys": ["key_id", "key_secret_base64", "keys", "key_count"],
     "sign": "`own_transport`: the host signs",
-    "provide_signing_keys": "`yukha_set_signing_keys()`",
+    "provide_keys": "`yukha_set_signing_keys()`",
     "collect_device_facts": ["no_device_facts"],
     "device": ["device", "device_count"],
     "transport": ["own_transport"],

@@ -20,7 +20,7 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
 SCRIPT = re.compile(r"^\$? ?((?:examples|tests)/\S+\.sh)\b", re.MULTILINE)
 LANGUAGES = {"cpp", "c", "sh", "text", "cmake", "sql", "json"}
 # What is said to a person, with the beginning of the text where it is written.
-SAID = re.compile(r'(?:log\(\s*LogLevel::(?:info|warning|error),|tell\(|notice_? =|judgement\.words =[^;]*?)\s*"([^"]{10,})')
+SAID = re.compile(r'(?:\bLogLevel::(?:info|warning|error),|tell\(|notice_? =|judgement\.words =[^;]*?)\s*"([^"]{10,})')
 
 
 def read(page):

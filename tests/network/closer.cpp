@@ -35,7 +35,7 @@ yukha::Config config_of(int number, const std::string& endpoint, const std::stri
   config.queue_dir = folder + "/" + std::to_string(number);
   config.endpoint = endpoint;
   config.allow_plain_http = true;
-  config.signing_keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  config.keys = {{"key", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
   return config;
 }
 

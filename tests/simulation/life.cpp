@@ -96,8 +96,8 @@ Config Life::config_for(App& app) {
   config.app_id = "shop";
   config.queue_dir = "/q";
   config.endpoint = "https://events.example.com";
-  config.signing_keys = {{"k1", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
-  if (traits_.rotation) config.signing_keys.push_back({"k2", "YW5vdGhlciBzaXh0ZWVuIGJ5dGVzIG9yIG1vcmU="});
+  config.keys = {{"k1", "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBwbGVhc2U="}};
+  if (traits_.rotation) config.keys.push_back({"k2", "YW5vdGhlciBzaXh0ZWVuIGJ5dGVzIG9yIG1vcmU="});
   config.collect_device_facts = false;
   config.sync_interval = std::chrono::milliseconds(sync_ms);
   config.ring_bytes = 64 << 10;
@@ -1192,7 +1192,7 @@ void Life::drain(bool clone) {
     sum_.evicted += stats.evicted;
     sum_.erased += stats.erased;
     sum_.lost += stats.lost;
-    if (stats.waiting > 0) trouble = stats.last_delivery_error;
+    if (stats.waiting > 0) trouble = stats.last_trouble;
     if (stats.accepted !=
         stats.delivered + stats.quarantined + stats.evicted + stats.erased + stats.lost + stats.waiting)
       violate("the ledger does not balance");

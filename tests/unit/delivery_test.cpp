@@ -108,7 +108,7 @@ TEST_CASE("with two keys the one the endpoint knows is found at once, and rememb
   const auto endpoint = std::make_shared<FakeEndpoint>();
   endpoint->answer = knows("new");
   Config config = test::sending_config(directory, endpoint);
-  config.signing_keys = {{"old", secret_a}, {"new", secret_b}};
+  config.keys = {{"old", secret_a}, {"new", secret_b}};
   Tracker tracker = Tracker::open(config);
   track(tracker, "1");
   CHECK(tracker.flush(5s) == Code::ok);
@@ -125,7 +125,7 @@ TEST_CASE("an app that signs itself is given key and base, and its signature is 
   const TempDirectory directory;
   const auto endpoint = std::make_shared<FakeEndpoint>();
   Config config = test::sending_config(directory, endpoint);
-  config.signing_keys = {{"in the keystore", ""}};
+  config.keys = {{"in the keystore", ""}};
   std::string given_base;
   config.sign = [&](std::string_view id, std::string_view base, std::string& signature) {
     CHECK(id == "in the keystore");
@@ -153,7 +153,7 @@ TEST_CASE("an app that does not sign, throws or answers nonsense sends nothing, 
     Stage stage;
     int asked = 0;
     bool signs = false;
-    stage.config.signing_keys = {{"k", ""}};
+    stage.config.keys = {{"k", ""}};
     stage.config.sign = [&](std::string_view, std::string_view, std::string& signature) {
       ++asked;
       if (signs) {
@@ -169,7 +169,7 @@ TEST_CASE("an app that does not sign, throws or answers nonsense sends nothing, 
     CHECK(stage.endpoint->requests.empty());
     CHECK(asked >= 2);
     CHECK(asked <= 20);
-    CHECK(core->stats().last_delivery_error.find("k") != std::string::npos);
+    CHECK(core->stats().last_trouble.find("k") != std::string::npos);
     CHECK(core->stats().waiting == 1);
     signs = true;
     stage.pass(*core, 400'000);
@@ -182,7 +182,7 @@ TEST_CASE("an app that has its keys later is asked for them, and nothing leaves 
   Stage stage;
   std::vector<SigningKey> keys;
   int asked = 0;
-  stage.config.provide_signing_keys = [&] {
+  stage.config.provide_keys = [&] {
     ++asked;
     return keys;
   };
@@ -190,7 +190,7 @@ TEST_CASE("an app that has its keys later is asked for them, and nothing leaves 
   track(*core);
   stage.pass(*core, 60'000);
   CHECK(stage.endpoint->requests.empty());
-  CHECK(core->stats().last_delivery_error == "the app gave no key to sign with");
+  CHECK(core->stats().last_trouble == "the app gave no key to sign with");
   CHECK(asked <= 20);
   keys = {{"mine", "not base64"}};
   stage.pass(*core, 60'000);
@@ -207,8 +207,8 @@ TEST_CASE("when the endpoint knows no key at hand the app is asked once, and a n
   stage.endpoint->answer = knows("second");
   int asked = 0;
   std::vector<SigningKey> keys = {{"first", secret_a}};
-  stage.config.signing_keys = keys;
-  stage.config.provide_signing_keys = [&] {
+  stage.config.keys = keys;
+  stage.config.provide_keys = [&] {
     ++asked;
     return keys;
   };
@@ -230,7 +230,7 @@ TEST_CASE("when the endpoint knows no key at hand the app is asked once, and a n
 TEST_CASE("keys that the app changes end the rest that the old ones caused, and bad ones change nothing") {
   Stage stage;
   stage.endpoint->answer = knows("second");
-  stage.config.signing_keys = {{"first", secret_a}};
+  stage.config.keys = {{"first", secret_a}};
   const auto core = stage.open();
   track(*core);
   stage.pass(*core, 20'000);
@@ -253,14 +253,14 @@ TEST_CASE("a key that was replaced signs nothing any more, whatever is given up 
     Stage stage;
     stage.endpoint->answer = knows("second");
     stage.config.suspend_in_background = true;
-    stage.config.signing_keys = {{"revoked", secret_a}};
-    if (given) stage.config.provide_signing_keys = [] { return std::vector<SigningKey>{{"second", secret_b}}; };
+    stage.config.keys = {{"revoked", secret_a}};
+    if (given) stage.config.provide_keys = [] { return std::vector<SigningKey>{{"second", secret_b}}; };
     const auto core = stage.open();
     if (!given) REQUIRE(core->set_keys({{"second", secret_b}}) == Code::ok);
     track(*core);
     static_cast<void>(core->flush(60s));
     REQUIRE(core->stats().delivered == 1);
-    stage.config.provide_signing_keys = nullptr;
+    stage.config.provide_keys = nullptr;
     stage.endpoint->requests.clear();
     for (int i = 0; i < 2; ++i) {
       REQUIRE(core->background(1s).good());
@@ -325,7 +325,7 @@ TEST_CASE("no secret stays in memory once it was replaced, or its tracker is gon
   Stage stage;
   stage.endpoint->answer = knows("k");
   stage.config.suspend_in_background = true;
-  stage.config.signing_keys = {key};
+  stage.config.keys = {key};
   auto core = stage.open();
   track(*core);
   static_cast<void>(core->flush(60s));
@@ -405,7 +405,7 @@ TEST_CASE("the date of an answer that accepts nothing evicts nothing, however la
 
 TEST_CASE("a second key is not tried while another process was asked to leave the endpoint in peace") {
   Stage stage;
-  stage.config.signing_keys = {{"old", secret_a}, {"new", secret_b}};
+  stage.config.keys = {{"old", secret_a}, {"new", secret_b}};
   const auto throttled = stage.open();
   const auto polled = std::make_shared<PolledTransport>();
   stage.config.transport = polled;
@@ -887,16 +887,16 @@ TEST_CASE("nulls around requests are answered, and a tracker without a transport
   CHECK(yukha_resend_quarantined(host.tracker, 5) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_erase_quarantined(nullptr, 0) == YUKHA_BAD_ARGUMENT);
   CHECK(yukha_set_signing_keys(host.tracker, nullptr, 1) == YUKHA_BAD_ARGUMENT);
-  CHECK(yukha_last_delivery_error(host.tracker, text, sizeof text) == 0);
-  CHECK(yukha_last_delivery_error(nullptr, nullptr, 0) == 0);
+  CHECK(yukha_last_trouble(host.tracker, text, sizeof text) == 0);
+  CHECK(yukha_last_trouble(nullptr, nullptr, 0) == 0);
 }
 
 TEST_CASE("a C host reads the quarantine as JSON, and has all the settings of delivery") {
   Host host;
-  const yukha_signing_key keys[] = {{"old", secret_b}};
+  const yukha_key keys[] = {{"old", secret_b}};
   const yukha_member device[] = {{"store", "kr", 0}};
-  host.config.signing_keys = keys;
-  host.config.signing_key_count = 1;
+  host.config.keys = keys;
+  host.config.key_count = 1;
   host.config.device = device;
   host.config.device_count = 1;
   host.config.pins =

@@ -32,7 +32,7 @@ class Device {
  public:
   Device() : endpoint_(std::make_shared<FakeEndpoint>(&clock)) {
     Config config = test::sending_config(directory_, endpoint_);
-    config.signing_keys = {{"key", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
+    config.keys = {{"key", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
     config.ring_full_wait = 1s;
     config.queue_bytes_max = 256 << 20;
     detail::Seams seams;
@@ -213,7 +213,7 @@ TEST_CASE("what ends a back-off early does so at most once in 10 s, however long
   const auto endpoint = std::make_shared<FakeEndpoint>(&clock);
   endpoint->answer = [](const FakeEndpoint::Request&) { return plain(503, {{"retry-after", "3600"}}); };
   Config config = test::sending_config(directory, endpoint);
-  config.signing_keys = {{"key", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
+  config.keys = {{"key", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
   config.suspend_in_background = true;
   detail::Seams seams;
   seams.clock = &clock;
@@ -224,7 +224,7 @@ TEST_CASE("what ends a back-off early does so at most once in 10 s, however long
   const auto hasten = [&](int way) {
     if (way == 0) REQUIRE(core->set_network(Network::offline));
     if (way == 0) REQUIRE(core->set_network(Network::unmetered));
-    if (way == 1) REQUIRE(core->set_keys(config.signing_keys));
+    if (way == 1) REQUIRE(core->set_keys(config.keys));
     if (way == 2) static_cast<void>(core->background(0ms));
     for (int i = 0; i < 3; ++i) core->work(100ms);
   };

@@ -450,7 +450,7 @@ TEST_CASE("each key is tried once, then the app is asked once, then the first on
   Keys keys(*ground.around, faults);
   ground.settings.keys = {{"a", std::string(16, 'a')}, {"b", std::string(16, 'b')}};
   int asked = 0;
-  ground.settings.provide_signing_keys = [&asked] {
+  ground.settings.provide_keys = [&asked] {
     ++asked;
     return std::vector<SigningKey>();
   };

@@ -180,15 +180,15 @@ TEST_CASE("a setting out of its range is refused by its name, before anything is
       {"batch_bytes_max", Code::bad_config, [](Config& c) { c.batch_bytes_max = 1'000'001; }},
       {"keys", Code::bad_config,
        [](Config& c) {
-         c.signing_keys.resize(9, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
+         c.keys.resize(9, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
        }},
       {"named", Code::bad_key,
        [](Config& c) {
-         c.signing_keys = {{"named", "!not base64!"}};
+         c.keys = {{"named", "!not base64!"}};
        }},
       {"named", Code::bad_key,
        [](Config& c) {
-         c.signing_keys = {{"named", ""}};
+         c.keys = {{"named", ""}};
        }},
       {"ca_file", Code::bad_config, [](Config& c) { c.ca_file = std::string("a\0b", 3); }},
       {"pins", Code::bad_config, [](Config& c) { c.pins = {"sha256//c2hvcnQ="}; }},
@@ -205,11 +205,11 @@ TEST_CASE("a setting out of its range is refused by its name, before anything is
       {"total_timeout", Code::bad_config, [](Config& c) { c.total_timeout = 10min + 1ms; }},
       {"named", Code::bad_key,
        [](Config& c) {
-         c.signing_keys = {{"named", "c2hvcnQ="}};
+         c.keys = {{"named", "c2hvcnQ="}};
        }},
       {"a key's id", Code::bad_key,
        [](Config& c) {
-         c.signing_keys = {{"", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
+         c.keys = {{"", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
        }},
       {"collect.example.com", Code::bad_endpoint, [](Config& c) { c.endpoint = "collect.example.com"; }},
       {"ftp://", Code::bad_endpoint, [](Config& c) { c.endpoint = "ftp://collect.example.com"; }},
@@ -263,10 +263,10 @@ TEST_CASE("every limit the header names can be used to its end") {
       [](Config& c) { c.batch_bytes_max = 33 << 10; },
       [](Config& c) { c.batch_bytes_max = 1'000'000, c.batch_lines_max = 500; },
       [](Config& c) {
-        c.signing_keys.resize(8, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
+        c.keys.resize(8, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0"});
       },
       [](Config& c) {
-        c.signing_keys = {{"the app signs", ""}};
+        c.keys = {{"the app signs", ""}};
         c.sign = [](std::string_view, std::string_view, std::string&) { return false; };
       },
       [](Config& c) {

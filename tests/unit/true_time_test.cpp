@@ -26,7 +26,7 @@ constexpr std::int64_t true_ms = 1'779'421'920'000;
 struct Stage {
   Stage() {
     config.age_max = 1h;
-    config.signing_keys = {{"key", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
+    config.keys = {{"key", "c2VjcmV0c2VjcmV0c2VjcmV0"}};
     endpoint->answer = [this](const FakeEndpoint::Request& request) {
       HttpAnswer answer = test::all_accepted(request.lines.size());
       return tells_time ? test::dated(answer, clock.unix_ms() + off_ms) : answer;

@@ -61,7 +61,7 @@ class Life {
   explicit Life(const json& vector) : endpoint_(std::make_shared<test::FakeEndpoint>(&clock_)) {
     Config config = test::sending_config(directory_, endpoint_);
     config.endpoint = "https://collect.example.com/v1/events";
-    config.signing_keys = {{"first", secret}, {"second", secret}};
+    config.keys = {{"first", secret}, {"second", secret}};
     detail::Seams seams;
     seams.clock = &clock_;
     seams.dice = &dice_;
@@ -284,7 +284,7 @@ TEST_CASE("every answer of the vectors has the client do what the contract says"
       CHECK(stats.waiting == 3);
       CHECK(stats.quarantined == 0);
       CHECK(stats.failures == 1);
-      CHECK_FALSE(stats.last_delivery_error.empty());
+      CHECK_FALSE(stats.last_trouble.empty());
       const std::int64_t asked_ms = vector.value("retry_after_s", std::int64_t{0}) * 1000;
       CHECK(stats.next_attempt_ms >= asked_ms - 5);
       const bool overlong = vector["name"].get<std::string>().find("99999999") != std::string::npos;
@@ -295,7 +295,7 @@ TEST_CASE("every answer of the vectors has the client do what the contract says"
       REQUIRE(life.requests() == 2);
       CHECK(same_batch(life, 1));
       CHECK(life.stats().waiting == 0);
-      CHECK(life.stats().last_delivery_error.empty());
+      CHECK(life.stats().last_trouble.empty());
     }
     const Stats end = life.stats();
     CHECK(end.accepted == end.delivered + end.waiting + end.quarantined);

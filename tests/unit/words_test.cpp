@@ -101,8 +101,8 @@ TEST_CASE("whatever a path, a server or an app brings, the texts stay fit to rea
     const Status late = tracker.flush(50ms);
     CHECK(late == Code::still_waiting);
     check_clean(late.message());
-    CHECK(tracker.stats().last_delivery_error.find("no route") != std::string::npos);
-    check_clean(tracker.stats().last_delivery_error);
+    CHECK(tracker.stats().last_trouble.find("no route") != std::string::npos);
+    check_clean(tracker.stats().last_trouble);
     const Status named = tracker.track_json("{\"" + readable(kept) + "\\u202e\\n\":1}");
     CHECK(named == Code::not_a_sentence);
     check_clean(named.message());

@@ -93,7 +93,7 @@ inline Config config_of(const Settings& settings) {
   };
   const auto key = [&settings, &config](const char* id, const char* secret) {
     if (settings.count(id) != 0) {
-      config.signing_keys.push_back({settings.at(id), settings.count(secret) != 0 ? settings.at(secret) : ""});
+      config.keys.push_back({settings.at(id), settings.count(secret) != 0 ? settings.at(secret) : ""});
     }
   };
   text("app_id", config.app_id);
