@@ -261,8 +261,8 @@ Consents Directory::consents_of(const Statements& said, Owner owner, Consent ini
   Consents consents;
   consents.all = initial;
   if (owner == Owner::nobody) return consents;
-  notice_ =
-      "what was consented to cannot be read any more in " + directory_ + "; nothing is sent until consent() is called";
+  notice_ = "what was consented to cannot be read any more in " + directory_ +
+            "; nothing is sent until set_consent() is called";
   return Consents::lost();
 }
 
