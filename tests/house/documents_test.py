@@ -116,6 +116,14 @@ def main():
     version = re.search(r'YUKHA_VERSION "(.*)"', read("include/yukha/version.hpp"))[1]
     if not re.search(rf"^## \[{re.escape(version)}\]", read("CHANGELOG.md"), re.MULTILINE):
         faults.append(f"CHANGELOG.md has no entry for {version}")
+    # What FORMAT.md says is always true has a case that fails when it is not.
+    watched = re.findall(r"\(`(\w+_test)`: ([^)]+)\)", " ".join(read("src/hold/FORMAT.md").split()))
+    if len(watched) < 20:
+        faults.append(f"FORMAT.md names {len(watched)} cases, and should name one for nearly each of its sentences")
+    for suite, case in watched:
+        texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "tests").glob(f"*/{suite}.cpp")]
+        if not any(f'TEST_CASE("{case}"' in text for text in texts):
+            faults.append(f"FORMAT.md names the case {case!r} of {suite}, which does not exist")
     # The oldest versions are said once to people and once to CMake.
     security = read("SECURITY.md")
     asked = re.findall(r"find_package\((\w+) ([\d.]+) REQUIRED", read("CMakeLists.txt"))

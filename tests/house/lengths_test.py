@@ -21,7 +21,10 @@ FIELDS_MAX, CLASS_LINES_MAX, FUNCTION_LINES_MAX = 25, 400, 60
 # Names without yukha::.
 CLASSES = {
     "Config": "each field is a setting of the app's; it has no state and no code but their defaults",
-    "detail::Core": "it is intake, mailbox, driver and opening in one; each of them is to become a class of its own",
+    "detail::Core": "each call of the tracker is a method that takes a lock, checks, and hands on; opening, suspension and"
+                    " the library's own sentences are files of their own, and what has state is an object that it owns",
+    "detail::Intake": "one lock guards all of it; what can decide without the others (session, sampling, clock note, open"
+                      " timed events) is an object, and the sentence's way is a file of its own",
     "hold::Directory": "opening, settling on a device and every change share one connection, its turn at directory.lock"
                        " and what was last read; what needs none of them stands in statements and carried",
     "hold::Lane": "opening, erasing, repairing and making again rename the same files under the same lock, and each"
@@ -31,10 +34,6 @@ CLASSES = {
     "hold::Ring": "appending and reading back share one mapping and both of its ends; two classes would share each field",
 }
 FUNCTIONS = {
-    "detail::Core::keep": "each sentence passes it: a call more is a cost for each track()",
-    "detail::Core::open_lane": "the order of opening, of which each step undoes what came before it when it fails",
-    "detail::Core::tell_of_cut_off": "encoding, draining and accounting under two locks, which an intake will part",
-    "detail::check_config": "a list of checks, one for each setting",
     "fill_from_json": "a list of a sentence's parts, one branch for each",
     "send::CurlTransport::start": "a list of curl's options, each with its value and the reason for it",
     "send::judge": "a table of statuses, one branch for each",

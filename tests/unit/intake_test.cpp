@@ -51,7 +51,7 @@ struct Gate {
     intake.read_directory({});
     intake.begin_run();
   }
-  Intake::Appended append(const std::string& parts, Status problem = {}, Purpose purpose = Purpose::analytics) {
+  Intake::Appended append(const std::string& parts, const Status& problem = {}, Purpose purpose = Purpose::analytics) {
     Intake::Offer offer{problem, {hold::Priority::normal, purpose}, {}, nullptr, &seen};
     offer.sentence.parts = parts.data();
     offer.sentence.parts_size = parts.size();
