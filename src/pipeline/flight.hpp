@@ -13,7 +13,8 @@ namespace yukha::pipeline {
 struct Flight {
   hold::Lane* lane = nullptr;
   hold::Batch batch;
-  std::string body;
+  std::string body;          // as it was sealed
+  std::string made;          // what is sent in its place, where the protocol wants another one
   std::int64_t sent_ms = 0;  // monotonic
   std::int64_t created_unix_s = 0;
   send::Endpoint endpoint;

@@ -8,7 +8,7 @@
 
 namespace yukha::pipeline {
 
-bool Keys::sign(const send::Endpoint& endpoint, const send::RequestFacts& facts, std::vector<HttpHeader>& headers) {
+bool Keys::make_request(Flight& flight, const send::RequestFacts& facts, HttpRequest& request) {
   if (facts.nonce[0] == 0 && facts.nonce[1] == 0) {
     faults_.tell(Status(Code::no_randomness).message());
     return false;
@@ -21,7 +21,7 @@ bool Keys::sign(const send::Endpoint& endpoint, const send::RequestFacts& facts,
   const send::Key* key = settings.keys.empty() ? nullptr : &settings.keys[in_use_];
   bool good = false;
   try {
-    good = send::request_headers(endpoint, facts, key, settings.sign, headers);
+    good = settings.protocol->make_request(flight.endpoint, facts, key, settings.sign, request, flight.made);
   } catch (const std::bad_alloc&) {
     throw;
   } catch (...) {

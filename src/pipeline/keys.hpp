@@ -14,9 +14,9 @@ class Keys {
  public:
   Keys(Surroundings& around, Faults& faults) : around_(around), faults_(faults) {}
 
-  // With the key in use. False, with the reason told, when the app gives none or does not sign; whatever its functions
-  // throw ends here.
-  bool sign(const send::Endpoint& endpoint, const send::RequestFacts& facts, std::vector<HttpHeader>& headers);
+  // Makes the request of the flight, signed with the key in use. False, with the reason told, when the app gives none
+  // or does not sign; whatever its functions throw ends here.
+  bool make_request(Flight& flight, const send::RequestFacts& facts, HttpRequest& request);
   // The endpoint does not know the key that this request was signed with. True when there is another one to try.
   bool try_another(Flight& flight);
   // None of them is the right one, so the one that the request began with is as good as any.

@@ -11,13 +11,15 @@
 #include "hold/lane.hpp"
 #include "hold/ledger.hpp"
 #include "send/endpoint.hpp"
+#include "send/protocol.hpp"
 #include "send/signer.hpp"
 
 namespace yukha::pipeline {
 
 struct WorkerSettings {
   send::Endpoint endpoint;  // checked
-  bool sends = false;       // an endpoint is configured
+  const send::Protocol* protocol = &send::ingestion_protocol();
+  bool sends = false;  // an endpoint is configured
   bool obeys_policy = false;
   std::vector<send::Key> keys;
   SignFunction sign;

@@ -32,7 +32,7 @@ void Settle::step(Step& step) {
     }
   } landing{flight};
   const send::Judgement judgement =
-      send::judge(answer, flight->batch.lines, flight->created_unix_s, around_.clock.unix_ms());
+      around_.settings.protocol->judge(answer, flight->batch.lines, flight->created_unix_s, around_.clock.unix_ms());
   if (judgement.server_unix_ms) {
     // Signing may believe any answer, evicting by age only this one.
     upload_.learn_time(*judgement.server_unix_ms, step.now_ms);

@@ -102,7 +102,7 @@ void Upload::start(Step& step) {
   facts.nonce[0] = around_.dice.next();
   facts.nonce[1] = around_.dice.next();
   HttpRequest request;
-  if (!keys_.sign(flight.endpoint, facts, request.headers)) {
+  if (!keys_.make_request(flight, facts, request)) {
     // Without a signature it would be refused, and nothing be learnt by it.
     around_.log.write(LogLevel::error, "a batch was not sent: " + faults_.last_error());
     flight.lane->queue().to_the_back(flight.batch.id);
@@ -111,8 +111,6 @@ void Upload::start(Step& step) {
     in_flight_.flight.reset();
     return;
   }
-  request.url = flight.endpoint.url;
-  request.body = flight.body;
   request.connect_timeout = around_.settings.connect_timeout;
   request.stall_timeout = around_.settings.stall_timeout;
   request.total_timeout = around_.settings.total_timeout;
