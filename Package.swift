@@ -12,7 +12,10 @@ let package = Package(
         .target(
             name: "YukhaCore",
             path: ".",
-            exclude: ["bindings", "examples", "tests", "src/hold/FORMAT.md", "src/yukha.map"],
+            exclude: [
+                "bindings", "examples", "tests", "src/README.md", "src/flow.svg", "src/hold/FORMAT.md", "src/send/CONTRACT.md",
+                "src/yukha.map",
+            ],
             sources: ["src"],
             publicHeadersPath: "include",
             cxxSettings: [.headerSearchPath("src")],
