@@ -516,6 +516,35 @@ TEST_CASE("age never evicts a batch in flight, and counts from now where a life 
   CHECK(queue.ledger().evicted == 3);
 }
 
+TEST_CASE("no room was made where what is to be given up could not be read") {
+  simulation::Chance chance(1);
+  simulation::VirtualTime time;
+  simulation::Disk disk;
+  {
+    simulation::Process process(disk, chance, time);
+    static_cast<void>(process.make_directory("/q"));
+    Queue queue;
+    REQUIRE(queue.open(process, "/q/lane.queue", 1, {}));
+    REQUIRE(queue.begin_opening("run"));
+    REQUIRE(Intake().drain(queue, 500));
+    REQUIRE(seal_next(queue, Priority::normal, Partial::yes, "key"));
+    // Nothing is left but more quarantined lines than the database keeps pages of in memory.
+    const Rejected rejected{key_of("line"), "because", std::string(3'000, 'x'), false};
+    REQUIRE(queue.settle(batch_at(queue, 0).id, std::vector<Rejected>(500, rejected)));
+  }
+  simulation::Process process(disk, chance, time);
+  Queue queue;
+  REQUIRE(queue.open(process, "/q/lane.queue", 1, {}));
+  disk.fault = simulation::Fault::read_error;
+  disk.fault_one_in = 1;
+  CHECK_FALSE(queue.evict_bytes(1, 0));
+  disk.fault_one_in = 0;
+  CHECK(queue.status() == Code::disk_error);
+  CHECK(queue.ledger().evicted == 0);
+  REQUIRE(queue.evict_bytes(1, 0));
+  CHECK(queue.ledger().evicted == 1);
+}
+
 TEST_CASE("the run before this one is still known after an eviction") {
   const TempDirectory directory;
   const std::string path = directory / "lane.queue";

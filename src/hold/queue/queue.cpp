@@ -385,7 +385,7 @@ bool Queue::evict_older_than(std::int64_t true_unix_ms, std::int64_t in_flight, 
 
 bool Queue::evict_bytes(std::uint64_t bytes_to_free, std::int64_t in_flight) {
   const retention::Oldest oldest = retention::for_room(database(), chunks_, batches_, bytes_to_free, in_flight);
-  return oldest.empty() || evict(oldest);
+  return oldest.empty() ? database().fault() == Fault::none : evict(oldest);
 }
 
 bool Queue::evict(const retention::Oldest& oldest) {
