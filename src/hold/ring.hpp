@@ -84,9 +84,8 @@ class Ring {
 
   // Opens the file, or begins a new one when there is none, it is damaged, of another size or older than `epoch`.
   // `mark` says what the database has; what is found beyond it is put into `found`, and the ring stays as it is until
-  // release(). Mode::memory needs no file. Returns 0 or the system's error, then the ring works in memory; ENOMEM: not
-  // even there.
-  // Blocks: for the disk.
+  // release(). Mode::memory needs no file. Returns 0 or the system's error: then nothing was found but what `mark`
+  // says, and the ring works in memory, unless there is none for the file's image. Blocks: for the disk.
   system::Error open(system::Files& files, const std::string& path, std::size_t capacity, std::uint64_t epoch,
                      std::uint64_t new_ring_id, const RingMark& mark, RingFound& found);
   void open_in_memory(std::size_t capacity, std::uint64_t ring_id, const RingMark& mark);

@@ -341,10 +341,10 @@ system::Error Ring::open(system::Files& files, const std::string& path, std::siz
   std::uint64_t size = 0;
   if (const system::Error error = open_file(files, path, size)) {
     // Without memory for the file's image there is none for a ring in memory.
-    if (error == ENOMEM) return error;
-    file_.reset();
-    open_in_memory(capacity, new_ring_id, mark);
+    const bool has_memory = mode_ != Mode::written || image_ != nullptr;
+    close();
     found_nothing();
+    if (has_memory) open_in_memory(capacity, new_ring_id, mark);
     return error;
   }
   if (read_header(epoch)) {

@@ -3,10 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/core.hpp"
 #include "simulation/sim_disk.hpp"
@@ -149,6 +151,49 @@ TEST_CASE("what was tracked after an erase whose commit failed, and is on the di
   CHECK(next.lane->queue().ledger().accepted == 2);
   CHECK(next.lane->queue().ledger().erased == 2);
   CHECK(next.lane->ring().used() == 0);
+}
+
+TEST_CASE("an erase keeps its counters, also when whoever finishes it cannot open the old ring for want of memory") {
+  class NoMemoryOnce final : public test::FilesUnder {
+   public:
+    system::Error open(const std::string& path, system::OpenMode mode,
+                       std::unique_ptr<system::File>& file) noexcept override {
+      const bool is_ring = path.size() > 5 && path.compare(path.size() - 5, 5, ".ring") == 0;
+      if (is_ring && std::exchange(fails, false)) return ENOMEM;
+      return FilesUnder::open(path, mode, file);
+    }
+    bool fails = false;
+  };
+  const test::TempDirectory folder;
+  NoMemoryOnce files;
+  test::SeededDice dice(5);
+  const hold::LaneSettings settings{folder.path(), 64 << 10, {500, 1'000'000}};
+  {
+    hold::Directory directory;
+    REQUIRE(directory.open(files, folder.path(), dice, "here"));
+    Lane lane(files, dice, directory, settings);
+    REQUIRE(lane.open("main", "0000000000000001"));
+    REQUIRE(lane.ring().append(line(1), hold::Priority::normal) == hold::Ring::Append::done);
+    lane.ring().refuse(hold::Refusal::invalid);
+  }
+  {
+    // What the ring had is in the database, and another lane's process erases.
+    hold::Directory directory;
+    REQUIRE(directory.open(files, folder.path(), dice, "here"));
+    Lane lane(files, dice, directory, settings);
+    REQUIRE(lane.open("main", "0000000000000002"));
+    lane.close();
+    REQUIRE(directory.begin_new_epoch());
+  }
+  hold::Directory directory;
+  REQUIRE(directory.open(files, folder.path(), dice, "here"));
+  Lane lane(files, dice, directory, settings);
+  files.fails = true;
+  REQUIRE(lane.open("main", "0000000000000003"));
+  CHECK_FALSE(files.fails);
+  CHECK(lane.queue().ledger().accepted == 1);
+  CHECK(lane.queue().ledger().erased == 1);
+  CHECK(lane.queue().ledger().refused[static_cast<int>(hold::Refusal::invalid)] == 1);
 }
 
 TEST_CASE("an erase keeps its counters, also when another process finishes it in the middle" *

@@ -504,6 +504,24 @@ TEST_CASE("a ring whose file cannot be had works in memory and says why") {
   CHECK(read_all(*opened.ring, scratch).size() == 1);
 }
 
+TEST_CASE("a ring whose file the system has no memory for works in memory, and finds what the mark says") {
+  class NoMemory final : public test::FilesUnder {
+   public:
+    system::Error open(const std::string&, system::OpenMode, std::unique_ptr<system::File>&) noexcept override {
+      return ENOMEM;
+    }
+  };
+  NoMemory files;
+  RingMark mark;
+  mark.accepted = 7;
+  mark.refused[0] = 2;
+  Opened opened = open(files, "a.ring", small, mark);
+  CHECK(opened.error == ENOMEM);
+  CHECK(opened.found.accepted == 7);
+  CHECK(opened.found.refused[0] == 2);
+  CHECK(opened.ring->append("kept", Priority::normal) == Ring::Append::done);
+}
+
 TEST_CASE("a line whose write failed is not found again, however much of it was written") {
   test::UnreservedFiles files;
   const TempDirectory directory;
