@@ -294,6 +294,8 @@ std::chrono::milliseconds Core::work(std::chrono::milliseconds budget) {
 
 Status Core::close(std::chrono::milliseconds deadline) {
   if (Status status = check_alive(); !status) return status;
+  // Memory ended while it was opened: there is nothing that could be closed, and perhaps no transport.
+  if (!in_process_.running) return Code::out_of_memory;
   Lock closing(closing_);
   if (close_done_) return close_status_;
   const std::int64_t until = clock_.monotonic_ms() + within_a_day(deadline);

@@ -98,6 +98,9 @@ int main(int argc, char** argv) {
 
   // open() does most of what it does with files; what it cannot have is answered.
   tried += starve_each(step, [&] { yukha_free(yukha_open(&config, nullptr)); });
+  config.own_transport = config.no_thread = 0;
+  tried += starve_each(step, [&] { yukha_free(yukha_open(&config, nullptr)); });
+  config.own_transport = config.no_thread = 1;
   yukha_tracker* const tracker = yukha_open(&config, nullptr);
   if (tracker == nullptr) return 3;
   char text[100];
