@@ -106,8 +106,6 @@ BUGS = [
     ("files that are gone are not missed", "hold/lane.cpp",
      ("  return !queue_is_at_its_place() || !lock_->is_at(path(\".lock\")) || !ring_.is_at(path(\".ring\"));",
       "  return false;")),
-    ("an erase unlinks what took the place of its files", "hold/lane.cpp",
-     ("Status Lane::unlink_files() {\n  if (is_gone()) {", "Status Lane::unlink_files() {\n  if (false) {")),
     ("a lane is taken without its lock", "hold/lane.cpp",
      ("    if (file->lock(0) == EWOULDBLOCK) break;", "    static_cast<void>(file->lock(0));")),
     ("a directory is made without its lock", "hold/directory.cpp",

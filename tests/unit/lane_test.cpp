@@ -196,6 +196,33 @@ TEST_CASE("an erase keeps its counters, also when whoever finishes it cannot ope
   CHECK(lane.queue().ledger().refused[static_cast<int>(hold::Refusal::invalid)] == 1);
 }
 
+TEST_CASE("an erase unlinks no file of the directory that took the place of its own") {
+  const test::TempDirectory folder;
+  const std::string path = folder.path() + "/q";
+  system::Files& files = system::system_files();
+  test::SeededDice dice(6);
+  const hold::LaneSettings settings{path, 64 << 10, {500, 1'000'000}};
+  REQUIRE(files.make_directory(path) == 0);
+  hold::Directory directory;
+  REQUIRE(directory.open(files, path, dice, "here"));
+  Lane lane(files, dice, directory, settings);
+  REQUIRE(lane.open("main", "0000000000000001"));
+  REQUIRE(lane.ring().append(line(1), hold::Priority::normal) == hold::Ring::Append::done);
+
+  REQUIRE(files.rename(path, folder.path() + "/away") == 0);
+  REQUIRE(files.make_directory(path) == 0);
+  hold::Directory other_directory;
+  REQUIRE(other_directory.open(files, path, dice, "here"));
+  Lane other(files, dice, other_directory, settings);
+  REQUIRE(other.open("main", "0000000000000002"));
+  REQUIRE(other.ring().append(line(2), hold::Priority::normal) == hold::Ring::Append::done);
+
+  const Status erased = lane.erase("0000000000000003", hold::Epoch::next);
+  CHECK(erased == Code::disk_error);
+  CHECK(lane.in_memory());
+  CHECK_FALSE(other.is_gone());
+}
+
 TEST_CASE("an erase keeps its counters, also when another process finishes it in the middle" *
           doctest::test_suite("exhaustive")) {
   bool reached_the_end = false;
