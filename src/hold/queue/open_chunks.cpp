@@ -26,7 +26,7 @@ OpenChunks::First OpenChunks::first(Kind kind) const noexcept {
 }
 
 std::vector<Piece> OpenChunks::cut(const Drained& drained, Kind kind, std::int64_t opening) const {
-  Fill fill = kinds_[kind.index()].fill;
+  Fill fill = those(kind).fill;
   std::vector<Piece> pieces(1);
   pieces.back().joins_newest = fill.lines > 0;
   const auto add = [&](std::string_view line, std::size_t own_lines) {
@@ -61,22 +61,22 @@ std::vector<Piece> OpenChunks::cut(const Drained& drained, Kind kind, std::int64
 }
 
 bool OpenChunks::are_completed_by(const Piece& piece) const noexcept {
-  const OfKind& kind = kinds_[piece.lines.kind.index()];
+  const OfKind& kind = those(piece.lines.kind);
   std::size_t lines = 0;
   for (const Chunk& chunk : kind.chunks) lines += chunk.lines;
   return piece.joins_newest && !kind.chunks.empty() && !is_copied(kind.chunks.front()) && lines == kind.fill.lines;
 }
 
 void OpenChunks::add(const Chunk& chunk) {
-  OfKind& kind = kinds_[chunk.kind.index()];
+  OfKind& kind = those(chunk.kind);
   kind.chunks.push_back(chunk);
   count_in(kind.fill, chunk);
 }
 
 void OpenChunks::remove_first(Kind kind, std::size_t count) {
-  OfKind& those = kinds_[kind.index()];
-  those.chunks.erase(those.chunks.begin(), those.chunks.begin() + static_cast<std::ptrdiff_t>(count));
-  recount(those);
+  OfKind& waiting = those(kind);
+  waiting.chunks.erase(waiting.chunks.begin(), waiting.chunks.begin() + static_cast<std::ptrdiff_t>(count));
+  recount(waiting);
 }
 
 void OpenChunks::mark_copied(std::int64_t copied_until) noexcept {

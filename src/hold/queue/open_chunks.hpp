@@ -1,6 +1,7 @@
 // The chunks that wait for their batch, as the queue knows them without looking into the database.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -36,7 +37,7 @@ class OpenChunks {
       : limits_(limits), copied_until_(copied_until) {}
 
   bool empty(Kind kind) const noexcept { return of(kind).empty(); }
-  const std::vector<Chunk>& of(Kind kind) const noexcept { return kinds_[kind.index()].chunks; }
+  const std::vector<Chunk>& of(Kind kind) const noexcept { return those(kind).chunks; }
   First first(Kind kind) const noexcept;
   // What the lines of this kind become; remembers nothing.
   std::vector<Piece> cut(const Drained& drained, Kind kind, std::int64_t opening) const;
@@ -59,6 +60,8 @@ class OpenChunks {
     std::vector<Chunk> chunks;
     Fill fill;
   };
+  OfKind& those(Kind kind) noexcept { return kinds_[static_cast<std::size_t>(kind.index())]; }
+  const OfKind& those(Kind kind) const noexcept { return kinds_[static_cast<std::size_t>(kind.index())]; }
   bool is_copied(const Chunk& chunk) const noexcept { return copied_until_ != 0 && chunk.opening <= copied_until_; }
   bool fits(const Fill& fill, std::size_t lines, std::size_t bytes) const noexcept {
     return fill.lines + lines <= limits_.lines_max && fill.bytes + bytes <= limits_.bytes_max;
@@ -68,7 +71,7 @@ class OpenChunks {
 
   BatchLimits limits_;
   std::int64_t copied_until_ = 0;
-  OfKind kinds_[kind_count];
+  std::array<OfKind, kind_count> kinds_;
 };
 
 }  // namespace yukha::hold
